@@ -1,0 +1,37 @@
+# Compiler settings that every target of ours shares, and faultline_floor(), which makes one folder one library.
+
+add_library(faultline_settings INTERFACE)
+target_compile_features(faultline_settings INTERFACE cxx_std_20)
+target_compile_options(faultline_settings INTERFACE
+  -Wall -Wextra -Wpedantic -Wconversion -Wshadow
+  $<$<BOOL:${FAULTLINE_WERROR}>:-Werror>)
+target_include_directories(faultline_settings INTERFACE "${CMAKE_SOURCE_DIR}")
+if(FAULTLINE_SANITIZE)
+  target_compile_options(faultline_settings INTERFACE
+    -fsanitize=${FAULTLINE_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_link_options(faultline_settings INTERFACE -fsanitize=${FAULTLINE_SANITIZE})
+endif()
+
+# faultline_sources(<variable>)
+# Every .cpp below the current folder; a file added later is noticed by the next build.
+function(faultline_sources variable)
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/*.cpp")
+  list(SORT sources)
+  set(${variable} "${sources}" PARENT_SCOPE)
+endfunction()
+
+# faultline_floor(<folder> <libraries>...)
+# Defines the static library faultline_<folder> from the current folder's sources. The libraries are what the folder
+# may see: the floor below it and the packages named in the design. Without any source it is an interface library, so
+# that a folder of headers works as well.
+function(faultline_floor folder)
+  faultline_sources(sources)
+  if(sources)
+    add_library(faultline_${folder} STATIC ${sources})
+    set(scope PUBLIC)
+  else()
+    add_library(faultline_${folder} INTERFACE)
+    set(scope INTERFACE)
+  endif()
+  target_link_libraries(faultline_${folder} ${scope} faultline_settings ${ARGN})
+endfunction()

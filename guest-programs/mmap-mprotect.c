@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stddef.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 
 #include "probe.h"
 
@@ -17,8 +18,16 @@ static char* base;
 
 static char* page(long number) { return base + number * page_size; }
 
+// The bare system calls: musl rounds and refuses some arguments by itself.
 static char* map(void* hint, size_t size, int protection, int flags) {
-  return mmap(hint, size, protection, flags, -1, 0);
+  return (char*)syscall(SYS_mmap, hint, size, protection, flags, -1, 0L);
+}
+static int unmap(void* address, size_t size) { return (int)syscall(SYS_munmap, address, size); }
+static int protect(void* address, size_t size, int protection) {
+  return (int)syscall(SYS_mprotect, address, size, protection);
+}
+static int advise(void* address, size_t size, int advice) {
+  return (int)syscall(SYS_madvise, address, size, advice);
 }
 
 static const char* error_name(int error) {
@@ -55,23 +64,23 @@ static void show(const char* what) {
 
 static void protections(void) {
   show("sixteen pages, read and write");
-  CHECK(mprotect(page(4), 4 * page_size, PROT_READ) == 0);
+  CHECK(protect(page(4), 4 * page_size, PROT_READ) == 0);
   show("four of them read-only: the mapping is split in three");
-  CHECK(mprotect(page(6), 4 * page_size, PROT_NONE) == 0);
+  CHECK(protect(page(6), 4 * page_size, PROT_NONE) == 0);
   show("two of these and two more with no access");
-  CHECK(mprotect(page(4), 6 * page_size, read_write) == 0);
+  CHECK(protect(page(4), 6 * page_size, read_write) == 0);
   show("all read and write again: merged into one");
   CHECK(*page(5) == 5 && *page(8) == 8);
 
-  CHECK(munmap(page(7), 2 * page_size) == 0);
+  CHECK(unmap(page(7), 2 * page_size) == 0);
   show("a hole");
-  CHECK(munmap(page(6), 4 * page_size) == 0);
+  CHECK(unmap(page(6), 4 * page_size) == 0);
   show("a larger hole over it");
-  CHECK(munmap(page(6), 4 * page_size) == 0);
+  CHECK(unmap(page(6), 4 * page_size) == 0);
   show("unmapping nothing is no error");
-  expect("mprotect across the hole", mprotect(page(4), 8 * page_size, PROT_READ), ENOMEM);
+  expect("mprotect across the hole", protect(page(4), 8 * page_size, PROT_READ), ENOMEM);
   show("it has changed what lay before the hole");
-  CHECK(mprotect(page(4), 2 * page_size, read_write) == 0);
+  CHECK(protect(page(4), 2 * page_size, read_write) == 0);
   CHECK(map(page(6), 4 * page_size, read_write, anonymous | MAP_FIXED) == page(6));
   show("the hole is filled with fresh pages");
   CHECK(*page(5) == 5 && *page(6) == 0 && *page(10) == 10);
@@ -81,18 +90,18 @@ static void placement(void) {
   char* below = map(NULL, page_size, read_write, anonymous);
   say("a new mapping lies %td pages from the sixteen", (below - base) / page_size);
   CHECK(below == page(-1));
-  CHECK(munmap(below, page_size) == 0);
+  CHECK(unmap(below, page_size) == 0);
 
-  CHECK(munmap(page(2), 2 * page_size) == 0);
+  CHECK(unmap(page(2), 2 * page_size) == 0);
   char* gap = map(NULL, 2 * page_size, read_write, anonymous);
   say("two pages go into a gap of two, at page %td", (gap - base) / page_size);
   CHECK(gap == page(2));
 
-  CHECK(munmap(page(2), 2 * page_size) == 0);
+  CHECK(unmap(page(2), 2 * page_size) == 0);
   char* three = map(NULL, 3 * page_size, read_write, anonymous);
   say("three pages do not fit and go to page %td", (three - base) / page_size);
   CHECK(three == page(-3));
-  CHECK(munmap(three, 3 * page_size) == 0);
+  CHECK(unmap(three, 3 * page_size) == 0);
 
   char* hinted = map(page(3), page_size, read_write, anonymous);
   say("a hint at a free page is taken: page %td", (hinted - base) / page_size);
@@ -103,13 +112,13 @@ static void placement(void) {
   char* taken = map(page(5), page_size, read_write, anonymous);
   say("a hint at a used page is not: page %td", (taken - base) / page_size);
   CHECK(taken == page(-1));
-  CHECK(munmap(taken, page_size) == 0);
+  CHECK(unmap(taken, page_size) == 0);
 
   *page(5) = 55;
   CHECK(map(page(5), page_size, PROT_READ, anonymous | MAP_FIXED) == page(5));
   say("MAP_FIXED replaces a page, which holds %d then", *page(5));
   CHECK(*page(5) == 0);
-  CHECK(mprotect(page(5), page_size, read_write) == 0);
+  CHECK(protect(page(5), page_size, read_write) == 0);
   expect_map("MAP_FIXED_NOREPLACE on a used page", map(page(5), page_size, read_write, anonymous | MAP_FIXED_NOREPLACE),
              EEXIST);
   show("nothing was lost");
@@ -125,35 +134,35 @@ static void refusals(void) {
   expect_map("mmap of a length that overflows", map(NULL, SIZE_MAX, PROT_NONE, anonymous), ENOMEM);
   expect_map("mmap fixed past the end of the address space",
              map((void*)huge, page_size, read_write, anonymous | MAP_FIXED), ENOMEM);
-  expect_map("mmap with an odd file offset", mmap(NULL, page_size, read_write, anonymous, -1, 1), EINVAL);
+  expect_map("mmap with an odd file offset", (char*)syscall(SYS_mmap, NULL, page_size, read_write, anonymous, -1, 1L), EINVAL);
 
-  expect("munmap inside a page", munmap(base + 1, page_size), EINVAL);
-  expect("munmap of length 0", munmap(base, 0), EINVAL);
-  expect("munmap past the end of the address space", munmap((void*)huge, page_size), EINVAL);
+  expect("munmap inside a page", unmap(base + 1, page_size), EINVAL);
+  expect("munmap of length 0", unmap(base, 0), EINVAL);
+  expect("munmap past the end of the address space", unmap((void*)huge, page_size), EINVAL);
 
-  expect("mprotect inside a page", mprotect(base + 1, page_size, PROT_READ), EINVAL);
-  expect("mprotect of length 0", mprotect(base, 0, PROT_READ), 0);
-  expect("mprotect of nothing mapped", mprotect((void*)0x10000000000, page_size, PROT_READ), ENOMEM);
-  expect("mprotect of a length that overflows", mprotect(base, SIZE_MAX, PROT_READ), ENOMEM);
+  expect("mprotect inside a page", protect(base + 1, page_size, PROT_READ), EINVAL);
+  expect("mprotect of length 0", protect(base, 0, PROT_READ), 0);
+  expect("mprotect of nothing mapped", protect((void*)0x10000000000, page_size, PROT_READ), ENOMEM);
+  expect("mprotect of a length that overflows", protect(base, SIZE_MAX, PROT_READ), ENOMEM);
   expect("mprotect growing both up and down",
-         mprotect(base, page_size, PROT_READ | PROT_GROWSUP | PROT_GROWSDOWN), EINVAL);
+         protect(base, page_size, PROT_READ | PROT_GROWSUP | PROT_GROWSDOWN), EINVAL);
 
-  expect("madvise with unknown advice", madvise(base, page_size, 12345), EINVAL);
-  expect("madvise inside a page", madvise(base + 1, page_size, MADV_DONTNEED), EINVAL);
-  expect("madvise of nothing mapped", madvise((void*)0x10000000000, page_size, MADV_DONTNEED), ENOMEM);
-  expect("madvise of length 0", madvise(base, 0, MADV_DONTNEED), 0);
+  expect("madvise with unknown advice", advise(base, page_size, 12345), EINVAL);
+  expect("madvise inside a page", advise(base + 1, page_size, MADV_DONTNEED), EINVAL);
+  expect("madvise of nothing mapped", advise((void*)0x10000000000, page_size, MADV_DONTNEED), ENOMEM);
+  expect("madvise of length 0", advise(base, 0, MADV_DONTNEED), 0);
   show("nothing was lost");
 }
 
 static void contents(void) {
   *page(9) = 99;
-  CHECK(madvise(page(9), page_size, MADV_DONTNEED) == 0);
+  CHECK(advise(page(9), page_size, MADV_DONTNEED) == 0);
   say("after MADV_DONTNEED a page holds %d", *page(9));
   CHECK(*page(9) == 0 && *page(10) == 10);
 
   *page(9) = 99;
-  CHECK(mprotect(page(9), page_size, PROT_NONE) == 0);
-  CHECK(mprotect(page(9), page_size, PROT_READ) == 0);
+  CHECK(protect(page(9), page_size, PROT_NONE) == 0);
+  CHECK(protect(page(9), page_size, PROT_READ) == 0);
   say("after PROT_NONE and back it holds %d", *page(9));
   CHECK(*page(9) == 99);
   say("code in a page that is not executable: %s", code_name(probe_call(page(9))));
@@ -166,15 +175,15 @@ int main(void) {
   char* area = map(NULL, (pages + 9) * page_size, PROT_NONE, anonymous);
   CHECK(area != MAP_FAILED);
   base = area + 8 * page_size;
-  CHECK(munmap(area, 8 * page_size) == 0);
-  CHECK(mprotect(base, pages * page_size, read_write) == 0);
+  CHECK(unmap(area, 8 * page_size) == 0);
+  CHECK(protect(base, pages * page_size, read_write) == 0);
   for (int i = 0; i < pages; ++i) *page(i) = (char)i;
 
   protections();
   placement();
   refusals();
   contents();
-  CHECK(munmap(base, (pages + 1) * page_size) == 0);
+  CHECK(unmap(base, (pages + 1) * page_size) == 0);
   show("unmapped");
   return 0;
 }

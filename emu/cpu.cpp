@@ -1,0 +1,482 @@
+#include "emu/cpu.hpp"
+
+#include <unicorn/unicorn.h>
+
+#include <array>
+#include <bit>
+#include <cstring>
+#include <optional>
+#include <vector>
+
+namespace fl::emu {
+
+namespace {
+
+// Order matches `register_pointers`.
+constexpr std::array<int, 20> register_ids = {
+    UC_X86_REG_RAX, UC_X86_REG_RBX, UC_X86_REG_RCX, UC_X86_REG_RDX, UC_X86_REG_RSI,     UC_X86_REG_RDI, UC_X86_REG_RBP,
+    UC_X86_REG_RSP, UC_X86_REG_R8,  UC_X86_REG_R9,  UC_X86_REG_R10, UC_X86_REG_R11,     UC_X86_REG_R12, UC_X86_REG_R13,
+    UC_X86_REG_R14, UC_X86_REG_R15, UC_X86_REG_RIP, UC_X86_REG_RFLAGS, UC_X86_REG_FS_BASE, UC_X86_REG_GS_BASE};
+
+std::array<std::uint64_t*, register_ids.size()> register_pointers(Registers& r) {
+    return {&r.rax, &r.rbx, &r.rcx, &r.rdx, &r.rsi, &r.rdi, &r.rbp, &r.rsp,    &r.r8,      &r.r9,
+            &r.r10, &r.r11, &r.r12, &r.r13, &r.r14, &r.r15, &r.rip, &r.rflags, &r.fs_base, &r.gs_base};
+}
+
+constexpr std::uint32_t msr_efer = 0xc000'0080;
+constexpr std::uint32_t msr_star = 0xc000'0081;
+constexpr std::uint64_t efer_syscall_enable = 1;
+// SYSRET loads CS = STAR[63:48] + 16 with RPL 3 and SS = STAR[63:48] + 8: 0x33 and 0x2b.
+constexpr std::uint64_t star_linux = 0x0023'0008'0000'0000;
+constexpr std::uint64_t cr4_osfxsr_osxmmexcpt = 0x600;
+
+// The TLB of Unicorn starts at 256 entries and is resized only by a flush: flush after this many fills, then after
+// twice as many, and so on, so that it grows to the working set at a vanishing cost.
+constexpr std::uint64_t first_growth_distance = 4096;
+
+constexpr std::uint64_t trampoline_address = 0x1000;
+
+[[noreturn]] void unicorn_refused(const char* what, uc_err error) {
+    std::fprintf(stderr, "faultline: internal error: Unicorn refused %s: %s\n", what, uc_strerror(error));
+    std::abort();
+}
+
+void must(uc_err error, const char* what) {
+    if (error != UC_ERR_OK) unicorn_refused(what, error);
+}
+
+// Instruction counts of translated blocks, by address and size: Unicorn's block hook tells bytes only.
+class BlockLengths {
+public:
+    std::uint64_t instructions(uc_engine* engine, std::uint64_t address, std::uint32_t size_bytes) {
+        Entry& entry = entries_[(address ^ (address >> 12)) & (entries_.size() - 1)];
+        if (entry.address != address || entry.size_bytes != size_bytes) {
+            uc_tb block{};
+            must(uc_ctl_request_cache(engine, address, &block), "to look up a translated block");
+            entry = Entry{address, size_bytes, block.icount};
+        }
+        return entry.instructions;
+    }
+    void forget_all() { entries_.assign(entries_.size(), Entry{}); }
+
+private:
+    struct Entry {
+        std::uint64_t address = 0;
+        std::uint32_t size_bytes = 0;
+        std::uint32_t instructions = 0;
+    };
+    std::vector<Entry> entries_ = std::vector<Entry>(1U << 14);
+};
+
+class UnicornCpu final : public Cpu {
+public:
+    UnicornCpu(Mmu& mmu, PageFaultHandler& handler, TimestampSource& timestamps, Counting counting)
+        : mmu_(mmu), handler_(handler), timestamps_(timestamps), counting_(counting) {}
+    UnicornCpu(const UnicornCpu&) = delete;
+    UnicornCpu& operator=(const UnicornCpu&) = delete;
+    ~UnicornCpu() override {
+        if (user_mode_ != nullptr) uc_context_free(user_mode_);
+        if (engine_ != nullptr) uc_close(engine_);
+    }
+
+    tl::expected<void, std::string> start();
+
+    Exit run(Registers& registers, std::uint64_t instruction_budget) override;
+    void set_root(Pfn root) override;
+    void flush_tlb() override { tlb_stale_ = true; }
+    void request_stop() override { end_run(Exit{Exit::Reason::halt}); }
+    VirtAddr instruction_pointer() const override;
+    std::uint64_t retired_instructions() const override { return retired_; }
+    TlbStats tlb_stats() const override { return tlb_stats_; }
+    FpuState fpu_state() const override;
+    void set_fpu_state(const FpuState& state) override;
+
+private:
+    tl::expected<void, std::string> enter_user_mode();
+    void install_hooks();
+    template <class Callback>
+    void add_hook(int type, Callback* callback, int instruction = 0);
+
+    bool fill_tlb(VirtAddr address, Access access, uc_tlb_entry& entry);
+    void end_run(Exit exit);
+    void flush_tlb_now();
+    void flush_translations_now();
+    void load_registers(Registers& registers) const;
+    void store_registers(const Registers& registers);
+    void clear_exception_state();
+
+    static UnicornCpu& self(void* user_data) { return *static_cast<UnicornCpu*>(user_data); }
+    static bool on_tlb_fill(uc_engine*, std::uint64_t address, uc_mem_type type, uc_tlb_entry* entry, void* user_data);
+    static void on_block(uc_engine*, std::uint64_t address, std::uint32_t size_bytes, void* user_data);
+    static void on_syscall(uc_engine*, void* user_data);
+    static void on_sysenter(uc_engine*, void* user_data);
+    static void on_interrupt(uc_engine*, std::uint32_t vector, void* user_data);
+    static bool on_invalid_instruction(uc_engine*, void* user_data);
+    static std::uint32_t on_port_in(uc_engine*, std::uint32_t port, int size_bytes, void* user_data);
+    static void on_port_out(uc_engine*, std::uint32_t port, int size_bytes, std::uint32_t value, void* user_data);
+    static int on_rdtsc(uc_engine*, void* user_data);
+
+    Mmu& mmu_;
+    PageFaultHandler& handler_;
+    TimestampSource& timestamps_;
+    Counting counting_;
+    uc_engine* engine_ = nullptr;
+    uc_context* user_mode_ = nullptr;  // the state right after entering ring 3, no exception pending
+
+    Pfn root_{};
+    std::optional<Exit> exit_;
+    // Registers as an exit's hook saw them, where Unicorn would go on changing them before it stops.
+    std::optional<Registers> exit_registers_;
+    bool retranslate_ = false;  // a fetch hit a stale frame: throw the translations away and run again
+    bool tlb_stale_ = false;
+    bool in_run_ = false;
+    Registers loaded_{};  // what the engine's registers hold between runs
+
+    std::uint64_t retired_ = 0;
+    std::uint64_t budget_end_ = no_budget;
+    BlockLengths block_lengths_;
+    TlbStats tlb_stats_;
+    std::uint64_t growth_distance_ = first_growth_distance;
+    std::uint64_t next_growth_ = first_growth_distance;
+};
+
+tl::expected<void, std::string> UnicornCpu::start() {
+    if (const uc_err error = uc_open(UC_ARCH_X86, UC_MODE_64, &engine_); error != UC_ERR_OK) {
+        return tl::unexpected(std::string("cannot start Unicorn: ") + uc_strerror(error));
+    }
+    // x86-64-v2 without AVX and RDRAND: later models execute RDRAND with the host's randomness, past any hook.
+    must(uc_ctl_set_cpu_model(engine_, UC_CPU_X86_NEHALEM), "the Nehalem CPU model");
+    must(uc_ctl_tlb_mode(engine_, UC_TLB_VIRTUAL), "the virtual TLB");
+    const Ram& ram = mmu_.ram();
+    if (const uc_err error = uc_mem_map_ptr(engine_, 0, ram.page_count().bytes(), UC_PROT_ALL, ram.base());
+        error != UC_ERR_OK) {
+        return tl::unexpected(std::string("Unicorn cannot map the machine's memory: ") + uc_strerror(error));
+    }
+    if (auto entered = enter_user_mode(); !entered) return entered;
+    install_hooks();
+    load_registers(loaded_);
+    must(uc_context_alloc(engine_, &user_mode_), "a context");
+    must(uc_context_save(engine_, user_mode_), "to save the context");
+    return {};
+}
+
+// Ring 3 is reached as a kernel reaches it: by SYSRETQ, run once from a frame that lends itself for the purpose.
+tl::expected<void, std::string> UnicornCpu::enter_user_mode() {
+    FrameBytes lent = mmu_.ram().frame(Pfn(0));
+    constexpr std::array<std::uint8_t, 3> sysretq = {0x48, 0x0f, 0x07};
+    std::array<std::byte, sysretq.size()> saved{};
+    std::memcpy(saved.data(), lent.data(), saved.size());
+    std::memcpy(lent.data(), sysretq.data(), sysretq.size());
+
+    const auto identity = +[](uc_engine*, std::uint64_t, uc_mem_type, uc_tlb_entry* entry, void*) {
+        entry->paddr = 0;
+        entry->perms = static_cast<uc_prot>(UC_PROT_READ | UC_PROT_EXEC);
+        return true;
+    };
+    uc_hook boot_hook = 0;
+    must(uc_hook_add(engine_, &boot_hook, UC_HOOK_TLB_FILL, reinterpret_cast<void*>(identity), nullptr, 1, 0),
+         "a TLB hook");
+
+    std::uint64_t cr4 = 0;
+    must(uc_reg_read(engine_, UC_X86_REG_CR4, &cr4), "to read CR4");
+    cr4 |= cr4_osfxsr_osxmmexcpt;
+    must(uc_reg_write(engine_, UC_X86_REG_CR4, &cr4), "to write CR4");
+    uc_x86_msr efer{msr_efer, 0};
+    must(uc_reg_read(engine_, UC_X86_REG_MSR, &efer), "to read EFER");
+    efer.value |= efer_syscall_enable;
+    must(uc_reg_write(engine_, UC_X86_REG_MSR, &efer), "to write EFER");
+    const uc_x86_msr star{msr_star, star_linux};
+    must(uc_reg_write(engine_, UC_X86_REG_MSR, &star), "to write STAR");
+
+    constexpr std::uint64_t landing = trampoline_address + 16;
+    const std::uint64_t flags = rflags_fixed;
+    must(uc_reg_write(engine_, UC_X86_REG_RCX, &landing), "to write RCX");
+    must(uc_reg_write(engine_, UC_X86_REG_R11, &flags), "to write R11");
+    const uc_err error = uc_emu_start(engine_, trampoline_address, landing, 0, 0);
+    std::uint16_t cs = 0;
+    must(uc_reg_read(engine_, UC_X86_REG_CS, &cs), "to read CS");
+
+    must(uc_hook_del(engine_, boot_hook), "to remove a hook");
+    must(uc_ctl_flush_tb(engine_), "to flush translations");
+    must(uc_ctl_flush_tlb(engine_), "to flush the TLB");
+    std::memcpy(lent.data(), saved.data(), saved.size());
+    if (error != UC_ERR_OK || cs != user_cs) {
+        return tl::unexpected(std::string("Unicorn does not enter user mode: ") + uc_strerror(error));
+    }
+    return {};
+}
+
+template <class Callback>
+void UnicornCpu::add_hook(int type, Callback* callback, int instruction) {
+    uc_hook hook = 0;
+    must(uc_hook_add(engine_, &hook, type, reinterpret_cast<void*>(callback), this, 1, 0, instruction), "a hook");
+}
+
+void UnicornCpu::install_hooks() {
+    add_hook(UC_HOOK_TLB_FILL, &on_tlb_fill);
+    add_hook(UC_HOOK_INTR, &on_interrupt);
+    add_hook(UC_HOOK_INSN_INVALID, &on_invalid_instruction);
+    add_hook(UC_HOOK_INSN, &on_syscall, UC_X86_INS_SYSCALL);
+    add_hook(UC_HOOK_INSN, &on_sysenter, UC_X86_INS_SYSENTER);
+    add_hook(UC_HOOK_INSN, &on_port_in, UC_X86_INS_IN);
+    add_hook(UC_HOOK_INSN, &on_port_out, UC_X86_INS_OUT);
+    add_hook(UC_HOOK_INSN, &on_rdtsc, UC_X86_INS_RDTSC);
+    add_hook(UC_HOOK_INSN, &on_rdtsc, UC_X86_INS_RDTSCP);
+    if (counting_ == Counting::instructions) add_hook(UC_HOOK_BLOCK, &on_block);
+}
+
+Exit UnicornCpu::run(Registers& registers, std::uint64_t instruction_budget) {
+    FL_ASSERT(!in_run_);
+    FL_ASSERT(instruction_budget == no_budget || counting_ == Counting::instructions);
+    budget_end_ = instruction_budget > no_budget - retired_ ? no_budget : retired_ + instruction_budget;
+    in_run_ = true;
+    store_registers(registers);
+    for (;;) {
+        if (mmu_.ram().code_frames().any_stale()) flush_translations_now();
+        if (tlb_stale_) flush_tlb_now();
+        exit_.reset();
+        retranslate_ = false;
+        const uc_err error = uc_emu_start(engine_, loaded_.rip, 0, 0, 0);
+        load_registers(loaded_);
+        if (retranslate_) {
+            // The aborted fetch left nothing behind but an address: run the same instruction again.
+            continue;
+        }
+        if (exit_.has_value()) break;
+        // Nothing asked for a stop, so Unicorn gave up by itself: a translator limit (an instruction longer than 15
+        // bytes) or a state it cannot go on from. A processor raises #GP for the former.
+        (void)error;
+        exit_ = Exit{Exit::Reason::exception, Vector::general_protection};
+        break;
+    }
+    in_run_ = false;
+    if (exit_registers_.has_value()) {
+        loaded_ = *exit_registers_;
+        exit_registers_.reset();
+        Registers exact = loaded_;
+        loaded_.rax = ~exact.rax;  // force the engine's copies to be rewritten
+        loaded_.rip = ~exact.rip;
+        registers = exact;
+    } else {
+        registers = loaded_;
+    }
+    if (exit_->reason == Exit::Reason::exception) clear_exception_state();
+    return *exit_;
+}
+
+void UnicornCpu::set_root(Pfn root) {
+    if (root == root_) return;
+    root_ = root;
+    tlb_stale_ = true;
+}
+
+VirtAddr UnicornCpu::instruction_pointer() const {
+    std::uint64_t rip = 0;
+    must(uc_reg_read(engine_, UC_X86_REG_RIP, &rip), "to read RIP");
+    return VirtAddr(rip);
+}
+
+void UnicornCpu::load_registers(Registers& registers) const {
+    auto pointers = register_pointers(registers);
+    std::array<void*, register_ids.size()> targets{};
+    for (std::size_t i = 0; i < targets.size(); ++i) targets[i] = pointers[i];
+    std::array<int, register_ids.size()> ids = register_ids;
+    must(uc_reg_read_batch(engine_, ids.data(), targets.data(), static_cast<int>(ids.size())), "to read registers");
+}
+
+// Writes what differs from what the engine already holds.
+void UnicornCpu::store_registers(const Registers& registers) {
+    Registers wanted = registers;
+    wanted.rflags = (wanted.rflags & rflags_user_mask) | rflags_fixed;
+    auto new_values = register_pointers(wanted);
+    auto old_values = register_pointers(loaded_);
+    std::array<int, register_ids.size()> ids{};
+    std::array<void*, register_ids.size()> values{};
+    int count = 0;
+    for (std::size_t i = 0; i < register_ids.size(); ++i) {
+        if (*new_values[i] == *old_values[i]) continue;
+        ids[static_cast<std::size_t>(count)] = register_ids[i];
+        values[static_cast<std::size_t>(count)] = new_values[i];
+        ++count;
+    }
+    if (count > 0) must(uc_reg_write_batch(engine_, ids.data(), values.data(), count), "to write registers");
+    loaded_ = wanted;
+}
+
+// Unicorn remembers the last contributory exception and turns the next one into a double fault (Intel SDM vol. 3A,
+// table 6-5), although our hook has dealt with it. Only a saved context has that memory clean.
+void UnicornCpu::clear_exception_state() {
+    const FpuState fpu = fpu_state();
+    must(uc_context_restore(engine_, user_mode_), "to restore the context");
+    set_fpu_state(fpu);
+    load_registers(loaded_);
+}
+
+void UnicornCpu::flush_tlb_now() {
+    must(uc_ctl_flush_tlb(engine_), "to flush the TLB");
+    tlb_stale_ = false;
+    ++tlb_stats_.flushes;
+}
+
+void UnicornCpu::flush_translations_now() {
+    must(uc_ctl_flush_tb(engine_), "to flush translations");
+    mmu_.ram().code_frames().forget_all();
+    block_lengths_.forget_all();
+    // Frames are noted as fetched when the TLB is filled: fill it anew.
+    flush_tlb_now();
+}
+
+void UnicornCpu::end_run(Exit exit) {
+    if (!exit_.has_value()) exit_ = exit;
+    must(uc_emu_stop(engine_), "to stop");
+}
+
+bool UnicornCpu::fill_tlb(VirtAddr address, Access access, uc_tlb_entry& entry) {
+    ++tlb_stats_.fills;
+    if (!address.canonical()) {
+        exit_ = Exit{Exit::Reason::exception, Vector::general_protection};
+        return false;
+    }
+    auto translation = mmu_.translate(root_, address, access, Mode::user);
+    if (!translation) {
+        const PageFault fault{address, access, Mode::user, translation.error()};
+        if (handler_.handle_page_fault(fault) == FaultOutcome::fatal) {
+            if (!exit_.has_value()) exit_ = Exit{Exit::Reason::fault, Vector::page_fault, fault};
+            return false;
+        }
+        translation = mmu_.translate(root_, address, access, Mode::user);
+        FL_ASSERT(translation.has_value());
+    }
+    // EXEC only where a fetch asks for it: an executable TLB entry sends every store through the slow path.
+    const bool executable = access == Access::execute;
+    if (executable) {
+        CodeFrames& code = mmu_.ram().code_frames();
+        if (code.is_stale(translation->pfn)) {
+            retranslate_ = true;
+            return false;
+        }
+        code.note_fetched(translation->pfn);
+    }
+    if (tlb_stale_) {
+        flush_tlb_now();
+    } else if (tlb_stats_.fills >= next_growth_) {
+        growth_distance_ *= 2;
+        next_growth_ = tlb_stats_.fills + growth_distance_;
+        flush_tlb_now();
+    }
+    entry.paddr = translation->pfn.address().value();
+    entry.perms = static_cast<uc_prot>(UC_PROT_READ | (translation->writable ? UC_PROT_WRITE : 0) |
+                                       (executable ? UC_PROT_EXEC : 0));
+    return true;
+}
+
+bool UnicornCpu::on_tlb_fill(uc_engine*, std::uint64_t address, uc_mem_type type, uc_tlb_entry* entry,
+                             void* user_data) {
+    const Access access = type == UC_MEM_WRITE   ? Access::write
+                          : type == UC_MEM_FETCH ? Access::execute
+                                                 : Access::read;
+    return self(user_data).fill_tlb(VirtAddr(address), access, *entry);
+}
+
+void UnicornCpu::on_block(uc_engine* engine, std::uint64_t address, std::uint32_t size_bytes, void* user_data) {
+    UnicornCpu& cpu = self(user_data);
+    if (cpu.retired_ >= cpu.budget_end_) {
+        cpu.end_run(Exit{Exit::Reason::quantum});
+        return;
+    }
+    cpu.retired_ += cpu.block_lengths_.instructions(engine, address, size_bytes);
+}
+
+void UnicornCpu::on_syscall(uc_engine*, void* user_data) { self(user_data).end_run(Exit{Exit::Reason::syscall}); }
+
+// SYSENTER exists for 32-bit system calls, which this kernel is built without: its MSR is 0, so #GP.
+void UnicornCpu::on_sysenter(uc_engine*, void* user_data) {
+    UnicornCpu& cpu = self(user_data);
+    cpu.exit_registers_.emplace();
+    cpu.load_registers(*cpu.exit_registers_);
+    cpu.end_run(Exit{Exit::Reason::exception, Vector::general_protection});
+}
+
+void UnicornCpu::on_interrupt(uc_engine*, std::uint32_t vector, void* user_data) {
+    UnicornCpu& cpu = self(user_data);
+    constexpr std::uint32_t first_external_vector = 32;
+    if (vector >= first_external_vector) {
+        // INT n with a gate that user mode may not use (INT 0x80 included): #GP at the instruction, two bytes back.
+        Registers registers;
+        cpu.load_registers(registers);
+        registers.rip -= 2;
+        cpu.exit_registers_ = registers;
+        cpu.end_run(Exit{Exit::Reason::exception, Vector::general_protection});
+        return;
+    }
+    cpu.end_run(Exit{Exit::Reason::exception, static_cast<Vector>(vector)});
+}
+
+bool UnicornCpu::on_invalid_instruction(uc_engine*, void* user_data) {
+    UnicornCpu& cpu = self(user_data);
+    if (!cpu.exit_.has_value()) cpu.exit_ = Exit{Exit::Reason::exception, Vector::invalid_opcode};
+    return false;
+}
+
+std::uint32_t UnicornCpu::on_port_in(uc_engine*, std::uint32_t, int, void* user_data) {
+    on_sysenter(nullptr, user_data);
+    return 0;
+}
+
+void UnicornCpu::on_port_out(uc_engine*, std::uint32_t, int, std::uint32_t, void* user_data) {
+    on_sysenter(nullptr, user_data);
+}
+
+int UnicornCpu::on_rdtsc(uc_engine* engine, void* user_data) {
+    const std::uint64_t cycles = self(user_data).timestamps_.timestamp_cycles();
+    const std::uint64_t low = cycles & 0xffff'ffff;
+    const std::uint64_t high = cycles >> 32;
+    must(uc_reg_write(engine, UC_X86_REG_RAX, &low), "to write RAX");
+    must(uc_reg_write(engine, UC_X86_REG_RDX, &high), "to write RDX");
+    return 1;
+}
+
+FpuState UnicornCpu::fpu_state() const {
+    FpuState state;
+    std::uint16_t tags = 0;
+    must(uc_reg_read(engine_, UC_X86_REG_FPCW, &state.fcw), "to read FPCW");
+    must(uc_reg_read(engine_, UC_X86_REG_FPSW, &state.fsw), "to read FPSW");
+    must(uc_reg_read(engine_, UC_X86_REG_FPTAG, &tags), "to read FPTAG");
+    must(uc_reg_read(engine_, UC_X86_REG_MXCSR, &state.mxcsr), "to read MXCSR");
+    for (int i = 0; i < 8; ++i) {
+        must(uc_reg_read(engine_, UC_X86_REG_ST0 + i, state.st[static_cast<std::size_t>(i)].data()), "to read ST");
+        // Two tag bits a register, 3 = empty (SDM vol. 1, 8.1.7); FXSAVE keeps one bit, 1 = in use.
+        if (((tags >> (2 * i)) & 3) != 3) state.ftw |= static_cast<std::uint8_t>(1U << i);
+    }
+    for (int i = 0; i < 16; ++i) {
+        must(uc_reg_read(engine_, UC_X86_REG_XMM0 + i, state.xmm[static_cast<std::size_t>(i)].data()), "to read XMM");
+    }
+    return state;
+}
+
+void UnicornCpu::set_fpu_state(const FpuState& state) {
+    // The status word carries TOP, which decides what ST(i) names: write it first.
+    must(uc_reg_write(engine_, UC_X86_REG_FPCW, &state.fcw), "to write FPCW");
+    must(uc_reg_write(engine_, UC_X86_REG_FPSW, &state.fsw), "to write FPSW");
+    std::uint16_t tags = 0;
+    for (int i = 0; i < 8; ++i) {
+        must(uc_reg_write(engine_, UC_X86_REG_ST0 + i, state.st[static_cast<std::size_t>(i)].data()), "to write ST");
+        if ((state.ftw & (1U << i)) == 0) tags |= static_cast<std::uint16_t>(3U << (2 * i));
+    }
+    must(uc_reg_write(engine_, UC_X86_REG_FPTAG, &tags), "to write FPTAG");
+    must(uc_reg_write(engine_, UC_X86_REG_MXCSR, &state.mxcsr), "to write MXCSR");
+    for (int i = 0; i < 16; ++i) {
+        must(uc_reg_write(engine_, UC_X86_REG_XMM0 + i, state.xmm[static_cast<std::size_t>(i)].data()), "to write XMM");
+    }
+}
+
+}  // namespace
+
+tl::expected<std::unique_ptr<Cpu>, std::string> Cpu::create(Mmu& mmu, PageFaultHandler& handler,
+                                                            TimestampSource& timestamps, Counting counting) {
+    auto cpu = std::make_unique<UnicornCpu>(mmu, handler, timestamps, counting);
+    if (auto started = cpu->start(); !started) return tl::unexpected(started.error());
+    return cpu;
+}
+
+}  // namespace fl::emu

@@ -1,0 +1,56 @@
+#include "emu/mmu.hpp"
+
+namespace fl::emu {
+
+namespace {
+
+WalkError error_code(Access access, Mode mode, WalkError reason) {
+    WalkError code = reason;
+    if (access == Access::write) code |= PageFaultCode::write;
+    if (access == Access::execute) code |= PageFaultCode::instruction;
+    if (mode == Mode::user) code |= PageFaultCode::user;
+    return code;
+}
+
+}  // namespace
+
+tl::expected<Translation, WalkError> Mmu::translate(Pfn root, VirtAddr address, Access access, Mode mode) {
+    FL_ASSERT(address.canonical());
+    bool writable = true;
+    bool user = true;
+    bool executable = true;
+    Pfn table = root;
+    Pte* path[4];
+    for (unsigned level = 4; level >= 1; --level) {
+        Pte& entry = ram_.table(table)[address.table_index(level)];
+        if (!entry.is_present()) return tl::unexpected(error_code(access, mode, 0));
+        if (entry.reserved_bits_set() || entry.pfn().value() >= ram_.page_count().value()) {
+            return tl::unexpected(error_code(access, mode, PageFaultCode::present | PageFaultCode::reserved));
+        }
+        writable = writable && entry.writable();
+        user = user && entry.user();
+        executable = executable && entry.executable();
+        path[level - 1] = &entry;
+        table = entry.pfn();
+    }
+    const bool allowed = (mode == Mode::kernel || user) && (access != Access::write || writable) &&
+                         (access != Access::execute || executable);
+    if (!allowed) return tl::unexpected(error_code(access, mode, PageFaultCode::present));
+
+    for (unsigned level = 4; level >= 2; --level) *path[level - 1] = path[level - 1]->with_accessed();
+    Pte& leaf = *path[0];
+    leaf = access == Access::write ? leaf.with_accessed().with_dirty() : leaf.with_accessed();
+    return Translation{table, writable && leaf.dirty(), executable};
+}
+
+Pte Mmu::peek(Pfn root, VirtAddr address) const {
+    Pfn table = root;
+    for (unsigned level = 4; level >= 2; --level) {
+        const Pte entry = ram_.table(table)[address.table_index(level)];
+        if (!entry.is_present()) return Pte::none();
+        table = entry.pfn();
+    }
+    return ram_.table(table)[address.table_index(1)];
+}
+
+}  // namespace fl::emu

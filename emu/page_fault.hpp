@@ -1,0 +1,42 @@
+// What the page walker says when it cannot translate, and who is asked then.
+#pragma once
+
+#include "emu/address.hpp"
+
+#include <cstdint>
+
+namespace fl::emu {
+
+enum class Access : std::uint8_t { read, write, execute };
+enum class Mode : std::uint8_t { user, kernel };
+
+// The error code that the processor pushes for #PF (Intel SDM vol. 3A, 4.7).
+struct PageFaultCode {
+    static constexpr std::uint32_t present = 1;      // P: the page was there, the access was not allowed
+    static constexpr std::uint32_t write = 2;        // W/R
+    static constexpr std::uint32_t user = 4;         // U/S: the access came from user mode
+    static constexpr std::uint32_t reserved = 8;     // RSVD: a reserved bit was set
+    static constexpr std::uint32_t instruction = 16; // I/D: an instruction fetch
+};
+
+struct PageFault {
+    VirtAddr address;
+    Access access;
+    Mode mode;
+    std::uint32_t error_code;  // PageFaultCode bits
+};
+
+enum class FaultOutcome : std::uint8_t {
+    retry,  // the PTE is good now: walk again
+    fatal,  // the access cannot be satisfied: end the run with Exit::fault
+};
+
+class PageFaultHandler {
+public:
+    virtual FaultOutcome handle_page_fault(const PageFault& fault) = 0;
+
+protected:
+    ~PageFaultHandler() = default;
+};
+
+}  // namespace fl::emu

@@ -1,0 +1,111 @@
+// One x86-64 page-table entry, with the processor's own bit layout (Intel SDM vol. 3A, table 4-20):
+//
+//   63   62..52  51..12  11..9  8  7    6  5  4    3    2  1  0
+//   NX   -       pfn     soft   G  PAT  D  A  PCD  PWT  U  W  P
+//
+// Two kinds of entry are not present to the processor and yet not empty, as on Linux:
+//   prot_none  P = 0, bit 8 = 1: a resident page that PROT_NONE hides (_PAGE_PROTNONE); the frame number is kept
+//   swapped    P = 0, bit 1 = 1, bit 8 = 0: the slot is in bits 51..12
+//
+// Invariant: nobody outside this file touches raw bits; kind() forces the reader to tell the cases apart.
+#pragma once
+
+#include "emu/address.hpp"
+
+#include <cstdint>
+
+namespace fl::emu {
+
+enum class PteKind : std::uint8_t { none, present, prot_none, swapped };
+
+// Which accesses a present PTE allows beyond a supervisor's read.
+struct PteAccess {
+    bool writable = false;
+    bool user = false;
+    bool executable = false;
+};
+
+class SwapSlot : public detail::Index<SwapSlot> {
+public:
+    using Index::Index;
+};
+
+class Pte {
+public:
+    constexpr Pte() = default;
+    static constexpr Pte none() { return Pte(); }
+    static constexpr Pte present(Pfn pfn, PteAccess access) {
+        return Pte(bit_present | (pfn.value() << page_shift & mask_pfn) | (access.writable ? bit_writable : 0) |
+                   (access.user ? bit_user : 0) | (access.executable ? 0 : bit_no_execute));
+    }
+    static constexpr Pte swapped(SwapSlot slot) { return Pte(bit_swapped | (slot.value() << page_shift & mask_pfn)); }
+    // The entry as it lies in RAM.
+    static constexpr Pte from_raw(std::uint64_t raw) { return Pte(raw); }
+
+    constexpr std::uint64_t raw() const { return raw_; }
+    constexpr PteKind kind() const {
+        if ((raw_ & bit_present) != 0) return PteKind::present;
+        if (raw_ == 0) return PteKind::none;
+        return (raw_ & bit_prot_none) != 0 ? PteKind::prot_none : PteKind::swapped;
+    }
+    constexpr bool is_present() const { return (raw_ & bit_present) != 0; }
+    constexpr bool is_none() const { return raw_ == 0; }
+    // A frame stands behind it, visible to the processor or not.
+    constexpr bool is_resident() const { return (raw_ & (bit_present | bit_prot_none)) != 0; }
+    constexpr Pfn pfn() const {
+        FL_ASSERT(is_resident());
+        return Pfn((raw_ & mask_pfn) >> page_shift);
+    }
+    constexpr SwapSlot slot() const {
+        FL_ASSERT(kind() == PteKind::swapped);
+        return SwapSlot((raw_ & mask_pfn) >> page_shift);
+    }
+    constexpr bool writable() const { return (raw_ & bit_writable) != 0; }
+    constexpr bool user() const { return (raw_ & bit_user) != 0; }
+    constexpr bool executable() const { return (raw_ & bit_no_execute) == 0; }
+    constexpr bool accessed() const { return (raw_ & bit_accessed) != 0; }
+    constexpr bool dirty() const { return (raw_ & bit_dirty) != 0; }
+    constexpr bool reserved_bits_set() const { return (raw_ & mask_reserved) != 0; }
+
+    constexpr Pte with_accessed() const { return Pte(raw_ | bit_accessed); }
+    constexpr Pte with_dirty() const { return Pte(raw_ | bit_dirty); }
+    constexpr Pte without_accessed() const { return Pte(raw_ & ~bit_accessed); }
+    constexpr Pte without_dirty() const { return Pte(raw_ & ~bit_dirty); }
+    constexpr Pte with_writable() const { return Pte(raw_ | bit_writable); }
+    constexpr Pte without_writable() const { return Pte(raw_ & ~bit_writable); }
+    // Hidden by PROT_NONE; A, D and the frame stay.
+    constexpr Pte with_prot_none() const {
+        FL_ASSERT(is_resident());
+        return Pte((raw_ & ~(bit_present | bit_writable)) | bit_prot_none);
+    }
+    // The same page, present under other permissions; A and D stay.
+    constexpr Pte with_access(PteAccess access) const {
+        FL_ASSERT(is_resident());
+        const std::uint64_t kept = raw_ & ~(bit_writable | bit_user | bit_no_execute | bit_prot_none);
+        return Pte(kept | bit_present | (access.writable ? bit_writable : 0) | (access.user ? bit_user : 0) |
+                   (access.executable ? 0 : bit_no_execute));
+    }
+
+    friend constexpr bool operator==(Pte, Pte) = default;
+
+private:
+    constexpr explicit Pte(std::uint64_t raw) : raw_(raw) {}
+
+    static constexpr std::uint64_t bit_present = 1ULL << 0;
+    static constexpr std::uint64_t bit_writable = 1ULL << 1;
+    static constexpr std::uint64_t bit_user = 1ULL << 2;
+    static constexpr std::uint64_t bit_accessed = 1ULL << 5;
+    static constexpr std::uint64_t bit_dirty = 1ULL << 6;
+    static constexpr std::uint64_t bit_prot_none = 1ULL << 8;   // G means nothing while P = 0
+    static constexpr std::uint64_t bit_no_execute = 1ULL << 63;
+    static constexpr std::uint64_t bit_swapped = bit_writable;  // meaningful only while P = 0
+    static constexpr std::uint64_t mask_pfn = 0x000f'ffff'ffff'f000ULL;
+    // Bits 51..48 of the address: beyond the 48 physical address bits that this machine has (MAXPHYADDR).
+    static constexpr std::uint64_t mask_reserved = 0x000f'0000'0000'0000ULL;
+
+    std::uint64_t raw_ = 0;
+};
+
+static_assert(sizeof(Pte) == 8, "a page table is 512 of these in one frame");
+
+}  // namespace fl::emu

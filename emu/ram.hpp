@@ -1,0 +1,83 @@
+// Ram: the machine's physical memory, one host mapping that costs host memory only where it has been touched.
+//
+// Invariants: the mapping never moves; every accessor checks the frame number against page_count(). The bytes of a
+// frame that was never written read as zero.
+#pragma once
+
+#include "emu/address.hpp"
+#include "emu/pte.hpp"
+
+#include <tl/expected.hpp>
+
+#include <array>
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <string>
+
+namespace fl::emu {
+
+using FrameBytes = std::span<std::byte, page_size>;
+
+// Which frames hold bytes that the processor has translated, and which of those were rewritten behind its back.
+//
+// The processor notices a guest's own stores to translated code; it does not notice the kernel's. Whoever changes a
+// frame's bytes from outside calls note_rewritten().
+class CodeFrames {
+public:
+    explicit CodeFrames(PageCount frames);
+
+    void note_fetched(Pfn pfn) { state_[pfn.value()] |= fetched; }
+    void note_rewritten(Pfn pfn) {
+        std::uint8_t& state = state_[pfn.value()];
+        if (state == 0) return;
+        state |= stale;
+        any_stale_ = true;
+    }
+    bool any_stale() const { return any_stale_; }
+    bool is_stale(Pfn pfn) const { return (state_[pfn.value()] & stale) != 0; }
+    // All translations were thrown away.
+    void forget_all();
+
+private:
+    static constexpr std::uint8_t fetched = 1;
+    static constexpr std::uint8_t stale = 2;
+    PageCount frames_;
+    std::unique_ptr<std::uint8_t[], void (*)(void*)> state_;
+    bool any_stale_ = false;
+};
+
+class Ram {
+public:
+    // Reserves `frames` frames. The error is one line for a person.
+    static tl::expected<Ram, std::string> create(PageCount frames);
+
+    Ram(Ram&& other) noexcept;
+    Ram& operator=(Ram&&) = delete;
+    Ram(const Ram&) = delete;
+    Ram& operator=(const Ram&) = delete;
+    ~Ram();
+
+    PageCount page_count() const { return frames_; }
+    std::byte* base() const { return base_; }
+
+    FrameBytes frame(Pfn pfn) const {
+        FL_ASSERT(pfn.value() < frames_.value());
+        return FrameBytes(base_ + pfn.value() * page_size, page_size);
+    }
+    // The frame as a page table of any level.
+    std::span<Pte, 512> table(Pfn pfn) const {
+        return std::span<Pte, 512>(reinterpret_cast<Pte*>(frame(pfn).data()), 512);
+    }
+
+    CodeFrames& code_frames() { return code_frames_; }
+
+private:
+    Ram(std::byte* base, PageCount frames);
+
+    std::byte* base_;
+    PageCount frames_;
+    CodeFrames code_frames_;
+};
+
+}  // namespace fl::emu

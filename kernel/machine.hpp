@@ -1,0 +1,96 @@
+// Machine: the whole emulated computer, with one process: RAM, processor, memory manager, kernel.
+//
+// create() builds it, exec() puts a program into it, run() runs the program to its end.
+#pragma once
+
+#include "emu/cpu.hpp"
+#include "mm/fault_handler.hpp"
+#include "mm/file.hpp"
+#include "mm/mm_struct.hpp"
+
+#include <tl/expected.hpp>
+
+#include <cstdint>
+#include <cstdio>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace fl::kernel {
+
+enum class ClockMode : std::uint8_t {
+    virtual_time,  // retired instructions plus a cost for each fault: the same in every run
+    host,          // the host's monotonic clock; instructions are not counted
+};
+
+enum class Paranoia : std::uint8_t {
+    off,
+    every_step,  // mm::verify after each system call and each fault; a broken invariant ends the run
+};
+
+struct MachineOptions {
+    PageCount memory{65536};  // RAM; 256 MiB
+    ClockMode clock = ClockMode::virtual_time;
+    Paranoia paranoia = Paranoia::off;
+    std::uint64_t seed = 0;                    // of every random source that the guest sees
+    mm::FaultObserver* fault_observer = nullptr;
+    std::FILE* strace_output = nullptr;        // where system calls are logged; nullptr: not at all
+};
+
+struct ProgramSpec {
+    std::string path;
+    std::vector<std::string> argv;  // argv[0] included
+    std::vector<std::string> environment;  // "KEY=VALUE"
+};
+
+// How the program ended.
+struct ExitStatus {
+    int status = 0;         // exit status, 128 + signal where a signal ended it
+    int signal = 0;         // the signal, 0 for exit
+    bool out_of_memory = false;
+};
+
+// Numbers for --stats, gathered after the end of the run but before the address space was torn down.
+struct MachineStatistics {
+    mm::FaultCounters faults;
+    PageCount total_frames, used_frames, peak_used_frames;
+    PageCount page_table_pages;        // at the end
+    std::array<std::uint64_t, mm::BuddyAllocator::order_count> buddy_free_blocks{};
+    emu::TlbStats tlb;
+    std::uint64_t map_count = 0;
+    mm::RssCounters rss;
+    PageCount hiwater_rss;
+    mm::VmCounters vm;
+    PageCount hiwater_vm;
+    std::uint64_t system_calls = 0;
+    std::uint64_t instructions = 0;    // 0 under ClockMode::host
+    std::uint64_t virtual_time_ns = 0;
+    std::uint64_t wall_time_ns = 0;    // run() alone
+};
+
+class Machine {
+public:
+    // The error is one clear line.
+    static tl::expected<std::unique_ptr<Machine>, std::string> create(const MachineOptions& options);
+    virtual ~Machine() = default;
+
+    // The error is one clear line that names the file; nothing has run then.
+    virtual tl::expected<void, std::string> exec(const ProgramSpec& program) = 0;
+    // Runs the program to its end and takes its address space apart. Call once, after exec().
+    virtual ExitStatus run() = 0;
+
+    // Valid after run().
+    virtual const MachineStatistics& statistics() const = 0;
+    // Invariants found broken at the end (checked in debug builds and under Paranoia::every_step); empty: none.
+    virtual const std::vector<std::string>& broken_invariants() const = 0;
+
+    // Between exec() and the end of run(): what the tracer needs to name an instruction.
+    virtual std::uint64_t load_bias() const = 0;
+    virtual const std::string& program_path() const = 0;  // absolute, symbolic links resolved
+    // The program's bytes at `address` as they are in memory now, without faults and without touching A and D;
+    // returns how many could be read.
+    virtual std::size_t peek(VirtAddr address, std::span<std::byte> into) const = 0;
+};
+
+}  // namespace fl::kernel

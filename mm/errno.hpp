@@ -1,0 +1,57 @@
+// Errno: what the kernel answers a guest that asked for something it cannot have. Values are Linux's (x86-64).
+#pragma once
+
+#include <tl/expected.hpp>
+
+#include <cstdint>
+
+namespace fl {
+
+enum class Errno : std::uint16_t {
+    eperm = 1,
+    enoent = 2,
+    esrch = 3,
+    eintr = 4,
+    eio = 5,
+    enxio = 6,
+    e2big = 7,
+    enoexec = 8,
+    ebadf = 9,
+    echild = 10,
+    eagain = 11,
+    enomem = 12,
+    eacces = 13,
+    efault = 14,
+    ebusy = 16,
+    eexist = 17,
+    enodev = 19,
+    enotdir = 20,
+    eisdir = 21,
+    einval = 22,
+    enfile = 23,
+    emfile = 24,
+    enotty = 25,
+    efbig = 27,
+    enospc = 28,
+    espipe = 29,
+    erofs = 30,
+    epipe = 32,
+    erange = 34,
+    enametoolong = 36,
+    enosys = 38,
+    eloop = 40,
+    eoverflow = 75,
+    eopnotsupp = 95,
+};
+
+// What a guest's request came to: a value, or the errno to answer with.
+template <class T>
+using Result = tl::expected<T, Errno>;
+
+inline tl::unexpected<Errno> fail(Errno error) { return tl::unexpected<Errno>(error); }
+
+// The symbolic name ("ENOMEM") and strerror's text, as strace prints them.
+const char* errno_name(Errno error);
+const char* errno_text(Errno error);
+
+}  // namespace fl

@@ -1,0 +1,88 @@
+// FaultHandler: the kernel's answer to a page fault (Linux: do_user_addr_fault and handle_mm_fault).
+//
+// It answers in two steps: classify() names the fault, a pure function; resolve() makes the PTE good. Every allocation
+// of a fault happens before its first change, so that running out of frames leaves the address space as it was.
+#pragma once
+
+#include "emu/page_fault.hpp"
+#include "mm/fault_event.hpp"
+#include "mm/mm_struct.hpp"
+
+namespace fl::mm {
+
+// All that the name of a fault depends on.
+struct FaultSituation {
+    const Vma* vma = nullptr;  // the VMA that holds the address; nullptr: none, and the stack cannot grow to it
+    emu::Access access{};
+    emu::Pte pte;              // as found; none() where tables are missing
+    bool stack_grew = false;   // the VMA was extended for this fault
+    bool is_zero_page = false; // pte is present and points to the shared page of zeroes
+    bool sole_owner = false;   // pte is resident, anonymous, and nobody else refers to its frame
+    bool past_file_end = false;
+    bool in_page_cache = false;
+};
+
+FaultKind classify(const FaultSituation& situation);
+
+class FaultOriginSource {
+public:
+    virtual FaultOrigin fault_origin(emu::Mode mode) const = 0;
+
+protected:
+    ~FaultOriginSource() = default;
+};
+
+class FaultHandler final : public emu::PageFaultHandler {
+public:
+    explicit FaultHandler(PhysicalMemory& memory) : memory_(memory) {}
+
+    // The address space that faults are about; it must outlive its use. nullptr: none.
+    void set_mm(MmStruct* mm) { mm_ = mm; }
+    MmStruct* mm() { return mm_; }
+    // Observed faults cost what the observer costs; without one nothing is gathered.
+    void observe(FaultObserver* observer, const FaultOriginSource* origins) {
+        observer_ = observer;
+        origins_ = origins;
+    }
+
+    emu::FaultOutcome handle_page_fault(const emu::PageFault& fault) override;
+
+    const FaultCounters& counters() const { return counters_; }
+    // What the last fatal fault was; the kernel makes a signal of it.
+    FaultKind last_fatal() const { return last_fatal_; }
+    // A fault ran out of frames since the last call: the process is to be killed.
+    bool take_oom() { return std::exchange(oom_, false); }
+
+private:
+    struct Resolution {
+        FaultKind kind;
+        bool major = false;
+        std::uint32_t pages_around = 0;
+    };
+
+    Vma* find_vma_or_grow(VirtAddr address, bool& grew);
+    FaultSituation situation(const Vma* vma, const emu::PageFault& fault, bool grew) const;
+    Resolution resolve(FaultKind kind, const Vma& vma, const emu::PageFault& fault);
+    Resolution map_zero_page(const Vma& vma, VirtAddr page);
+    Resolution map_fresh_page(FaultKind kind, const Vma& vma, VirtAddr page);
+    Resolution map_file_page(FaultKind kind, const Vma& vma, VirtAddr page);
+    Resolution copy_page(FaultKind kind, const Vma& vma, VirtAddr page);
+    Resolution reuse_page(const Vma& vma, VirtAddr page);
+    Result<bool> read_around(const Vma& vma, VirtAddr page);
+    std::uint32_t map_around(const Vma& vma, VirtAddr page);
+    emu::FaultOutcome finish(const emu::PageFault& fault, const Resolution& done, const Vma* vma, emu::Pte before,
+                             PageCount tables_before);
+    void emit(const emu::PageFault& fault, const Resolution& done, const Vma* vma, emu::Pte before,
+              PageCount tables_before);
+
+    PhysicalMemory& memory_;
+    MmStruct* mm_ = nullptr;
+    FaultObserver* observer_ = nullptr;
+    const FaultOriginSource* origins_ = nullptr;
+    FaultCounters counters_;
+    std::uint64_t sequence_ = 0;
+    FaultKind last_fatal_{};
+    bool oom_ = false;
+};
+
+}  // namespace fl::mm

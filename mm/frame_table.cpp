@@ -1,0 +1,79 @@
+#include "mm/frame_table.hpp"
+
+#include <cstdlib>
+#include <new>
+
+namespace fl::mm {
+
+FrameTable::FrameTable(PageCount frames)
+    : frames_(frames),
+      // Lazily zeroed by the host; an all-zero Frame is a valid free one.
+      table_(static_cast<Frame*>(std::calloc(frames.value(), sizeof(Frame))), &std::free) {
+    static_assert(std::is_trivially_destructible_v<Frame>);
+    FL_ASSERT(frames.value() < (std::uint64_t{1} << 32));
+    if (table_ == nullptr) throw std::bad_alloc();
+}
+
+bool FrameTable::mark_used(Pfn pfn, FrameState state) {
+    Frame& frame = at(pfn);
+    FL_ASSERT(frame.state == FrameState::free && state != FrameState::free);
+    FL_ASSERT(frame.reference_count == 0 && frame.map_count == 0 && !frame.heads_free_block);
+    const bool holds_old_bytes = frame.ever_used;
+    frame.state = state;
+    frame.reference_count = 1;
+    frame.ever_used = true;
+    frame.anchor = RmapAnchor{};
+    return holds_old_bytes;
+}
+
+void FrameTable::add_reference(Pfn pfn) {
+    Frame& frame = at(pfn);
+    FL_ASSERT(frame.state != FrameState::free && frame.reference_count > 0);
+    ++frame.reference_count;
+}
+
+std::uint32_t FrameTable::drop_reference(Pfn pfn) {
+    Frame& frame = at(pfn);
+    FL_ASSERT(frame.state != FrameState::free && frame.reference_count > 0);
+    --frame.reference_count;
+    if (frame.reference_count == 0) {
+        FL_ASSERT(frame.map_count == 0);
+        frame.state = FrameState::free;
+    }
+    return frame.reference_count;
+}
+
+void FrameTable::add_mapping(Pfn pfn) {
+    Frame& frame = at(pfn);
+    FL_ASSERT(frame.state == FrameState::anonymous || frame.state == FrameState::file_cache);
+    ++frame.map_count;
+    FL_ASSERT(frame.map_count <= frame.reference_count);
+}
+
+void FrameTable::drop_mapping(Pfn pfn) {
+    Frame& frame = at(pfn);
+    FL_ASSERT(frame.map_count > 0);
+    --frame.map_count;
+}
+
+void FrameTable::link_free_head(Pfn pfn, unsigned order, std::uint32_t next) {
+    Frame& frame = at(pfn);
+    FL_ASSERT(frame.state == FrameState::free && !frame.heads_free_block);
+    frame.heads_free_block = true;
+    frame.order = static_cast<std::uint8_t>(order);
+    frame.list_prev = 0;
+    frame.list_next = next;
+    if (next != 0) at(Pfn(next)).list_prev = static_cast<std::uint32_t>(pfn.value());
+}
+
+void FrameTable::unlink_free_head(Pfn pfn) {
+    Frame& frame = at(pfn);
+    FL_ASSERT(frame.state == FrameState::free && frame.heads_free_block);
+    if (frame.list_prev != 0) at(Pfn(frame.list_prev)).list_next = frame.list_next;
+    if (frame.list_next != 0) at(Pfn(frame.list_next)).list_prev = frame.list_prev;
+    frame.heads_free_block = false;
+    frame.list_prev = 0;
+    frame.list_next = 0;
+}
+
+}  // namespace fl::mm

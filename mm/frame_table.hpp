@@ -1,0 +1,73 @@
+// FrameTable: one Frame (Linux: struct page) for each frame of RAM: what it is used for, who refers to it, who maps it.
+//
+// Invariants: a free frame has no references and no mappings; map_count <= reference_count for frames of user pages;
+// every change of a Frame goes through a method of this class. An all-zero Frame is a free frame that was never used,
+// so that a large table costs host memory only for what is used.
+#pragma once
+
+#include "emu/address.hpp"
+
+#include <cstdint>
+#include <memory>
+
+namespace fl::mm {
+
+enum class FrameState : std::uint8_t {
+    free = 0,
+    reserved,    // never handed out (frame 0, so that no frame number is 0)
+    page_table,  // a table of any level
+    anonymous,   // a user page without a file
+    file_cache,  // a page of a file, in its page cache
+    zero_page,   // the shared page of zeroes
+};
+
+// Where the mappings of a user page can be found from its frame.
+struct RmapAnchor {
+    std::uint32_t owner = 0;  // anonymous: MmStruct::id(); file cache: File::id()
+    std::uint64_t index = 0;  // anonymous: virtual page number; file cache: page index in the file
+};
+
+struct Frame {
+    FrameState state = FrameState::free;
+    std::uint8_t order = 0;       // of the free block that this frame heads
+    bool heads_free_block = false;
+    bool ever_used = false;       // false: the bytes are still the zeroes that the machine was built with
+    std::uint32_t reference_count = 0;
+    std::uint32_t map_count = 0;  // PTEs that point here (the zero page is not counted)
+    RmapAnchor anchor;            // user pages
+    std::uint32_t list_prev = 0;  // free blocks: neighbours in the free list, frame numbers, 0 = none
+    std::uint32_t list_next = 0;
+};
+
+class FrameTable {
+public:
+    explicit FrameTable(PageCount frames);
+
+    PageCount page_count() const { return frames_; }
+    const Frame& operator[](Pfn pfn) const { return at(pfn); }
+
+    // Free to used, with one reference. Returns whether the frame may hold old bytes.
+    bool mark_used(Pfn pfn, FrameState state);
+    void set_anchor(Pfn pfn, RmapAnchor anchor) { at(pfn).anchor = anchor; }
+
+    void add_reference(Pfn pfn);
+    // Returns the references that remain; at 0 the frame is free in this table and belongs back to the allocator.
+    std::uint32_t drop_reference(Pfn pfn);
+    void add_mapping(Pfn pfn);
+    void drop_mapping(Pfn pfn);
+
+    // The buddy allocator's part: free-list membership of block heads.
+    void link_free_head(Pfn pfn, unsigned order, std::uint32_t next);
+    void unlink_free_head(Pfn pfn);
+
+private:
+    Frame& at(Pfn pfn) const {
+        FL_ASSERT(pfn.value() < frames_.value());
+        return table_[pfn.value()];
+    }
+
+    PageCount frames_;
+    std::unique_ptr<Frame[], void (*)(void*)> table_;
+};
+
+}  // namespace fl::mm

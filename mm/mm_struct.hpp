@@ -1,0 +1,189 @@
+// MmStruct: one address space (Linux: struct mm_struct): its VMAs, its page table, its bounds and counters.
+//
+// Every mutator plans first (that part may fail, and then nothing has changed), then commits. What a commit leaves
+// stale in the processor's TLB is collected in effects().
+//
+// Invariants: map_count = VMAs in the tree; every resident PTE lies in a VMA and grants no more than it; the counters
+// equal a recount (verify.hpp).
+#pragma once
+
+#include "mm/fault_event.hpp"
+#include "mm/page_table.hpp"
+#include "mm/vma_tree.hpp"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace fl::mm {
+
+// End of the user half (TASK_SIZE_MAX with four levels) and the fixed places of a layout without randomisation.
+inline constexpr VirtAddr task_size{0x7ffffffff000};
+inline constexpr VirtAddr stack_top{0x7ffffffff000};
+inline constexpr VirtAddr mmap_min_addr{0x1000 * 16};
+inline constexpr std::uint64_t max_map_count = 65530;
+
+// prot and flags of mmap(2), Linux's values.
+inline constexpr std::uint64_t prot_read = 1, prot_write = 2, prot_exec = 4;
+inline constexpr std::uint64_t prot_growsdown = 0x01000000, prot_growsup = 0x02000000;
+inline constexpr std::uint64_t map_shared = 0x1, map_private = 0x2, map_shared_validate = 0x3, map_type_mask = 0xf,
+                               map_fixed = 0x10, map_anonymous = 0x20, map_32bit = 0x40, map_growsdown = 0x100,
+                               map_locked = 0x2000, map_noreserve = 0x4000, map_populate = 0x8000,
+                               map_stack = 0x20000, map_fixed_noreplace = 0x100000;
+
+struct ResourceLimits {
+    static constexpr std::uint64_t infinity = ~std::uint64_t{0};
+    std::uint64_t address_space_bytes = infinity;       // RLIMIT_AS
+    std::uint64_t data_bytes = infinity;                // RLIMIT_DATA
+    std::uint64_t stack_bytes = 8ULL << 20;             // RLIMIT_STACK
+    std::uint64_t locked_bytes = 8ULL << 20;            // RLIMIT_MEMLOCK
+};
+
+struct MapRequest {
+    VirtAddr hint{};                 // where to map, or with MAP_FIXED the place
+    std::uint64_t length_bytes = 0;  // rounded up to pages
+    std::uint64_t prot = 0;          // prot_ bits
+    std::uint64_t flags = 0;         // map_ bits
+    std::shared_ptr<File> file;      // nullptr: anonymous
+    std::uint64_t pgoff = 0;         // pages
+};
+
+// What the kernel must do to the processor after mutators ran.
+struct MmEffects {
+    bool tlb_stale = false;  // a PTE that the TLB may hold lost rights or its frame
+};
+
+// Places that exec decides and /proc shows.
+struct ImageBounds {
+    VirtAddr start_code, end_code, start_data, end_data;
+    VirtAddr start_stack;
+    VirtAddr arg_start, arg_end, env_start, env_end;
+};
+
+// Resident pages by kind (MM_ANONPAGES, MM_FILEPAGES, MM_SHMEMPAGES). The zero page does not count.
+struct RssCounters {
+    PageCount anonymous;
+    PageCount file;
+    PageCount shared_memory;
+    PageCount total() const { return anonymous + file + shared_memory; }
+    friend bool operator==(const RssCounters&, const RssCounters&) = default;
+};
+
+// Virtual sizes, in pages, as Linux splits them (vm_stat_account).
+struct VmCounters {
+    PageCount total;   // total_vm
+    PageCount data;    // data_vm: private writable, not stack
+    PageCount exec;    // exec_vm: executable, not writable
+    PageCount stack;   // stack_vm: grows down
+    PageCount locked;  // locked_vm
+    friend bool operator==(const VmCounters&, const VmCounters&) = default;
+};
+
+class MmStruct {
+public:
+    // ENOMEM where there is no frame for the page table's root.
+    static Result<std::unique_ptr<MmStruct>> create(PhysicalMemory& memory, const ResourceLimits& limits);
+    MmStruct(const MmStruct&) = delete;
+    MmStruct& operator=(const MmStruct&) = delete;
+    ~MmStruct();
+
+    // --- system calls; errors as mmap(2), munmap(2), mprotect(2), madvise(2), brk(2) give them -----------------
+    Result<VirtAddr> map(const MapRequest& request);
+    Result<void> unmap(VirtAddr start, std::uint64_t length_bytes);
+    Result<void> protect(VirtAddr start, std::uint64_t length_bytes, std::uint64_t prot);
+    Result<void> advise(VirtAddr start, std::uint64_t length_bytes, int advice);
+    // The break after the call; the old one where it could not be moved, as brk(2) answers.
+    VirtAddr set_brk(VirtAddr wanted);
+
+    // --- exec's part --------------------------------------------------------------------------------------------
+    // Adds the part of bss that no file page covers, page aligned (vm_brk_flags).
+    Result<void> map_bss(VirtRange range, bool executable);
+    // The stack VMA right below `top`, `size_bytes` large, that grows down to the stack limit.
+    Result<void> map_stack(VirtAddr top, std::uint64_t size_bytes, bool executable);
+    // A range that the kernel keeps for itself, at the top of the mmap area ([vvar], [vdso]).
+    Result<VirtAddr> map_special(const char* name, std::uint64_t size_bytes, VmFlags flags);
+    void set_start_brk(VirtAddr start) { start_brk_ = brk_ = start; }
+    void set_bounds(const ImageBounds& bounds) { bounds_ = bounds; }
+    // Pairs of (type, value) ending with (0, 0), as on the stack.
+    void set_saved_auxv(std::vector<std::uint64_t> auxv) { saved_auxv_ = std::move(auxv); }
+
+    // --- fault path's part --------------------------------------------------------------------------------------
+    // Extends the VM_GROWSDOWN VMA above `address` down to it: ENOMEM beyond RLIMIT_STACK, RLIMIT_AS or into the
+    // guard gap of what lies below.
+    Result<Vma*> expand_stack(VirtAddr address);
+    // Puts `pte` where none was, or in place of the entry that was there; counts RSS and mappings both ways.
+    void install(VirtAddr address, emu::Pte* slot, emu::Pte pte);
+    void note_tlb_stale() { effects_.tlb_stale = true; }
+
+    // --- views --------------------------------------------------------------------------------------------------
+    std::uint32_t id() const { return id_; }
+    VmaTree& vmas() { return vmas_; }
+    const VmaTree& vmas() const { return vmas_; }
+    PageTable& page_table() { return page_table_; }
+    const PageTable& page_table() const { return page_table_; }
+    PhysicalMemory& memory() { return memory_; }
+    std::uint64_t map_count() const { return vmas_.count(); }
+    VirtAddr start_brk() const { return start_brk_; }
+    VirtAddr brk() const { return brk_; }
+    VirtAddr mmap_base() const { return mmap_base_; }
+    VirtAddr highest_vm_end() const;
+    const ImageBounds& bounds() const { return bounds_; }
+    const std::vector<std::uint64_t>& saved_auxv() const { return saved_auxv_; }
+    const RssCounters& rss() const { return rss_; }
+    const VmCounters& vm() const { return vm_; }
+    PageCount hiwater_rss() const { return std::max(hiwater_rss_, rss_.total()); }
+    PageCount hiwater_vm() const { return std::max(hiwater_vm_, vm_.total); }
+    std::uint64_t pgtables_bytes() const { return page_table_.table_count().bytes(); }
+    ResourceLimits& limits() { return limits_; }
+    const ResourceLimits& limits() const { return limits_; }
+    // [heap], [stack], a file's path, [vdso], or empty, as /proc/PID/maps prints it.
+    std::string vma_name(const Vma& vma) const;
+    VmaSnapshot snapshot(const Vma& vma) const;
+    // What has to be done to the processor since the last call.
+    MmEffects take_effects() { return std::exchange(effects_, MmEffects{}); }
+
+private:
+    MmStruct(PhysicalMemory& memory, PageTable page_table, const ResourceLimits& limits);
+
+    Result<VirtAddr> get_unmapped_area(const MapRequest& request, std::uint64_t length_bytes) const;
+    Result<VmFlags> map_flags(const MapRequest& request) const;
+    // Whether `pages` more of these flags fit under RLIMIT_AS and RLIMIT_DATA (may_expand_vm).
+    bool may_expand(VmFlags flags, PageCount pages) const;
+    bool may_commit(PageCount pages) const;
+    PageCount pages_in(VirtRange range) const;
+    bool unmap_splits_too_many(VirtRange range) const;
+
+    void commit_unmap(VirtRange range);
+    void zap(const Vma& vma, VirtRange range);
+    Vma& insert_merged(VirtRange range, VmaContent content);
+    Vma& merge_neighbours(Vma& vma);
+    Vma& split_at(Vma& vma, VirtAddr address);
+    static bool can_merge(const Vma& low, const Vma& high);
+    // Gives [range] of existing VMAs new flags: split, set, merge. The range is fully mapped.
+    template <class NewFlags>
+    void change_flags(VirtRange range, NewFlags&& new_flags);
+    void apply_protection(const Vma& vma, VirtRange range);
+    void account(VmFlags flags, PageCount pages, int sign);
+    Result<void> add_anonymous(VirtRange range, VmFlags flags);
+
+    PhysicalMemory& memory_;
+    PageTable page_table_;
+    VmaTree vmas_;
+    ResourceLimits limits_;
+    std::uint32_t id_;
+    VirtAddr mmap_base_;
+    VirtAddr start_brk_{};
+    VirtAddr brk_{};
+    ImageBounds bounds_{};
+    std::vector<std::uint64_t> saved_auxv_;
+    RssCounters rss_;
+    VmCounters vm_;
+    PageCount hiwater_rss_;
+    PageCount hiwater_vm_;
+    MmEffects effects_;
+};
+
+// The rights that a PTE of this VMA may carry at most.
+emu::PteAccess vma_access(VmFlags flags);
+
+}  // namespace fl::mm

@@ -1,0 +1,102 @@
+#include "mm/page_table.hpp"
+
+#include <utility>
+
+namespace fl::mm {
+
+using emu::Pte;
+
+namespace {
+
+// Upper entries allow everything: rights are the leaf's business, as on Linux.
+Pte table_entry(Pfn table) {
+    return Pte::present(table, emu::PteAccess{.writable = true, .user = true, .executable = true});
+}
+
+}  // namespace
+
+Result<PageTable> PageTable::create(PhysicalMemory& memory) {
+    const auto root = memory.allocate(FrameState::page_table, Fill::zeroed);
+    if (!root) return fail(root.error());
+    return PageTable(memory, *root);
+}
+
+PageTable::PageTable(PageTable&& other) noexcept
+    : memory_(std::exchange(other.memory_, nullptr)), root_(other.root_), tables_(other.tables_) {}
+
+PageTable::~PageTable() {
+    if (memory_ == nullptr) return;
+    free_subtree(root_, 4);
+    FL_ASSERT(tables_ == PageCount(0));
+}
+
+Pte* PageTable::find(VirtAddr address) const {
+    Pfn table = root_;
+    for (unsigned level = 4; level >= 2; --level) {
+        const Pte entry = memory_->ram().table(table)[address.table_index(level)];
+        if (entry.is_none()) return nullptr;
+        table = entry.pfn();
+    }
+    return &memory_->ram().table(table)[address.table_index(1)];
+}
+
+Result<Pte*> PageTable::ensure(VirtAddr address) {
+    Pfn table = root_;
+    for (unsigned level = 4; level >= 2; --level) {
+        Pte& entry = memory_->ram().table(table)[address.table_index(level)];
+        if (entry.is_none()) {
+            const auto added = memory_->allocate(FrameState::page_table, Fill::zeroed);
+            if (!added) return fail(added.error());
+            entry = table_entry(*added);
+            tables_ += PageCount(1);
+        }
+        table = entry.pfn();
+    }
+    return &memory_->ram().table(table)[address.table_index(1)];
+}
+
+void PageTable::free_tables(VirtRange range, VirtRange limits) {
+    if (range.empty()) return;
+    free_tables_below(root_, 4, VirtAddr(0), range, limits);
+}
+
+void PageTable::free_tables_below(Pfn table, unsigned level, VirtAddr base, VirtRange range, VirtRange limits) {
+    if (level == 1) return;
+    const auto entries = memory_->ram().table(table);
+    const std::uint64_t span = span_bytes(level);
+    const std::uint64_t first = range.start > base ? (range.start - base) / span : 0;
+    for (std::uint64_t i = first; i < 512; ++i) {
+        const VirtRange covered{base + i * span, base + (i + 1) * span};
+        if (covered.start >= range.end) return;
+        Pte& entry = entries[i];
+        if (entry.is_none()) continue;
+        if (covered.start >= limits.start && covered.end <= limits.end) {
+            free_subtree(entry.pfn(), level - 1);
+            entry = Pte::none();
+        } else {
+            free_tables_below(entry.pfn(), level - 1, covered.start, range, limits);
+        }
+    }
+}
+
+void PageTable::free_subtree(Pfn table, unsigned level) {
+    for (const Pte entry : memory_->ram().table(table)) {
+        if (entry.is_none()) continue;
+        FL_ASSERT(level > 1);
+        free_subtree(entry.pfn(), level - 1);
+    }
+    memory_->release(table);
+    tables_ -= PageCount(1);
+}
+
+void PageTable::for_each_table(const std::function<void(Pfn)>& visit) const { visit_tables(root_, 4, visit); }
+
+void PageTable::visit_tables(Pfn table, unsigned level, const std::function<void(Pfn)>& visit) const {
+    visit(table);
+    if (level == 1) return;
+    for (const Pte entry : memory_->ram().table(table)) {
+        if (!entry.is_none()) visit_tables(entry.pfn(), level - 1, visit);
+    }
+}
+
+}  // namespace fl::mm

@@ -1,0 +1,62 @@
+// PhysicalMemory: the machine's frames and who may have them: the frame table, the buddy allocator, the zero page.
+//
+// Invariants: frame 0 is reserved; the zero page is never freed and its mappings are not counted; used plus free
+// frames are all of RAM.
+#pragma once
+
+#include "emu/ram.hpp"
+#include "mm/buddy_allocator.hpp"
+
+namespace fl::mm {
+
+enum class Fill : std::uint8_t {
+    zeroed,  // the frame reads as zeroes
+    caller,  // the caller writes every byte of it
+};
+
+// Frees memory that can be had back without loss, when none is left.
+class MemoryShrinker {
+public:
+    // Returns how many frames were freed.
+    virtual PageCount shrink() = 0;
+
+protected:
+    ~MemoryShrinker() = default;
+};
+
+class PhysicalMemory {
+public:
+    // `ram` has at least min_page_count frames.
+    static constexpr PageCount min_page_count{8};
+    explicit PhysicalMemory(emu::Ram& ram);
+    PhysicalMemory(const PhysicalMemory&) = delete;
+    PhysicalMemory& operator=(const PhysicalMemory&) = delete;
+
+    // One frame with one reference. ENOMEM once even the shrinker finds nothing.
+    Result<Pfn> allocate(FrameState state, Fill fill);
+    void add_reference(Pfn pfn) { frames_.add_reference(pfn); }
+    // Drops one reference; the last one frees the frame.
+    void release(Pfn pfn);
+
+    emu::Ram& ram() { return ram_; }
+    FrameTable& frames() { return frames_; }
+    const FrameTable& frames() const { return frames_; }
+    BuddyAllocator& buddy() { return buddy_; }
+    const BuddyAllocator& buddy() const { return buddy_; }
+    Pfn zero_page() const { return zero_page_; }
+    void set_shrinker(MemoryShrinker* shrinker) { shrinker_ = shrinker; }
+
+    PageCount total_page_count() const { return frames_.page_count(); }
+    PageCount used_page_count() const { return total_page_count() - buddy_.free_page_count(); }
+    PageCount peak_used_page_count() const { return total_page_count() - least_free_; }
+
+private:
+    emu::Ram& ram_;
+    FrameTable frames_;
+    BuddyAllocator buddy_;
+    PageCount least_free_;
+    Pfn zero_page_{};
+    MemoryShrinker* shrinker_ = nullptr;
+};
+
+}  // namespace fl::mm

@@ -1,0 +1,139 @@
+// Vma: one range of an address space with one set of rights and one backing (Linux: struct vm_area_struct).
+//
+// Invariants: start and end are page aligned, start < end; pgoff counts pages and moves with start when a VMA is split.
+#pragma once
+
+#include "emu/address.hpp"
+#include "mm/file.hpp"
+
+#include <memory>
+#include <string>
+#include <variant>
+
+namespace fl::mm {
+
+// vm_flags, with Linux's values (include/linux/mm.h).
+class VmFlags {
+public:
+    constexpr VmFlags() = default;
+    constexpr explicit VmFlags(std::uint64_t bits) : bits_(bits) {}
+
+    constexpr std::uint64_t bits() const { return bits_; }
+    constexpr bool has(VmFlags other) const { return (bits_ & other.bits_) == other.bits_; }
+    constexpr bool has_any(VmFlags other) const { return (bits_ & other.bits_) != 0; }
+
+    friend constexpr bool operator==(VmFlags, VmFlags) = default;
+    friend constexpr VmFlags operator|(VmFlags a, VmFlags b) { return VmFlags(a.bits_ | b.bits_); }
+    friend constexpr VmFlags operator&(VmFlags a, VmFlags b) { return VmFlags(a.bits_ & b.bits_); }
+    friend constexpr VmFlags operator~(VmFlags a) { return VmFlags(~a.bits_); }
+
+private:
+    std::uint64_t bits_ = 0;
+};
+
+inline constexpr VmFlags vm_read{0x1};
+inline constexpr VmFlags vm_write{0x2};
+inline constexpr VmFlags vm_exec{0x4};
+inline constexpr VmFlags vm_shared{0x8};
+inline constexpr VmFlags vm_mayread{0x10};
+inline constexpr VmFlags vm_maywrite{0x20};
+inline constexpr VmFlags vm_mayexec{0x40};
+inline constexpr VmFlags vm_growsdown{0x100};
+inline constexpr VmFlags vm_locked{0x2000};
+inline constexpr VmFlags vm_seq_read{0x8000};
+inline constexpr VmFlags vm_rand_read{0x10000};
+inline constexpr VmFlags vm_dontcopy{0x20000};
+inline constexpr VmFlags vm_dontexpand{0x40000};
+inline constexpr VmFlags vm_account{0x100000};
+inline constexpr VmFlags vm_noreserve{0x200000};
+inline constexpr VmFlags vm_wipeonfork{0x2000000};
+inline constexpr VmFlags vm_dontdump{0x4000000};
+inline constexpr VmFlags vm_hugepage{0x20000000};
+inline constexpr VmFlags vm_nohugepage{0x40000000};
+
+inline constexpr VmFlags vm_access_flags = vm_read | vm_write | vm_exec;
+inline constexpr VmFlags vm_may_flags = vm_mayread | vm_maywrite | vm_mayexec;
+
+struct AnonymousBacking {
+    friend bool operator==(const AnonymousBacking&, const AnonymousBacking&) = default;
+};
+
+struct FileBacking {
+    std::shared_ptr<File> file;
+    friend bool operator==(const FileBacking&, const FileBacking&) = default;
+};
+
+// A range that the kernel keeps for itself ([vvar], [vdso]); touching it is SIGBUS unless pages stand behind it.
+struct SpecialBacking {
+    const char* name;
+    friend bool operator==(const SpecialBacking&, const SpecialBacking&) = default;
+};
+
+using VmaBacking = std::variant<AnonymousBacking, FileBacking, SpecialBacking>;
+
+// What a VMA is made of, apart from its links in the tree.
+struct VmaContent {
+    VmFlags flags;
+    VmaBacking backing;
+    std::uint64_t pgoff = 0;  // file: page index of start; anonymous: virtual page number of start
+};
+
+// "rwxp" as in /proc/PID/maps.
+std::string protection_string(VmFlags flags);
+
+class Vma {
+public:
+    Vma(VirtRange range, VmaContent content) : range_(range), content_(std::move(content)) {
+        FL_ASSERT(range.start < range.end && range.start.page_aligned() && range.end.page_aligned());
+    }
+
+    VirtAddr start() const { return range_.start; }
+    VirtAddr end() const { return range_.end; }
+    VirtRange range() const { return range_; }
+    PageCount page_count() const { return range_.page_count(); }
+    VmFlags flags() const { return content_.flags; }
+    const VmaBacking& backing() const { return content_.backing; }
+    const VmaContent& content() const { return content_; }
+    std::uint64_t pgoff() const { return content_.pgoff; }
+    bool is_anonymous() const { return std::holds_alternative<AnonymousBacking>(content_.backing); }
+    // nullptr for a VMA without a file.
+    File* file() const {
+        const auto* backing = std::get_if<FileBacking>(&content_.backing);
+        return backing != nullptr ? backing->file.get() : nullptr;
+    }
+    bool is_shared() const { return content_.flags.has(vm_shared); }
+    bool is_accessible() const { return content_.flags.has_any(vm_access_flags); }
+
+    // The page of the backing file, or the virtual page number, behind an address of this VMA.
+    std::uint64_t page_index(VirtAddr address) const {
+        return content_.pgoff + ((address - range_.start) >> page_shift);
+    }
+    // The content that a VMA starting at `address` inside this one has.
+    VmaContent content_from(VirtAddr address) const {
+        VmaContent content = content_;
+        content.pgoff = page_index(address);
+        return content;
+    }
+
+    // Neighbours in address order.
+    const Vma* next() const { return next_; }
+    const Vma* previous() const { return previous_; }
+
+    void set_flags(VmFlags flags) { content_.flags = flags; }
+
+private:
+    friend class VmaTree;
+
+    VirtRange range_;
+    VmaContent content_;
+    // Owned by VmaTree.
+    Vma* parent_ = nullptr;
+    Vma* left_ = nullptr;
+    Vma* right_ = nullptr;
+    Vma* next_ = nullptr;
+    Vma* previous_ = nullptr;
+    std::uint64_t subtree_gap_ = 0;  // bytes of the largest gap before a VMA of this subtree (rb_subtree_gap)
+    bool red_ = true;
+};
+
+}  // namespace fl::mm

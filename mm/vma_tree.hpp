@@ -1,0 +1,74 @@
+// VmaTree: the VMAs of one address space: a red-black tree by address (Cormen et al., ch. 13), augmented with the
+// largest gap below each node (Linux's rb_subtree_gap, mm/mmap.c before 6.1), threaded in address order, with a cache
+// of the last hit.
+//
+// Invariants: VMAs are disjoint and sorted; the tree owns its nodes; find, insert, remove and the gap searches are
+// O(log n).
+#pragma once
+
+#include "mm/vma.hpp"
+
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace fl::mm {
+
+// A VM_GROWSDOWN VMA keeps this much free below it (Linux: stack_guard_gap).
+inline constexpr std::uint64_t stack_guard_gap_bytes = 256 * page_size;
+
+class VmaTree {
+public:
+    VmaTree() = default;
+    VmaTree(const VmaTree&) = delete;
+    VmaTree& operator=(const VmaTree&) = delete;
+    ~VmaTree();
+
+    // The first VMA that ends above `address` (find_vma); nullptr where there is none. It may start above `address`.
+    const Vma* find(VirtAddr address) const;
+    Vma* find(VirtAddr address) { return const_cast<Vma*>(std::as_const(*this).find(address)); }
+    // The first VMA that shares a byte with `range`.
+    Vma* find_intersection(VirtRange range);
+    // The last VMA that starts below `address`.
+    const Vma* find_previous(VirtAddr address) const;
+
+    const Vma* first() const { return first_; }
+    const Vma* last() const { return last_; }
+    std::size_t count() const { return count_; }
+
+    // The VMA's range overlaps no other.
+    Vma& insert(std::unique_ptr<Vma> vma);
+    std::unique_ptr<Vma> remove(Vma& vma);
+    // Moves the bounds of a VMA without passing a neighbour; pgoff follows start.
+    void resize(Vma& vma, VirtRange range);
+
+    // The highest (lowest) gap of `size_bytes` inside `limits`, guard gaps respected; its start.
+    std::optional<VirtAddr> find_gap_top_down(std::uint64_t size_bytes, VirtRange limits) const;
+    std::optional<VirtAddr> find_gap_bottom_up(std::uint64_t size_bytes, VirtRange limits) const;
+
+    // Recomputes everything; empty when all is well.
+    std::optional<std::string> inconsistency() const;
+
+private:
+    static VirtAddr gap_end(const Vma& vma);
+    static VirtAddr gap_start(const Vma& vma);
+    static std::uint64_t own_gap(const Vma& vma);
+    static void update_gap(Vma& vma);
+    static void update_gaps_upwards(Vma* vma);
+    static std::optional<VirtAddr> highest_fit(const Vma* vma, std::uint64_t size_bytes, VirtRange limits);
+    static std::optional<VirtAddr> lowest_fit(const Vma* vma, std::uint64_t size_bytes, VirtRange limits);
+
+    void rotate_left(Vma& vma);
+    void rotate_right(Vma& vma);
+    void replace_child(Vma* parent, Vma* old_child, Vma* new_child);
+    void fix_after_insert(Vma* vma);
+    void fix_after_remove(Vma* vma, Vma* parent);
+
+    Vma* root_ = nullptr;
+    Vma* first_ = nullptr;
+    Vma* last_ = nullptr;
+    std::size_t count_ = 0;
+    mutable const Vma* last_hit_ = nullptr;
+};
+
+}  // namespace fl::mm

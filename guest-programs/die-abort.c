@@ -2,6 +2,6 @@
 #include "guest.h"
 
 int main(void) {
-  say("about to abort");
-  abort();
+    say("about to abort");
+    abort();
 }

@@ -2,9 +2,9 @@
 #include "guest.h"
 
 int main(void) {
-  int quotient = 1, remainder = 0;
-  say("about to divide by zero");
-  __asm__ volatile("idivl %2" : "+a"(quotient), "+d"(remainder) : "r"(0) : "cc");
-  say("not reached: %d", quotient);
-  return 1;
+    int quotient = 1, remainder = 0;
+    say("about to divide by zero");
+    __asm__ volatile("idivl %2" : "+a"(quotient), "+d"(remainder) : "r"(0) : "cc");
+    say("not reached: %d", quotient);
+    return 1;
 }

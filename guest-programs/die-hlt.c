@@ -2,8 +2,8 @@
 #include "guest.h"
 
 int main(void) {
-  say("about to execute hlt");
-  __asm__ volatile("hlt");
-  say("not reached");
-  return 1;
+    say("about to execute hlt");
+    __asm__ volatile("hlt");
+    say("not reached");
+    return 1;
 }

@@ -6,19 +6,19 @@
 #include "guest.h"
 
 static void handler(int number) {
-  (void)number;
-  say("not reached: the handler");
+    (void)number;
+    say("not reached: the handler");
 }
 
 int main(void) {
-  struct sigaction action;
-  memset(&action, 0, sizeof action);
-  action.sa_handler = handler;
-  CHECK(sigaction(SIGSEGV, &action, NULL) == 0);
-  say("about to fault without a stack");
-  __asm__ volatile(
-      "xorl %%esp, %%esp\n\t"
-      "movl %%eax, (%%rsp)" ::
-          : "memory");
-  __builtin_unreachable();
+    struct sigaction action;
+    memset(&action, 0, sizeof action);
+    action.sa_handler = handler;
+    CHECK(sigaction(SIGSEGV, &action, NULL) == 0);
+    say("about to fault without a stack");
+    __asm__ volatile(
+        "xorl %%esp, %%esp\n\t"
+        "movl %%eax, (%%rsp)" ::
+            : "memory");
+    __builtin_unreachable();
 }

@@ -2,9 +2,9 @@
 #include "guest.h"
 
 int main(void) {
-  volatile int* volatile nowhere = NULL;
-  say("about to write to address 0");
-  *nowhere = 1;
-  say("not reached");
-  return 1;
+    volatile int* volatile nowhere = NULL;
+    say("about to write to address 0");
+    *nowhere = 1;
+    say("not reached");
+    return 1;
 }

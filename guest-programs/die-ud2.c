@@ -2,8 +2,8 @@
 #include "guest.h"
 
 int main(void) {
-  say("about to execute ud2");
-  __asm__ volatile("ud2");
-  say("not reached");
-  return 1;
+    say("about to execute ud2");
+    __asm__ volatile("ud2");
+    say("not reached");
+    return 1;
 }

@@ -2,10 +2,10 @@
 #include "guest.h"
 
 int main(void) {
-  volatile char* code = (volatile char*)(uintptr_t)main;
-  say("main begins with a byte that can be read: %s", *code != 0 ? "yes" : "no");
-  say("about to write to it");
-  *code = (char)0xc3;
-  say("not reached");
-  return 1;
+    volatile char* code = (volatile char*)(uintptr_t)main;
+    say("main begins with a byte that can be read: %s", *code != 0 ? "yes" : "no");
+    say("about to write to it");
+    *code = (char)0xc3;
+    say("not reached");
+    return 1;
 }

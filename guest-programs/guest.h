@@ -17,45 +17,45 @@ enum { page_size = 4096 };
 enum { exit_unsupported = 77 };
 
 __attribute__((format(printf, 1, 2))) static inline void say(const char* format, ...) {
-  char line[512];
-  va_list arguments;
-  va_start(arguments, format);
-  int length = vsnprintf(line, sizeof line - 1, format, arguments);
-  va_end(arguments);
-  if (length < 0) length = 0;
-  if (length > (int)sizeof line - 2) length = (int)sizeof line - 2;
-  line[length++] = '\n';
-  for (int done = 0; done < length;) {
-    ssize_t written = write(STDOUT_FILENO, line + done, (size_t)(length - done));
-    if (written <= 0) _exit(2);
-    done += (int)written;
-  }
+    char line[512];
+    va_list arguments;
+    va_start(arguments, format);
+    int length = vsnprintf(line, sizeof line - 1, format, arguments);
+    va_end(arguments);
+    if (length < 0) length = 0;
+    if (length > (int)sizeof line - 2) length = (int)sizeof line - 2;
+    line[length++] = '\n';
+    for (int done = 0; done < length;) {
+        ssize_t written = write(STDOUT_FILENO, line + done, (size_t)(length - done));
+        if (written <= 0) _exit(2);
+        done += (int)written;
+    }
 }
 
 // A self-check: says what did not hold and ends the program with status 1.
-#define CHECK(condition)                                             \
-  do {                                                               \
-    if (!(condition)) {                                              \
-      say("CHECK failed, %s:%d: %s", __FILE__, __LINE__, #condition); \
-      _exit(1);                                                      \
-    }                                                                \
-  } while (0)
+#define CHECK(condition)                                                    \
+    do {                                                                    \
+        if (!(condition)) {                                                 \
+            say("CHECK failed, %s:%d: %s", __FILE__, __LINE__, #condition); \
+            _exit(1);                                                       \
+        }                                                                   \
+    } while (0)
 
 // Page faults of this process that needed no I/O, as the kernel counts them.
 static inline long minor_faults(void) {
-  struct rusage usage;
-  CHECK(getrusage(RUSAGE_SELF, &usage) == 0);
-  return usage.ru_minflt;
+    struct rusage usage;
+    CHECK(getrusage(RUSAGE_SELF, &usage) == 0);
+    return usage.ru_minflt;
 }
 
 // Faults taken by one volatile access. The two getrusage calls themselves are made warm first, so that neither their
 // code nor the stack they use is among what is counted.
-#define FAULTS_OF(access)                       \
-  ({                                            \
-    (void)minor_faults();                       \
-    long before_ = minor_faults();              \
-    (void)(access);                             \
-    minor_faults() - before_;                   \
-  })
+#define FAULTS_OF(access)              \
+    ({                                 \
+        (void)minor_faults();          \
+        long before_ = minor_faults(); \
+        (void)(access);                \
+        minor_faults() - before_;      \
+    })
 
 static inline uintptr_t page_of(const void* address) { return (uintptr_t)address & ~(uintptr_t)(page_size - 1); }

@@ -2,6 +2,6 @@
 #include <stdio.h>
 
 int main(void) {
-  puts("hello from a real Linux program");
-  return 0;
+    puts("hello from a real Linux program");
+    return 0;
 }

@@ -11,39 +11,39 @@ static sigjmp_buf probe_return;
 static volatile int probe_code;
 
 static void probe_handler(int number, siginfo_t* info, void* context) {
-  (void)number;
-  (void)context;
-  probe_code = info->si_code;
-  siglongjmp(probe_return, 1);
+    (void)number;
+    (void)context;
+    probe_code = info->si_code;
+    siglongjmp(probe_return, 1);
 }
 
 static inline void probe_install(void) {
-  struct sigaction action;
-  memset(&action, 0, sizeof action);
-  action.sa_sigaction = probe_handler;
-  action.sa_flags = SA_SIGINFO;
-  CHECK(sigaction(SIGSEGV, &action, NULL) == 0);
+    struct sigaction action;
+    memset(&action, 0, sizeof action);
+    action.sa_sigaction = probe_handler;
+    action.sa_flags = SA_SIGINFO;
+    CHECK(sigaction(SIGSEGV, &action, NULL) == 0);
 }
 
 static inline int probe_read(const volatile void* address) {
-  probe_code = 0;
-  if (sigsetjmp(probe_return, 1) == 0) (void)*(const volatile char*)address;
-  return probe_code;
+    probe_code = 0;
+    if (sigsetjmp(probe_return, 1) == 0) (void)*(const volatile char*)address;
+    return probe_code;
 }
 
 static inline int probe_write(volatile void* address, char value) {
-  probe_code = 0;
-  if (sigsetjmp(probe_return, 1) == 0) *(volatile char*)address = value;
-  return probe_code;
+    probe_code = 0;
+    if (sigsetjmp(probe_return, 1) == 0) *(volatile char*)address = value;
+    return probe_code;
 }
 
 // Calls the code at an address, which is expected to return.
 static inline int probe_call(const void* address) {
-  probe_code = 0;
-  if (sigsetjmp(probe_return, 1) == 0) ((void (*)(void))(uintptr_t)address)();
-  return probe_code;
+    probe_code = 0;
+    if (sigsetjmp(probe_return, 1) == 0) ((void (*)(void))(uintptr_t)address)();
+    return probe_code;
 }
 
 static inline const char* code_name(int code) {
-  return code == 0 ? "works" : code == SEGV_MAPERR ? "SEGV_MAPERR" : code == SEGV_ACCERR ? "SEGV_ACCERR" : "SIGSEGV";
+    return code == 0 ? "works" : code == SEGV_MAPERR ? "SEGV_MAPERR" : code == SEGV_ACCERR ? "SEGV_ACCERR" : "SIGSEGV";
 }

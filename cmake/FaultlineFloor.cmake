@@ -11,6 +11,10 @@ if(FAULTLINE_SANITIZE)
     -fsanitize=${FAULTLINE_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
   target_link_options(faultline_settings INTERFACE -fsanitize=${FAULTLINE_SANITIZE})
 endif()
+if(FAULTLINE_FUZZ)
+  # Coverage for all code, so that the fuzzer sees what its inputs reach; only the targets get the fuzzer's main.
+  target_compile_options(faultline_settings INTERFACE -fsanitize=fuzzer-no-link)
+endif()
 
 # faultline_sources(<variable>)
 # Every .cpp below the current folder; a file added later is noticed by the next build.

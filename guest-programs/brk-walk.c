@@ -11,11 +11,6 @@ static char* brk_to(char* end) { return (char*)syscall(SYS_brk, end); }
 
 int main(void) {
     char* start = brk_to(NULL);
-    if ((uintptr_t)start > (uintptr_t)0x7ff000000000 && (uintptr_t)start < (uintptr_t)0x7ffff7fff000) {
-        say("this kernel puts the heap of a static PIE into the mmap area, where it may not grow; Linux 6.16 and later "
-            "do not");
-        return exit_unsupported;
-    }
     // The C library may have left the end of the heap inside a page that is already there.
     start = (char*)page_of(start + page_size - 1);
     char* end = NULL;

@@ -38,7 +38,8 @@ struct ElfImage {
     std::vector<ElfSegment> segments;       // PT_LOAD, by address
     std::optional<ElfSegment> tls;          // PT_TLS: the template that the C library copies
     std::optional<VirtRange> relro;         // PT_GNU_RELRO: the C library protects it
-    bool executable_stack;                  // PT_GNU_STACK with PF_X, or no PT_GNU_STACK at all
+    bool executable_stack;                  // PT_GNU_STACK with PF_X; without PT_GNU_STACK it is not, as on x86-64
+                                            // Linux since 5.8 (arch/x86/include/asm/elf.h, elf_read_implies_exec)
     std::uint64_t max_alignment;            // largest p_align of a PT_LOAD, at least a page
     std::uint64_t program_header_offset;    // e_phoff
     std::uint16_t program_header_count;

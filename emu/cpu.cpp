@@ -109,7 +109,7 @@ private:
     static bool on_tlb_fill(uc_engine*, std::uint64_t address, uc_mem_type type, uc_tlb_entry* entry, void* user_data);
     static void on_block(uc_engine*, std::uint64_t address, std::uint32_t size_bytes, void* user_data);
     static void on_syscall(uc_engine*, void* user_data);
-    static void on_sysenter(uc_engine*, void* user_data);
+    static void on_refused_instruction(uc_engine*, void* user_data);
     static void on_interrupt(uc_engine*, std::uint32_t vector, void* user_data);
     static bool on_invalid_instruction(uc_engine*, void* user_data);
     static std::uint32_t on_port_in(uc_engine*, std::uint32_t port, int size_bytes, void* user_data);
@@ -217,7 +217,7 @@ void UnicornCpu::install_hooks() {
     add_hook(UC_HOOK_INTR, &on_interrupt);
     add_hook(UC_HOOK_INSN_INVALID, &on_invalid_instruction);
     add_hook(UC_HOOK_INSN, &on_syscall, UC_X86_INS_SYSCALL);
-    add_hook(UC_HOOK_INSN, &on_sysenter, UC_X86_INS_SYSENTER);
+    add_hook(UC_HOOK_INSN, &on_refused_instruction, UC_X86_INS_SYSENTER);
     add_hook(UC_HOOK_INSN, &on_port_in, UC_X86_INS_IN);
     add_hook(UC_HOOK_INSN, &on_port_out, UC_X86_INS_OUT);
     add_hook(UC_HOOK_INSN, &on_rdtsc, UC_X86_INS_RDTSC);
@@ -338,14 +338,16 @@ bool UnicornCpu::fill_tlb(VirtAddr address, Access access, uc_tlb_entry& entry) 
         return false;
     }
     auto translation = mmu_.translate(root_, address, access, Mode::user);
-    if (!translation) {
+    for (unsigned handled = 0; !translation; ++handled) {
+        FL_ASSERT(handled < PageFaultHandler::max_faults_per_access);
         const PageFault fault{address, access, Mode::user, translation.error()};
-        if (handler_.handle_page_fault(fault) == FaultOutcome::fatal) {
+        const FaultOutcome outcome = handler_.handle_page_fault(fault);
+        if (outcome == FaultOutcome::fatal) {
             if (!exit_.has_value()) exit_ = Exit{Exit::Reason::fault, Vector::page_fault, fault};
             return false;
         }
+        if (outcome == FaultOutcome::retry_tlb_stale) tlb_stale_ = true;
         translation = mmu_.translate(root_, address, access, Mode::user);
-        FL_ASSERT(translation.has_value());
     }
     // EXEC only where a fetch asks for it: an executable TLB entry sends every store through the slow path.
     const bool executable = access == Access::execute;
@@ -389,8 +391,9 @@ void UnicornCpu::on_block(uc_engine* engine, std::uint64_t address, std::uint32_
 
 void UnicornCpu::on_syscall(uc_engine*, void* user_data) { self(user_data).end_run(Exit{Exit::Reason::syscall}); }
 
-// SYSENTER exists for 32-bit system calls, which this kernel is built without: its MSR is 0, so #GP.
-void UnicornCpu::on_sysenter(uc_engine*, void* user_data) {
+// #GP. SYSENTER is for 32-bit system calls, which this kernel is built without: its MSR is 0. IN and OUT need an I/O
+// privilege that no program has.
+void UnicornCpu::on_refused_instruction(uc_engine*, void* user_data) {
     UnicornCpu& cpu = self(user_data);
     cpu.exit_registers_.emplace();
     cpu.load_registers(*cpu.exit_registers_);
@@ -419,12 +422,12 @@ bool UnicornCpu::on_invalid_instruction(uc_engine*, void* user_data) {
 }
 
 std::uint32_t UnicornCpu::on_port_in(uc_engine*, std::uint32_t, int, void* user_data) {
-    on_sysenter(nullptr, user_data);
+    on_refused_instruction(nullptr, user_data);
     return 0;
 }
 
 void UnicornCpu::on_port_out(uc_engine*, std::uint32_t, int, std::uint32_t, void* user_data) {
-    on_sysenter(nullptr, user_data);
+    on_refused_instruction(nullptr, user_data);
 }
 
 int UnicornCpu::on_rdtsc(uc_engine* engine, void* user_data) {

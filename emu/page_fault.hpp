@@ -27,12 +27,17 @@ struct PageFault {
 };
 
 enum class FaultOutcome : std::uint8_t {
-    retry,  // the PTE is good now: walk again
-    fatal,  // the access cannot be satisfied: end the run with Exit::fault
+    retry,            // the PTE is good now: walk again
+    retry_tlb_stale,  // the same, and TLB entries for other accesses may have lost their ground: flush first
+    fatal,            // the access cannot be satisfied: end the run with Exit::fault
 };
 
 class PageFaultHandler {
 public:
+    // An access may fault twice on its way: a fetch from a page that is not there, in a range that forbids execution,
+    // first brings the page in, as on Linux. A third fault means that the handler makes no progress.
+    static constexpr unsigned max_faults_per_access = 3;
+
     virtual FaultOutcome handle_page_fault(const PageFault& fault) = 0;
 
 protected:

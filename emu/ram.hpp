@@ -34,6 +34,7 @@ public:
         state |= stale;
         any_stale_ = true;
     }
+    bool was_fetched(Pfn pfn) const { return state_[pfn.value()] != 0; }
     bool any_stale() const { return any_stale_; }
     bool is_stale(Pfn pfn) const { return (state_[pfn.value()] & stale) != 0; }
     // All translations were thrown away.

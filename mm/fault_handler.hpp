@@ -61,17 +61,16 @@ private:
     };
 
     Vma* find_vma_or_grow(VirtAddr address, bool& grew);
-    FaultSituation situation(const Vma* vma, const emu::PageFault& fault, bool grew) const;
-    Resolution resolve(FaultKind kind, const Vma& vma, const emu::PageFault& fault);
-    Resolution map_zero_page(const Vma& vma, VirtAddr page);
-    Resolution map_fresh_page(FaultKind kind, const Vma& vma, VirtAddr page);
+    FaultSituation situation(const Vma* vma, const emu::PageFault& fault, emu::Pte pte, bool grew) const;
+    Resolution resolve(FaultKind kind, Vma& vma, const emu::PageFault& fault);
+    Resolution map_zero_page(FaultKind kind, const Vma& vma, VirtAddr page);
+    Resolution map_fresh_page(FaultKind kind, Vma& vma, VirtAddr page);
     Resolution map_file_page(FaultKind kind, const Vma& vma, VirtAddr page);
-    Resolution copy_page(FaultKind kind, const Vma& vma, VirtAddr page);
-    Resolution reuse_page(const Vma& vma, VirtAddr page);
-    Result<bool> read_around(const Vma& vma, VirtAddr page);
+    Resolution copy_page(FaultKind kind, Vma& vma, VirtAddr page);
+    Resolution reuse_page(FaultKind kind, const Vma& vma, VirtAddr page);
+    void read_ahead(const Vma& vma, VirtAddr page);
     std::uint32_t map_around(const Vma& vma, VirtAddr page);
-    emu::FaultOutcome finish(const emu::PageFault& fault, const Resolution& done, const Vma* vma, emu::Pte before,
-                             PageCount tables_before);
+    void account(const Resolution& done);
     void emit(const emu::PageFault& fault, const Resolution& done, const Vma* vma, emu::Pte before,
               PageCount tables_before);
 

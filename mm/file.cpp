@@ -29,14 +29,31 @@ private:
     std::vector<std::byte> bytes_;
 };
 
+class ZeroFileSource final : public FileSource {
+public:
+    explicit ZeroFileSource(std::uint64_t size_bytes) : size_bytes_(size_bytes) {}
+    std::uint64_t size_bytes() const override { return size_bytes_; }
+    Result<void> read(std::uint64_t, std::span<std::byte> into) const override {
+        std::fill(into.begin(), into.end(), std::byte{0});
+        return {};
+    }
+
+private:
+    std::uint64_t size_bytes_;
+};
+
 }  // namespace
+
+std::unique_ptr<FileSource> zero_file_source(std::uint64_t size_bytes) {
+    return std::make_unique<ZeroFileSource>(size_bytes);
+}
 
 std::unique_ptr<FileSource> memory_file_source(std::vector<std::byte> bytes) {
     return std::make_unique<MemoryFileSource>(std::move(bytes));
 }
 
-File::File(PhysicalMemory& memory, std::unique_ptr<FileSource> source, FileIdentity identity)
-    : memory_(memory), source_(std::move(source)), identity_(std::move(identity)), id_(next_file_id()) {}
+File::File(PhysicalMemory& memory, std::unique_ptr<FileSource> source, FileIdentity identity, FileKind kind)
+    : memory_(memory), source_(std::move(source)), identity_(std::move(identity)), kind_(kind), id_(next_file_id()) {}
 
 File::~File() {
     for (const auto& [index, pfn] : pages_) memory_.release(pfn);
@@ -50,7 +67,8 @@ std::optional<Pfn> File::cached(std::uint64_t page_index) const {
 Result<Pfn> File::read_page(std::uint64_t page_index) {
     FL_ASSERT(page_index < page_count().value());
     if (const auto found = cached(page_index)) return *found;
-    const auto pfn = memory_.allocate(FrameState::file_cache, Fill::caller);
+    const auto pfn = memory_.allocate(
+        kind_ == FileKind::regular ? FrameState::file_cache : FrameState::shared_memory, Fill::caller);
     if (!pfn) return pfn;
     if (const auto done = source_->read(page_index * page_size, memory_.ram().frame(*pfn)); !done) {
         memory_.release(*pfn);
@@ -62,6 +80,7 @@ Result<Pfn> File::read_page(std::uint64_t page_index) {
 }
 
 PageCount File::drop_unmapped_pages() {
+    if (kind_ != FileKind::regular) return PageCount(0);
     PageCount dropped;
     for (auto page = pages_.begin(); page != pages_.end();) {
         const Frame& frame = memory_.frames()[page->second];
@@ -77,9 +96,10 @@ PageCount File::drop_unmapped_pages() {
     return dropped;
 }
 
-std::shared_ptr<File> FileRegistry::open(std::unique_ptr<FileSource> source, FileIdentity identity) {
+std::shared_ptr<File> FileRegistry::open(std::unique_ptr<FileSource> source, FileIdentity identity,
+                                         FileKind kind) {
     std::erase_if(files_, [](const std::weak_ptr<File>& file) { return file.expired(); });
-    auto file = std::make_shared<File>(memory_, std::move(source), std::move(identity));
+    auto file = std::make_shared<File>(memory_, std::move(source), std::move(identity), kind);
     files_.push_back(file);
     return file;
 }

@@ -1,6 +1,6 @@
 // File: a file that can be mapped, and its page cache (Linux: struct inode and address_space).
 //
-// Invariants: a cached frame is in state file_cache, anchored to (id, page index), and the cache holds one reference
+// Invariants: a cached frame is in state file_cache (shared_memory for that kind), anchored to (id, page index), and the cache holds one reference
 // on it; bytes of a page past the end of the file read as zero.
 #pragma once
 
@@ -30,15 +30,21 @@ struct FileIdentity {
     std::uint64_t inode = 0;
 };
 
+enum class FileKind : std::uint8_t {
+    regular,        // its pages can be dropped and read again
+    shared_memory,  // MAP_SHARED | MAP_ANONYMOUS: its pages are all there is of it
+};
+
 class File {
 public:
-    File(PhysicalMemory& memory, std::unique_ptr<FileSource> source, FileIdentity identity);
+    File(PhysicalMemory& memory, std::unique_ptr<FileSource> source, FileIdentity identity, FileKind kind);
     File(const File&) = delete;
     File& operator=(const File&) = delete;
     ~File();
 
     // Unique among the live and dead files of this process; the rmap anchor of its cached frames.
     std::uint32_t id() const { return id_; }
+    FileKind kind() const { return kind_; }
     const FileIdentity& identity() const { return identity_; }
     std::uint64_t size_bytes() const { return source_->size_bytes(); }
     // Pages that hold at least one byte of the file.
@@ -59,6 +65,7 @@ private:
     PhysicalMemory& memory_;
     std::unique_ptr<FileSource> source_;
     FileIdentity identity_;
+    FileKind kind_;
     std::uint32_t id_;
     std::unordered_map<std::uint64_t, Pfn> pages_;
 };
@@ -71,7 +78,8 @@ public:
     FileRegistry& operator=(const FileRegistry&) = delete;
     ~FileRegistry() { memory_.set_shrinker(nullptr); }
 
-    std::shared_ptr<File> open(std::unique_ptr<FileSource> source, FileIdentity identity);
+    std::shared_ptr<File> open(std::unique_ptr<FileSource> source, FileIdentity identity,
+                               FileKind kind = FileKind::regular);
     PageCount shrink() override;
     // The files that are still referred to.
     std::vector<std::shared_ptr<File>> files() const;
@@ -80,6 +88,9 @@ private:
     PhysicalMemory& memory_;
     std::vector<std::weak_ptr<File>> files_;
 };
+
+// A file of zeroes: what MAP_SHARED | MAP_ANONYMOUS maps.
+std::unique_ptr<FileSource> zero_file_source(std::uint64_t size_bytes);
 
 // A file whose bytes are in memory: the vDSO, tests.
 std::unique_ptr<FileSource> memory_file_source(std::vector<std::byte> bytes);

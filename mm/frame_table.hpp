@@ -18,6 +18,7 @@ enum class FrameState : std::uint8_t {
     page_table,  // a table of any level
     anonymous,   // a user page without a file
     file_cache,  // a page of a file, in its page cache
+    shared_memory,  // a page of memory that processes share, in the page cache of a file without a name
     zero_page,   // the shared page of zeroes
 };
 

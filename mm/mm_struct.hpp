@@ -82,7 +82,8 @@ struct VmCounters {
 class MmStruct {
 public:
     // ENOMEM where there is no frame for the page table's root.
-    static Result<std::unique_ptr<MmStruct>> create(PhysicalMemory& memory, const ResourceLimits& limits);
+    static Result<std::unique_ptr<MmStruct>> create(PhysicalMemory& memory, FileRegistry& files,
+                                                    const ResourceLimits& limits);
     MmStruct(const MmStruct&) = delete;
     MmStruct& operator=(const MmStruct&) = delete;
     ~MmStruct();
@@ -111,8 +112,11 @@ public:
     // Extends the VM_GROWSDOWN VMA above `address` down to it: ENOMEM beyond RLIMIT_STACK, RLIMIT_AS or into the
     // guard gap of what lies below.
     Result<Vma*> expand_stack(VirtAddr address);
-    // Puts `pte` where none was, or in place of the entry that was there; counts RSS and mappings both ways.
-    void install(VirtAddr address, emu::Pte* slot, emu::Pte pte);
+    // Puts a resident `pte` where none was, or in place of the entry that was there; counts RSS and mappings both
+    // ways. The caller hands over one reference on the frame (none on the zero page).
+    void install(emu::Pte* slot, emu::Pte pte);
+    // Gives `vma` its family of private pages before the first one is made (anon_vma_prepare).
+    void prepare_anon_vma(Vma& vma);
     void note_tlb_stale() { effects_.tlb_stale = true; }
 
     // --- views --------------------------------------------------------------------------------------------------
@@ -143,30 +147,40 @@ public:
     MmEffects take_effects() { return std::exchange(effects_, MmEffects{}); }
 
 private:
-    MmStruct(PhysicalMemory& memory, PageTable page_table, const ResourceLimits& limits);
+    MmStruct(PhysicalMemory& memory, FileRegistry& files, PageTable page_table, const ResourceLimits& limits);
 
     Result<VirtAddr> get_unmapped_area(const MapRequest& request, std::uint64_t length_bytes) const;
-    Result<VmFlags> map_flags(const MapRequest& request) const;
+    std::optional<VirtAddr> search_unmapped_area(std::uint64_t flags, std::uint64_t length_bytes) const;
+    static Result<VmFlags> map_flags(const MapRequest& request);
     // Whether `pages` more of these flags fit under RLIMIT_AS and RLIMIT_DATA (may_expand_vm).
     bool may_expand(VmFlags flags, PageCount pages) const;
     bool may_commit(PageCount pages) const;
     PageCount pages_in(VirtRange range) const;
     bool unmap_splits_too_many(VirtRange range) const;
+    void note_high_water();
 
     void commit_unmap(VirtRange range);
-    void zap(const Vma& vma, VirtRange range);
-    Vma& insert_merged(VirtRange range, VmaContent content);
+    void zap(VirtRange range);
+    void forget_page(emu::Pte pte);
+    PageCount& rss_of(Pfn pfn);
+    Vma& insert(VirtRange range, VmaContent content);
     Vma& merge_neighbours(Vma& vma);
+    Vma& merge_with_next(Vma& vma);
     Vma& split_at(Vma& vma, VirtAddr address);
-    static bool can_merge(const Vma& low, const Vma& high);
-    // Gives [range] of existing VMAs new flags: split, set, merge. The range is fully mapped.
-    template <class NewFlags>
-    void change_flags(VirtRange range, NewFlags&& new_flags);
+    // Gives the part of `vma` inside `range` other flags: split, set, merge. Returns the VMA that holds the part now.
+    // ENOMEM where that would take more VMAs than there may be.
+    Result<Vma*> change_flags(Vma& vma, VirtRange range, VmFlags flags);
+    Result<Vma*> protect_part(Vma& vma, VirtRange range, std::uint64_t prot);
+    Result<void> advise_part(Vma& vma, VirtRange part, int advice);
     void apply_protection(const Vma& vma, VirtRange range);
-    void account(VmFlags flags, PageCount pages, int sign);
+    emu::Pte protected_pte(const Vma& vma, emu::Pte pte) const;
+    enum class Change : std::uint8_t { add, remove };
+    void account(VmFlags flags, PageCount pages, Change change);
+    // Anonymous memory at a place that is free: brk and bss (do_brk_flags).
     Result<void> add_anonymous(VirtRange range, VmFlags flags);
 
     PhysicalMemory& memory_;
+    FileRegistry& files_;
     PageTable page_table_;
     VmaTree vmas_;
     ResourceLimits limits_;
@@ -178,10 +192,14 @@ private:
     std::vector<std::uint64_t> saved_auxv_;
     RssCounters rss_;
     VmCounters vm_;
+    std::uint32_t last_anon_vma_ = 0;
     PageCount hiwater_rss_;
     PageCount hiwater_vm_;
     MmEffects effects_;
 };
+
+// Whether two neighbours are one mapping (Linux: can_vma_merge_after).
+bool can_merge(const Vma& low, const Vma& high);
 
 // The rights that a PTE of this VMA may carry at most.
 emu::PteAccess vma_access(VmFlags flags);

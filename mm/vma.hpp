@@ -121,11 +121,16 @@ public:
 
     void set_flags(VmFlags flags) { content_.flags = flags; }
 
+    // Which family of private pages this VMA belongs to (Linux: vma->anon_vma); 0: it never had one.
+    std::uint32_t anon_vma() const { return anon_vma_; }
+    void set_anon_vma(std::uint32_t id) { anon_vma_ = id; }
+
 private:
     friend class VmaTree;
 
     VirtRange range_;
     VmaContent content_;
+    std::uint32_t anon_vma_ = 0;
     // Owned by VmaTree.
     Vma* parent_ = nullptr;
     Vma* left_ = nullptr;

@@ -1,0 +1,273 @@
+#include "mm/fault_handler.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+namespace fl::mm {
+
+using emu::Access;
+using emu::FaultOutcome;
+using emu::Mode;
+using emu::PageFault;
+using emu::Pte;
+using emu::PteKind;
+
+namespace {
+
+// A fault on a file maps the pages around it that are in the page cache, inside this many pages, aligned
+// (mm/memory.c, fault_around_bytes).
+constexpr std::uint64_t fault_around_pages = 16;
+static_assert(512 % fault_around_pages == 0, "the window never leaves the page table that holds the faulting entry");
+
+// The window around `page`, clipped to the VMA.
+VirtRange around(const Vma& vma, VirtAddr page) {
+    constexpr std::uint64_t window_bytes = fault_around_pages * page_size;
+    const VirtAddr start(page.value() & ~(window_bytes - 1));
+    return VirtRange{std::max(start, vma.start()), std::min(start + window_bytes, vma.end())};
+}
+
+FaultKind classify_first_touch(const FaultSituation& situation) {
+    const Vma& vma = *situation.vma;
+    const bool write = situation.access == Access::write;
+    if (const File* file = vma.file()) {
+        if (situation.past_file_end) return FaultKind::sigbus;
+        if (write && !vma.is_shared()) return FaultKind::cow;
+        if (situation.in_page_cache) return FaultKind::file_minor;
+        return file->kind() == FileKind::shared_memory ? FaultKind::demand_zero : FaultKind::file_major;
+    }
+    if (!vma.is_anonymous()) return FaultKind::sigbus;
+    if (situation.stack_grew) return FaultKind::stack_grow;
+    return write ? FaultKind::demand_zero : FaultKind::zero_page;
+}
+
+FaultKind classify_resident(const FaultSituation& situation) {
+    if (situation.access == Access::execute && !situation.vma->flags().has(vm_exec)) return FaultKind::segv_accerr;
+    if (situation.access != Access::write || situation.pte.writable()) return FaultKind::spurious;
+    if (situation.is_zero_page) return FaultKind::zero_upgrade;
+    if (situation.vma->is_shared() || situation.sole_owner) return FaultKind::cow_reuse;
+    return FaultKind::cow;
+}
+
+}  // namespace
+
+// arch/x86/mm/fault.c, access_error, and mm/memory.c, handle_pte_fault. A fetch from a range that forbids execution
+// is not refused before the page is there: the processor says only of a present page that it is not executable.
+FaultKind classify(const FaultSituation& situation) {
+    if (situation.vma == nullptr) return FaultKind::segv_maperr;
+    if (!situation.vma->is_accessible()) return FaultKind::segv_accerr;
+    if (situation.access == Access::write && !situation.vma->flags().has(vm_write)) return FaultKind::segv_accerr;
+    switch (situation.pte.kind()) {
+        case PteKind::none: return classify_first_touch(situation);
+        case PteKind::swapped: return FaultKind::swap_in;
+        case PteKind::present:
+        case PteKind::prot_none: break;
+    }
+    return classify_resident(situation);
+}
+
+FaultOutcome FaultHandler::handle_page_fault(const PageFault& fault) {
+    FL_ASSERT(mm_ != nullptr);
+    const PageCount tables_before = mm_->page_table().table_count();
+    bool grew = false;
+    Vma* vma = find_vma_or_grow(fault.address, grew);
+    const Pte* slot = fault.address < task_size ? mm_->page_table().find(fault.address) : nullptr;
+    const Pte before = slot != nullptr ? *slot : Pte::none();
+
+    const FaultKind kind = classify(situation(vma, fault, before, grew));
+    const Resolution done = is_fatal(kind) ? Resolution{kind} : resolve(kind, *vma, fault);
+
+    account(done);
+    if (observer_ != nullptr) emit(fault, done, vma, before, tables_before);
+    if (is_fatal(done.kind)) {
+        last_fatal_ = done.kind;
+        oom_ = oom_ || done.kind == FaultKind::oom;
+        return FaultOutcome::fatal;
+    }
+    // In kernel mode the effects wait for the end of the system call.
+    if (fault.mode == Mode::user && mm_->take_effects().tlb_stale) return FaultOutcome::retry_tlb_stale;
+    return FaultOutcome::retry;
+}
+
+Vma* FaultHandler::find_vma_or_grow(VirtAddr address, bool& grew) {
+    if (address >= task_size) return nullptr;
+    Vma* vma = mm_->vmas().find(address);
+    if (vma == nullptr || vma->start() <= address) return vma;
+    if (!vma->flags().has(vm_growsdown)) return nullptr;
+    const auto grown = mm_->expand_stack(address);
+    grew = grown.has_value();
+    return grown.value_or(nullptr);
+}
+
+FaultSituation FaultHandler::situation(const Vma* vma, const PageFault& fault, Pte pte, bool grew) const {
+    FaultSituation situation{.vma = vma, .access = fault.access, .pte = pte, .stack_grew = grew};
+    if (vma == nullptr) return situation;
+    if (pte.is_resident()) {
+        const Frame& frame = memory_.frames()[pte.pfn()];
+        situation.is_zero_page = frame.state == FrameState::zero_page;
+        situation.sole_owner = frame.state == FrameState::anonymous && frame.reference_count == 1;
+    } else if (const File* file = vma->file()) {
+        const std::uint64_t index = vma->page_index(fault.address);
+        situation.past_file_end = index >= file->page_count().value();
+        situation.in_page_cache = file->cached(index).has_value();
+    }
+    return situation;
+}
+
+FaultHandler::Resolution FaultHandler::resolve(FaultKind kind, Vma& vma, const PageFault& fault) {
+    const VirtAddr page = fault.address.page_floor();
+    switch (kind) {
+        case FaultKind::demand_zero:
+            return vma.file() != nullptr ? map_file_page(kind, vma, page) : map_fresh_page(kind, vma, page);
+        case FaultKind::zero_page: return map_zero_page(kind, vma, page);
+        case FaultKind::stack_grow:
+            return fault.access == Access::write ? map_fresh_page(kind, vma, page) : map_zero_page(kind, vma, page);
+        case FaultKind::zero_upgrade: return map_fresh_page(kind, vma, page);
+        case FaultKind::file_minor:
+        case FaultKind::file_major: return map_file_page(kind, vma, page);
+        case FaultKind::cow: return copy_page(kind, vma, page);
+        case FaultKind::cow_reuse: return reuse_page(kind, vma, page);
+        case FaultKind::spurious:
+            // The processor acted on an entry that has changed since.
+            mm_->note_tlb_stale();
+            return Resolution{kind};
+        case FaultKind::swap_in:
+        case FaultKind::segv_maperr:
+        case FaultKind::segv_accerr:
+        case FaultKind::sigbus:
+        case FaultKind::oom: break;
+    }
+    // No swap device exists yet, so no entry can name one; fatal kinds are not resolved.
+    FL_ASSERT(!"a fault of a kind that cannot be resolved");
+    return Resolution{FaultKind::sigbus};
+}
+
+FaultHandler::Resolution FaultHandler::map_zero_page(FaultKind kind, const Vma& vma, VirtAddr page) {
+    const auto slot = mm_->page_table().ensure(page);
+    if (!slot) return Resolution{FaultKind::oom};
+    emu::PteAccess access = vma_access(vma.flags());
+    access.writable = false;
+    mm_->install(*slot, Pte::present(memory_.zero_page(), access));
+    return Resolution{kind};
+}
+
+FaultHandler::Resolution FaultHandler::map_fresh_page(FaultKind kind, Vma& vma, VirtAddr page) {
+    const auto slot = mm_->page_table().ensure(page);
+    if (!slot) return Resolution{FaultKind::oom};
+    const auto pfn = memory_.allocate(FrameState::anonymous, Fill::zeroed);
+    if (!pfn) return Resolution{FaultKind::oom};
+    mm_->prepare_anon_vma(vma);
+    memory_.frames().set_anchor(*pfn, RmapAnchor{mm_->id(), page.vpn().value()});
+    mm_->install(*slot, Pte::present(*pfn, vma_access(vma.flags())));
+    return Resolution{kind};
+}
+
+FaultHandler::Resolution FaultHandler::map_file_page(FaultKind kind, const Vma& vma, VirtAddr page) {
+    const auto slot = mm_->page_table().ensure(page);
+    if (!slot) return Resolution{FaultKind::oom};
+    const auto pfn = vma.file()->read_page(vma.page_index(page));
+    if (!pfn) return Resolution{pfn.error() == Errno::enomem ? FaultKind::oom : FaultKind::sigbus};
+    memory_.add_reference(*pfn);
+    emu::PteAccess access = vma_access(vma.flags());
+    access.writable = access.writable && vma.is_shared();
+    mm_->install(*slot, Pte::present(*pfn, access));
+    const bool major = kind == FaultKind::file_major;
+    if (major) read_ahead(vma, page);
+    return Resolution{.kind = kind, .major = major, .pages_around = map_around(vma, page)};
+}
+
+// A page that has to be read brings its window with it, so that map_around finds it, as it would on a machine whose
+// page cache is warm.
+void FaultHandler::read_ahead(const Vma& vma, VirtAddr page) {
+    const VirtRange window = around(vma, page);
+    File& file = *vma.file();
+    for (VirtAddr at = window.start; at < window.end; at = at + page_size) {
+        const std::uint64_t index = vma.page_index(at);
+        // Short of memory or unreadable: the page comes, or fails, when it is asked for.
+        if (index >= file.page_count().value() || !file.read_page(index)) return;
+    }
+}
+
+std::uint32_t FaultHandler::map_around(const Vma& vma, VirtAddr page) {
+    const VirtRange window = around(vma, page);
+    emu::PteAccess access = vma_access(vma.flags());
+    access.writable = access.writable && vma.is_shared();
+    // One table holds the whole window.
+    Pte* slots = mm_->page_table().find(window.start);
+    FL_ASSERT(slots != nullptr);
+    std::uint32_t mapped = 0;
+    for (std::uint64_t i = 0; i < window.page_count().value(); ++i) {
+        if (!slots[i].is_none()) continue;
+        const auto pfn = vma.file()->cached(vma.page_index(window.start + i * page_size));
+        if (!pfn) continue;
+        memory_.add_reference(*pfn);
+        mm_->install(&slots[i], Pte::present(*pfn, access));
+        ++mapped;
+    }
+    return mapped;
+}
+
+FaultHandler::Resolution FaultHandler::copy_page(FaultKind kind, Vma& vma, VirtAddr page) {
+    const auto slot = mm_->page_table().ensure(page);
+    if (!slot) return Resolution{FaultKind::oom};
+    bool major = false;
+    Pfn source;
+    if ((*slot)->is_resident()) {
+        source = (*slot)->pfn();
+    } else {
+        const std::uint64_t index = vma.page_index(page);
+        major = !vma.file()->cached(index).has_value();
+        const auto read = vma.file()->read_page(index);
+        if (!read) return Resolution{read.error() == Errno::enomem ? FaultKind::oom : FaultKind::sigbus};
+        source = *read;
+    }
+    // The copy's own allocation may have to shrink the page cache: hold on to the source.
+    memory_.add_reference(source);
+    const auto copy = memory_.allocate(FrameState::anonymous, Fill::caller);
+    if (copy) {
+        const auto bytes = memory_.ram().frame(source);
+        std::memcpy(memory_.ram().frame(*copy).data(), bytes.data(), bytes.size());
+        mm_->prepare_anon_vma(vma);
+        memory_.frames().set_anchor(*copy, RmapAnchor{mm_->id(), page.vpn().value()});
+        mm_->install(*slot, Pte::present(*copy, vma_access(vma.flags())));
+    }
+    memory_.release(source);
+    if (!copy) return Resolution{FaultKind::oom};
+    return Resolution{.kind = kind, .major = major};
+}
+
+FaultHandler::Resolution FaultHandler::reuse_page(FaultKind kind, const Vma& vma, VirtAddr page) {
+    Pte* slot = mm_->page_table().find(page);
+    FL_ASSERT(slot != nullptr && slot->is_resident());
+    *slot = slot->with_access(vma_access(vma.flags()));
+    return Resolution{kind};
+}
+
+// mm/memory.c, mm_account_fault: a fault that failed counts neither as minor nor as major.
+void FaultHandler::account(const Resolution& done) {
+    ++counters_.by_kind[static_cast<std::size_t>(done.kind)];
+    if (!is_fatal(done.kind)) ++(done.major ? counters_.major : counters_.minor);
+}
+
+void FaultHandler::emit(const PageFault& fault, const Resolution& done, const Vma* vma, Pte before,
+                        PageCount tables_before) {
+    FaultEvent event;
+    event.sequence = ++sequence_;
+    if (origins_ != nullptr) event.origin = origins_->fault_origin(fault.mode);
+    event.address = fault.address;
+    event.access = fault.access;
+    event.mode = fault.mode;
+    event.error_code = fault.error_code;
+    event.kind = done.kind;
+    event.major = done.major;
+    if (vma != nullptr) event.vma = mm_->snapshot(*vma);
+    const Pte* slot = fault.address < task_size ? mm_->page_table().find(fault.address) : nullptr;
+    event.pte_before = before;
+    event.pte_after = slot != nullptr ? *slot : Pte::none();
+    if (event.pte_after.is_resident()) event.pfn = event.pte_after.pfn();
+    event.tables_allocated =
+        static_cast<std::uint32_t>((mm_->page_table().table_count() - tables_before).value());
+    event.pages_around = done.pages_around;
+    observer_->on_fault(event);
+}
+
+}  // namespace fl::mm

@@ -1,0 +1,220 @@
+// MmStruct: mprotect and madvise: what gives a part of the address space other flags (mm/mprotect.c, mm/madvise.c).
+#include "mm/mm_struct.hpp"
+
+#include <algorithm>
+
+namespace fl::mm {
+
+using emu::Pte;
+
+namespace {
+
+// madvise(2) advice, Linux's values.
+enum Advice : int {
+    madv_normal = 0,
+    madv_random = 1,
+    madv_sequential = 2,
+    madv_willneed = 3,
+    madv_dontneed = 4,
+    madv_free = 8,
+    madv_dontfork = 10,
+    madv_dofork = 11,
+    madv_hugepage = 14,
+    madv_nohugepage = 15,
+    madv_dontdump = 16,
+    madv_dodump = 17,
+    madv_wipeonfork = 18,
+    madv_keeponfork = 19,
+    madv_cold = 20,
+    madv_pageout = 21,
+};
+
+bool is_known_advice(int advice) {
+    switch (advice) {
+        case madv_normal:
+        case madv_random:
+        case madv_sequential:
+        case madv_willneed:
+        case madv_dontneed:
+        case madv_free:
+        case madv_dontfork:
+        case madv_dofork:
+        case madv_hugepage:
+        case madv_nohugepage:
+        case madv_dontdump:
+        case madv_dodump:
+        case madv_wipeonfork:
+        case madv_keeponfork:
+        case madv_cold:
+        case madv_pageout: return true;
+        default: return false;
+    }
+}
+
+constexpr std::uint64_t prot_sem = 8;  // means nothing on x86; accepted
+
+}  // namespace
+
+Result<Vma*> MmStruct::change_flags(Vma& vma, VirtRange range, VmFlags flags) {
+    if (vma.flags() == flags) return &vma;
+    const std::uint64_t splits = (range.start > vma.start() ? 1U : 0U) + (range.end < vma.end() ? 1U : 0U);
+    if (splits > 0 && map_count() + splits > max_map_count) return fail(Errno::enomem);
+
+    Vma* part = &vma;
+    if (range.start > part->start()) part = &split_at(*part, range.start);
+    if (range.end < part->end()) split_at(*part, range.end);
+    account(part->flags(), part->page_count(), Change::remove);
+    account(flags, part->page_count(), Change::add);
+    part->set_flags(flags);
+    return &merge_neighbours(*part);
+}
+
+// --- mprotect --------------------------------------------------------------------------------------------------------
+
+Result<void> MmStruct::protect(VirtAddr start, std::uint64_t length_bytes, std::uint64_t prot) {
+    const std::uint64_t grows = prot & (prot_growsdown | prot_growsup);
+    prot &= ~grows;
+    if (grows == (prot_growsdown | prot_growsup) || !start.page_aligned()) return fail(Errno::einval);
+    if (length_bytes == 0) return {};
+    const auto wanted_end = start.checked_add(length_bytes);
+    if (!wanted_end || wanted_end->value() > ~page_mask) return fail(Errno::enomem);
+    const VirtAddr end = wanted_end->page_ceil();
+    if ((prot & ~(prot_read | prot_write | prot_exec | prot_sem)) != 0) return fail(Errno::einval);
+
+    Vma* vma = vmas_.find(start);
+    if (vma == nullptr) return fail(Errno::enomem);
+    if (grows == prot_growsdown) {
+        if (vma->start() >= end) return fail(Errno::enomem);
+        if (!vma->flags().has(vm_growsdown)) return fail(Errno::einval);
+        start = vma->start();
+    } else {
+        if (vma->start() > start) return fail(Errno::enomem);
+        // No VMA of x86-64 grows upwards.
+        if (grows == prot_growsup) return fail(Errno::einval);
+    }
+    // As on Linux, the VMAs before a hole or a refusal are changed when the call fails.
+    while (start < end) {
+        vma = vmas_.find(start);
+        if (vma == nullptr || vma->start() > start) return fail(Errno::enomem);
+        const VirtRange part{start, std::min(end, vma->end())};
+        if (const auto changed = protect_part(*vma, part, prot); !changed) return fail(changed.error());
+        start = part.end;
+    }
+    return {};
+}
+
+Result<Vma*> MmStruct::protect_part(Vma& vma, VirtRange range, std::uint64_t prot) {
+    const VmFlags old_flags = vma.flags();
+    VmFlags flags = (old_flags & ~vm_access_flags) | VmFlags(prot & (prot_read | prot_write | prot_exec));
+    // The MAY bits are the access bits four places up: what the backing allows.
+    if ((flags.bits() & ~(flags.bits() >> 4) & vm_access_flags.bits()) != 0) return fail(Errno::eacces);
+    if (flags == old_flags) return &vma;
+
+    const PageCount pages = range.page_count();
+    if (flags.has(vm_write)) {
+        if (!may_expand(flags, pages) && may_expand(old_flags, pages)) return fail(Errno::enomem);
+        if (!old_flags.has_any(vm_account | vm_write | vm_shared | vm_noreserve)) {
+            if (!may_commit(pages)) return fail(Errno::enomem);
+            flags = flags | vm_account;
+        }
+    } else if (old_flags.has(vm_account) && vma.is_anonymous() && vma.anon_vma() == 0) {
+        // Nothing private was ever written: the promise is given back.
+        flags = flags & ~vm_account;
+    }
+    auto changed = change_flags(vma, range, flags);
+    if (changed) apply_protection(**changed, range);
+    return changed;
+}
+
+void MmStruct::apply_protection(const Vma& vma, VirtRange range) {
+    page_table_.for_each(range, [&](VirtAddr, Pte& slot) {
+        const Pte old = slot;
+        const Pte now = protected_pte(vma, old);
+        slot = now;
+        const bool lost = (old.is_present() && !now.is_present()) || (old.writable() && !now.writable()) ||
+                          (old.executable() && !now.executable());
+        if (lost && old.accessed()) effects_.tlb_stale = true;
+    });
+}
+
+// The entry under the VMA's rights. A private page stays read-only unless it is this mapping's alone, so that a write
+// still comes to the fault handler to be copied (can_change_pte_writable).
+Pte MmStruct::protected_pte(const Vma& vma, Pte pte) const {
+    FL_ASSERT(pte.is_resident());
+    if (!vma.is_accessible()) return pte.with_prot_none();
+    emu::PteAccess access = vma_access(vma.flags());
+    if (!vma.is_shared()) {
+        const Frame& frame = memory_.frames()[pte.pfn()];
+        access.writable = access.writable && frame.state == FrameState::anonymous && frame.reference_count == 1;
+    }
+    return pte.with_access(access);
+}
+
+// --- madvise ---------------------------------------------------------------------------------------------------------
+
+Result<void> MmStruct::advise(VirtAddr start, std::uint64_t length_bytes, int advice) {
+    if (!is_known_advice(advice) || !start.page_aligned()) return fail(Errno::einval);
+    if (length_bytes > ~page_mask) return fail(Errno::einval);
+    const auto end = start.checked_add(PageCount::of_bytes(length_bytes).bytes());
+    if (!end) return fail(Errno::einval);
+
+    // Holes are passed over and reported at the end.
+    bool saw_hole = false;
+    while (start < *end) {
+        Vma* vma = vmas_.find(start);
+        if (vma == nullptr || vma->start() >= *end) {
+            saw_hole = true;
+            break;
+        }
+        if (vma->start() > start) {
+            saw_hole = true;
+            start = vma->start();
+        }
+        const VirtRange part{start, std::min(*end, vma->end())};
+        if (const auto done = advise_part(*vma, part, advice); !done) return done;
+        start = part.end;
+    }
+    if (saw_hole) return fail(Errno::enomem);
+    return {};
+}
+
+Result<void> MmStruct::advise_part(Vma& vma, VirtRange part, int advice) {
+    VmFlags flags = vma.flags();
+    switch (advice) {
+        case madv_normal: flags = flags & ~(vm_rand_read | vm_seq_read); break;
+        case madv_random: flags = (flags & ~vm_seq_read) | vm_rand_read; break;
+        case madv_sequential: flags = (flags & ~vm_rand_read) | vm_seq_read; break;
+        case madv_dontfork: flags = flags | vm_dontcopy; break;
+        case madv_dofork: flags = flags & ~vm_dontcopy; break;
+        case madv_hugepage: flags = (flags & ~vm_nohugepage) | vm_hugepage; break;
+        case madv_nohugepage: flags = (flags & ~vm_hugepage) | vm_nohugepage; break;
+        case madv_dontdump: flags = flags | vm_dontdump; break;
+        case madv_dodump:
+            if (flags.has(vm_dontexpand)) return fail(Errno::einval);
+            flags = flags & ~vm_dontdump;
+            break;
+        case madv_wipeonfork:
+            if (vma.file() != nullptr || vma.is_shared()) return fail(Errno::einval);
+            flags = flags | vm_wipeonfork;
+            break;
+        case madv_keeponfork: flags = flags & ~vm_wipeonfork; break;
+        case madv_dontneed:
+            if (flags.has(vm_locked)) return fail(Errno::einval);
+            zap(part);
+            return {};
+        case madv_free:
+            // The pages may be dropped when memory runs short; until then they keep their content, and here nothing
+            // reclaims them.
+            if (!vma.is_anonymous()) return fail(Errno::einval);
+            return {};
+        case madv_cold:
+        case madv_pageout:
+            if (flags.has(vm_locked)) return fail(Errno::einval);
+            return {};
+        default: return {};  // madv_willneed: a hint without a duty
+    }
+    if (const auto changed = change_flags(vma, part, flags); !changed) return fail(changed.error());
+    return {};
+}
+
+}  // namespace fl::mm

@@ -1,0 +1,95 @@
+// MmStruct: what grows in place: the break, bss, the stack; and the ranges that the kernel keeps for itself.
+#include "mm/mm_struct.hpp"
+
+#include <algorithm>
+
+namespace fl::mm {
+
+namespace {
+
+constexpr VmFlags data_flags = vm_read | vm_write | vm_may_flags | vm_account;
+
+}  // namespace
+
+// mm/mmap.c, do_brk_flags: a free place, private, readable and writable.
+Result<void> MmStruct::add_anonymous(VirtRange range, VmFlags flags) {
+    const PageCount pages = range.page_count();
+    if (!may_expand(flags, pages) || map_count() > max_map_count || !may_commit(pages)) return fail(Errno::enomem);
+    Vma& added = insert(range, VmaContent{flags, AnonymousBacking{}, range.start.vpn().value()});
+    // It joins what lies below, but the heap never joins the bss: the search for a neighbour stops at start_brk.
+    const Vma* below = added.previous();
+    if (below != nullptr && below->start() >= start_brk_ && can_merge(*below, added)) {
+        merge_with_next(*vmas_.find(below->start()));
+    }
+    return {};
+}
+
+VirtAddr MmStruct::set_brk(VirtAddr wanted) {
+    if (wanted < start_brk_ || wanted >= task_size) return brk_;
+    const std::uint64_t data_bytes = (wanted - start_brk_) + (bounds_.end_data - bounds_.start_data);
+    if (data_bytes > limits_.data_bytes) return brk_;
+
+    const VirtAddr old_end = brk_.page_ceil();
+    const VirtAddr new_end = wanted.page_ceil();
+    if (new_end < old_end) {
+        const VirtRange freed{new_end, old_end};
+        if (unmap_splits_too_many(freed)) return brk_;
+        commit_unmap(freed);
+    } else if (new_end > old_end) {
+        const Vma* next = vmas_.find(old_end);
+        if (next != nullptr) {
+            const std::uint64_t guard = next->flags().has(vm_growsdown) ? stack_guard_gap_bytes : 0;
+            if (new_end.value() + page_size + guard > next->start().value()) return brk_;
+        }
+        if (!add_anonymous(VirtRange{old_end, new_end}, data_flags)) return brk_;
+    }
+    brk_ = wanted;
+    return brk_;
+}
+
+Result<void> MmStruct::map_bss(VirtRange range, bool executable) {
+    if (range.empty()) return {};
+    FL_ASSERT(range.start.page_aligned() && range.end.page_aligned());
+    if (range.end > task_size || vmas_.find_intersection(range) != nullptr) return fail(Errno::enomem);
+    return add_anonymous(range, executable ? data_flags | vm_exec : data_flags);
+}
+
+Result<void> MmStruct::map_stack(VirtAddr top, std::uint64_t size_bytes, bool executable) {
+    const VirtRange range{(top - size_bytes).page_floor(), top};
+    VmFlags flags = data_flags | vm_growsdown;
+    if (executable) flags = flags | vm_exec;
+    if (vmas_.find_intersection(range) != nullptr || !may_expand(flags, range.page_count())) return fail(Errno::enomem);
+    insert(range, VmaContent{flags, AnonymousBacking{}, range.start.vpn().value()});
+    return {};
+}
+
+Result<VirtAddr> MmStruct::map_special(const char* name, std::uint64_t size_bytes, VmFlags flags) {
+    const PageCount pages = PageCount::of_bytes(size_bytes);
+    if (!may_expand(flags, pages)) return fail(Errno::enomem);
+    const auto start = search_unmapped_area(0, pages.bytes());
+    if (!start) return fail(Errno::enomem);
+    insert(VirtRange{*start, *start + pages.bytes()}, VmaContent{flags | vm_dontexpand, SpecialBacking{name}, 0});
+    return *start;
+}
+
+// mm/mmap.c, expand_downwards and acct_stack_growth.
+Result<Vma*> MmStruct::expand_stack(VirtAddr address) {
+    const VirtAddr start = address.page_floor();
+    Vma* vma = vmas_.find(start);
+    if (vma == nullptr || vma->start() <= start || !vma->flags().has(vm_growsdown)) return fail(Errno::enomem);
+    if (start < mmap_min_addr) return fail(Errno::eperm);
+    const Vma* below = vma->previous();
+    if (below != nullptr && !below->flags().has(vm_growsdown) && below->is_accessible() &&
+        start - below->end() < stack_guard_gap_bytes) {
+        return fail(Errno::enomem);
+    }
+    const PageCount growth = VirtRange{start, vma->start()}.page_count();
+    if (!may_expand(vma->flags(), growth) || vma->end() - start > limits_.stack_bytes || !may_commit(growth)) {
+        return fail(Errno::enomem);
+    }
+    account(vma->flags(), growth, Change::add);
+    vmas_.resize(*vma, VirtRange{start, vma->end()});
+    return vma;
+}
+
+}  // namespace fl::mm

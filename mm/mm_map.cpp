@@ -1,0 +1,168 @@
+// MmStruct: mmap and munmap, in Linux's order of checks (mm/mmap.c; arch/x86/kernel/sys_x86_64.c for the search).
+#include "mm/mm_struct.hpp"
+
+#include <algorithm>
+
+namespace fl::mm {
+
+namespace {
+
+constexpr std::uint64_t huge_page_bytes = 2ULL << 20;
+constexpr VirtRange area_of_map_32bit{VirtAddr(0x4000'0000), VirtAddr(0x8000'0000)};
+// Where the search from below starts: a third of the user half (TASK_UNMAPPED_BASE).
+constexpr VirtAddr bottom_up_base = VirtAddr(task_size.value() / 3).page_ceil();
+
+VmFlags flags_of_prot(std::uint64_t prot) {
+    VmFlags flags;
+    if ((prot & prot_read) != 0) flags = flags | vm_read;
+    if ((prot & prot_write) != 0) flags = flags | vm_write;
+    if ((prot & prot_exec) != 0) flags = flags | vm_exec;
+    return flags;
+}
+
+// Private writable memory is promised to the program (accountable_mapping).
+bool is_accountable(VmFlags flags) { return (flags & (vm_noreserve | vm_shared | vm_write)) == vm_write; }
+
+bool wants_huge_page_alignment(const MapRequest& request, std::uint64_t length_bytes) {
+    return request.file == nullptr && request.hint == VirtAddr(0) && length_bytes % huge_page_bytes == 0;
+}
+
+}  // namespace
+
+Result<VirtAddr> MmStruct::map(const MapRequest& original) {
+    MapRequest request = original;
+    if ((request.flags & map_fixed_noreplace) != 0) request.flags |= map_fixed;
+    const bool fixed = (request.flags & map_fixed) != 0;
+    if (request.length_bytes == 0) return fail(Errno::einval);
+    if (!fixed) {
+        request.hint = request.hint.page_floor();
+        if (request.hint != VirtAddr(0)) request.hint = std::max(request.hint, mmap_min_addr);
+    }
+    if (request.length_bytes > ~page_mask) return fail(Errno::enomem);
+    const PageCount pages = PageCount::of_bytes(request.length_bytes);
+    if (request.pgoff + pages.value() < request.pgoff) return fail(Errno::eoverflow);
+    if (map_count() > max_map_count) return fail(Errno::enomem);
+
+    const auto start = get_unmapped_area(request, pages.bytes());
+    if (!start) return start;
+    const VirtRange range{*start, *start + pages.bytes()};
+    if ((request.flags & map_fixed_noreplace) != 0 && vmas_.find_intersection(range) != nullptr) {
+        return fail(Errno::eexist);
+    }
+    auto flags = map_flags(request);
+    if (!flags) return fail(flags.error());
+    if (flags->has(vm_locked) && (vm_.locked + pages).bytes() > limits_.locked_bytes) return fail(Errno::eagain);
+
+    if (!may_expand(*flags, pages - std::min(pages, pages_in(range)))) return fail(Errno::enomem);
+    if (unmap_splits_too_many(range)) return fail(Errno::enomem);
+    if (is_accountable(*flags)) {
+        if (!may_commit(pages)) return fail(Errno::enomem);
+        *flags = *flags | vm_account;
+    }
+
+    // Nothing fails from here on.
+    VmaContent content{.flags = *flags, .backing = AnonymousBacking{}, .pgoff = range.start.vpn().value()};
+    if (request.file != nullptr) {
+        content.backing = FileBacking{request.file};
+        content.pgoff = request.pgoff;
+    } else if (flags->has(vm_shared)) {
+        // Memory to share has a file without a name behind it (shmem_zero_setup).
+        content.backing = FileBacking{files_.open(zero_file_source(pages.bytes()),
+                                                  FileIdentity{.path = "/dev/zero (deleted)", .device_minor = 1},
+                                                  FileKind::shared_memory)};
+        content.pgoff = 0;
+    }
+    commit_unmap(range);
+    merge_neighbours(insert(range, std::move(content)));
+    return range.start;
+}
+
+Result<VmFlags> MmStruct::map_flags(const MapRequest& request) {
+    VmFlags flags = flags_of_prot(request.prot) | vm_may_flags;
+    if ((request.flags & map_growsdown) != 0) flags = flags | vm_growsdown;
+    if ((request.flags & map_locked) != 0) flags = flags | vm_locked;
+    if ((request.flags & map_noreserve) != 0) flags = flags | vm_noreserve;
+    switch (request.flags & map_type_mask) {
+        case map_private:
+            if (request.file != nullptr && flags.has(vm_growsdown)) return fail(Errno::einval);
+            return flags;
+        case map_shared:
+            if (flags.has(vm_growsdown)) return fail(Errno::einval);
+            return flags | vm_shared;
+        case map_shared_validate:
+            // Only files know this type.
+            if (request.file == nullptr || flags.has(vm_growsdown)) return fail(Errno::einval);
+            return flags | vm_shared;
+        default: return fail(Errno::einval);
+    }
+}
+
+Result<VirtAddr> MmStruct::get_unmapped_area(const MapRequest& request, std::uint64_t length_bytes) const {
+    if (length_bytes > task_size.value()) return fail(Errno::enomem);
+    const VirtAddr highest_start = task_size - length_bytes;
+    if ((request.flags & map_fixed) != 0) {
+        if (request.hint > highest_start) return fail(Errno::enomem);
+        if (!request.hint.page_aligned()) return fail(Errno::einval);
+        if (request.hint < mmap_min_addr) return fail(Errno::eperm);
+        return request.hint;
+    }
+    if (request.hint != VirtAddr(0) && request.hint <= highest_start && (request.flags & map_32bit) == 0) {
+        const VirtRange wanted{request.hint, request.hint + length_bytes};
+        const Vma* next = vmas_.find(wanted.start);
+        const std::uint64_t guard = next != nullptr && next->flags().has(vm_growsdown) ? stack_guard_gap_bytes : 0;
+        if (next == nullptr || wanted.end.value() + guard <= next->start().value()) return wanted.start;
+    }
+    // Whole huge pages are laid on huge-page boundaries, so that they could be huge pages (thp_get_unmapped_area).
+    if (wants_huge_page_alignment(request, length_bytes)) {
+        if (const auto found = search_unmapped_area(request.flags, length_bytes + huge_page_bytes)) {
+            const std::uint64_t to_boundary = (0 - found->value()) & (huge_page_bytes - 1);
+            return *found + (to_boundary != 0 ? to_boundary : huge_page_bytes);
+        }
+    }
+    const auto found = search_unmapped_area(request.flags, length_bytes);
+    if (!found) return fail(Errno::enomem);
+    return *found;
+}
+
+std::optional<VirtAddr> MmStruct::search_unmapped_area(std::uint64_t flags, std::uint64_t length_bytes) const {
+    if ((flags & map_32bit) != 0) return vmas_.find_gap_bottom_up(length_bytes, area_of_map_32bit);
+    const VirtRange below_base{mmap_min_addr, mmap_base_};
+    if (const auto found = vmas_.find_gap_top_down(length_bytes, below_base)) return found;
+    return vmas_.find_gap_bottom_up(length_bytes, VirtRange{bottom_up_base, task_size});
+}
+
+Result<void> MmStruct::unmap(VirtAddr start, std::uint64_t length_bytes) {
+    if (!start.page_aligned() || start > task_size || length_bytes > task_size - start || length_bytes == 0) {
+        return fail(Errno::einval);
+    }
+    const VirtRange range{start, start + PageCount::of_bytes(length_bytes).bytes()};
+    if (unmap_splits_too_many(range)) return fail(Errno::enomem);
+    commit_unmap(range);
+    return {};
+}
+
+// A hole in the middle of one VMA leaves two.
+bool MmStruct::unmap_splits_too_many(VirtRange range) const {
+    const Vma* vma = vmas_.find(range.start);
+    return vma != nullptr && vma->start() < range.start && range.end < vma->end() && map_count() >= max_map_count;
+}
+
+void MmStruct::commit_unmap(VirtRange range) {
+    Vma* vma = vmas_.find_intersection(range);
+    if (vma == nullptr) return;
+    if (vma->start() < range.start) vma = &split_at(*vma, range.start);
+    while (vma != nullptr && vma->start() < range.end) {
+        if (vma->end() > range.end) split_at(*vma, range.end);
+        const VirtAddr end = vma->end();
+        zap(vma->range());
+        account(vma->flags(), vma->page_count(), Change::remove);
+        vmas_.remove(*vma);
+        vma = vmas_.find(end);
+    }
+    const Vma* below = vmas_.find_previous(range.start);
+    const VirtRange unmapped{below != nullptr ? below->end() : VirtAddr(0),
+                             vma != nullptr ? vma->start() : VirtAddr(task_size.value() + page_size)};
+    page_table_.free_tables(range, unmapped);
+}
+
+}  // namespace fl::mm

@@ -1,0 +1,225 @@
+// MmStruct: birth and death, what every mutator shares, and the views. mm_map.cpp has mmap and munmap, mm_change.cpp
+// mprotect and madvise, mm_grow.cpp brk, bss and the stack.
+#include "mm/mm_struct.hpp"
+
+#include <algorithm>
+#include <atomic>
+
+namespace fl::mm {
+
+using emu::Pte;
+
+namespace {
+
+std::uint32_t next_mm_id() {
+    static std::atomic<std::uint32_t> last{0};
+    return ++last;
+}
+
+// Where the mmap area starts, going down (arch/x86/mm/mmap.c, mmap_base): the stack's limit plus its guard below the
+// stack's top, at least 128 MiB and at most five sixths of the user half.
+VirtAddr mmap_base_for(std::uint64_t stack_limit_bytes) {
+    constexpr std::uint64_t least = 128ULL << 20;
+    constexpr std::uint64_t most = task_size.value() / 6 * 5;
+    std::uint64_t gap = stack_limit_bytes;
+    if (gap + stack_guard_gap_bytes > gap) gap += stack_guard_gap_bytes;
+    gap = std::clamp(gap, least, most);
+    return VirtAddr(task_size.value() - gap).page_floor();
+}
+
+}  // namespace
+
+emu::PteAccess vma_access(VmFlags flags) {
+    return emu::PteAccess{
+        .writable = flags.has(vm_write), .user = flags.has_any(vm_access_flags), .executable = flags.has(vm_exec)};
+}
+
+Result<std::unique_ptr<MmStruct>> MmStruct::create(PhysicalMemory& memory, FileRegistry& files,
+                                                   const ResourceLimits& limits) {
+    auto page_table = PageTable::create(memory);
+    if (!page_table) return fail(page_table.error());
+    return std::unique_ptr<MmStruct>(new MmStruct(memory, files, std::move(*page_table), limits));
+}
+
+MmStruct::MmStruct(PhysicalMemory& memory, FileRegistry& files, PageTable page_table, const ResourceLimits& limits)
+    : memory_(memory),
+      files_(files),
+      page_table_(std::move(page_table)),
+      limits_(limits),
+      id_(next_mm_id()),
+      mmap_base_(mmap_base_for(limits.stack_bytes)) {}
+
+MmStruct::~MmStruct() {
+    if (vmas_.first() != nullptr) commit_unmap(VirtRange{vmas_.first()->start(), vmas_.last()->end()});
+    FL_ASSERT(rss_.total() == PageCount(0) && vm_ == VmCounters{});
+}
+
+// --- pages ---------------------------------------------------------------------------------------------------------
+
+PageCount& MmStruct::rss_of(Pfn pfn) {
+    switch (memory_.frames()[pfn].state) {
+        case FrameState::anonymous: return rss_.anonymous;
+        case FrameState::file_cache: return rss_.file;
+        case FrameState::shared_memory: return rss_.shared_memory;
+        case FrameState::free:
+        case FrameState::reserved:
+        case FrameState::page_table:
+        case FrameState::zero_page: break;
+    }
+    FL_ASSERT(!"a PTE points to a frame that is no user page");
+    return rss_.anonymous;
+}
+
+void MmStruct::install(Pte* slot, Pte pte) {
+    FL_ASSERT(pte.is_resident());
+    const Pte old = *slot;
+    if (pte.pfn() != memory_.zero_page()) {
+        memory_.frames().add_mapping(pte.pfn());
+        rss_of(pte.pfn()) += PageCount(1);
+        note_high_water();
+    }
+    *slot = pte;
+    if (old.is_resident()) forget_page(old);
+}
+
+// The books of an entry that is gone, or about to be.
+void MmStruct::forget_page(Pte pte) {
+    if (pte.accessed()) effects_.tlb_stale = true;
+    if (pte.pfn() == memory_.zero_page()) return;
+    rss_of(pte.pfn()) -= PageCount(1);
+    memory_.frames().drop_mapping(pte.pfn());
+    memory_.release(pte.pfn());
+}
+
+void MmStruct::zap(VirtRange range) {
+    page_table_.for_each(range, [this](VirtAddr, Pte& slot) {
+        const Pte old = slot;
+        FL_ASSERT(old.is_resident());
+        slot = Pte::none();
+        forget_page(old);
+    });
+}
+
+void MmStruct::note_high_water() { hiwater_rss_ = hiwater_rss(); }
+
+// A neighbour that could be merged with this VMA but for its rights lends its family, so that the two can become one
+// mapping later (mm/mmap.c, find_mergeable_anon_vma).
+void MmStruct::prepare_anon_vma(Vma& vma) {
+    if (vma.anon_vma() != 0) return;
+    const auto compatible = [](const Vma& low, const Vma& high) {
+        const auto kind = [](VmFlags flags) { return flags & ~vm_access_flags; };
+        return low.end() == high.start() && kind(low.flags()) == kind(high.flags()) &&
+               low.backing() == high.backing() && high.pgoff() == low.page_index(low.end());
+    };
+    const Vma* next = vma.next();
+    const Vma* previous = vma.previous();
+    if (next != nullptr && next->anon_vma() != 0 && compatible(vma, *next)) {
+        vma.set_anon_vma(next->anon_vma());
+    } else if (previous != nullptr && previous->anon_vma() != 0 && compatible(*previous, vma)) {
+        vma.set_anon_vma(previous->anon_vma());
+    } else {
+        vma.set_anon_vma(++last_anon_vma_);
+    }
+}
+
+// --- VMAs ----------------------------------------------------------------------------------------------------------
+
+bool can_merge(const Vma& low, const Vma& high) {
+    if (low.end() != high.start() || !(low.flags() == high.flags()) || !(low.backing() == high.backing())) return false;
+    if (low.flags().has_any(vm_dontexpand)) return false;
+    if (low.anon_vma() != 0 && high.anon_vma() != 0 && low.anon_vma() != high.anon_vma()) return false;
+    return high.pgoff() == low.page_index(low.end());
+}
+
+Vma& MmStruct::insert(VirtRange range, VmaContent content) {
+    account(content.flags, range.page_count(), Change::add);
+    return vmas_.insert(std::make_unique<Vma>(range, std::move(content)));
+}
+
+Vma& MmStruct::merge_with_next(Vma& vma) {
+    Vma* next = vmas_.find(vma.end());
+    if (next == nullptr || !can_merge(vma, *next)) return vma;
+    const VirtRange merged{vma.start(), next->end()};
+    if (vma.anon_vma() == 0) vma.set_anon_vma(next->anon_vma());
+    vmas_.remove(*next);
+    vmas_.resize(vma, merged);
+    return vma;
+}
+
+Vma& MmStruct::merge_neighbours(Vma& vma) {
+    merge_with_next(vma);
+    if (vma.previous() == nullptr || !can_merge(*vma.previous(), vma)) return vma;
+    return merge_with_next(*vmas_.find(vma.previous()->start()));
+}
+
+// Cuts `vma` at `address`, which lies inside it; returns the upper part.
+Vma& MmStruct::split_at(Vma& vma, VirtAddr address) {
+    FL_ASSERT(vma.start() < address && address < vma.end());
+    auto upper = std::make_unique<Vma>(VirtRange{address, vma.end()}, vma.content_from(address));
+    upper->set_anon_vma(vma.anon_vma());
+    vmas_.resize(vma, VirtRange{vma.start(), address});
+    return vmas_.insert(std::move(upper));
+}
+
+// --- accounting ----------------------------------------------------------------------------------------------------
+
+namespace {
+
+bool is_data_mapping(VmFlags flags) {
+    return (flags & (vm_write | vm_shared | vm_growsdown)) == vm_write;
+}
+
+}  // namespace
+
+void MmStruct::account(VmFlags flags, PageCount pages, Change change) {
+    const auto apply = [&](PageCount& counter) { change == Change::add ? counter += pages : counter -= pages; };
+    if (change == Change::remove) hiwater_vm_ = hiwater_vm();
+    apply(vm_.total);
+    if ((flags & (vm_exec | vm_write | vm_growsdown)) == vm_exec) {
+        apply(vm_.exec);
+    } else if (flags.has(vm_growsdown)) {
+        apply(vm_.stack);
+    } else if (is_data_mapping(flags)) {
+        apply(vm_.data);
+    }
+    if (flags.has(vm_locked)) apply(vm_.locked);
+}
+
+bool MmStruct::may_expand(VmFlags flags, PageCount pages) const {
+    if ((vm_.total + pages).value() > limits_.address_space_bytes >> page_shift) return false;
+    return !is_data_mapping(flags) || (vm_.data + pages).value() <= limits_.data_bytes >> page_shift;
+}
+
+// Overcommit by heuristic (vm.overcommit_memory = 0): one request may not exceed all of RAM and swap.
+bool MmStruct::may_commit(PageCount pages) const { return pages <= memory_.total_page_count(); }
+
+PageCount MmStruct::pages_in(VirtRange range) const {
+    PageCount pages;
+    for (const Vma* vma = vmas_.find(range.start); vma != nullptr && vma->start() < range.end; vma = vma->next()) {
+        pages += VirtRange{std::max(vma->start(), range.start), std::min(vma->end(), range.end)}.page_count();
+    }
+    return pages;
+}
+
+// --- views ---------------------------------------------------------------------------------------------------------
+
+VirtAddr MmStruct::highest_vm_end() const { return vmas_.last() != nullptr ? vmas_.last()->end() : VirtAddr(0); }
+
+std::string MmStruct::vma_name(const Vma& vma) const {
+    if (const File* file = vma.file()) return file->identity().path;
+    if (const auto* special = std::get_if<SpecialBacking>(&vma.backing())) return special->name;
+    if (vma.start() < brk_ && vma.end() > start_brk_) return "[heap]";
+    if (vma.start() <= bounds_.start_stack && bounds_.start_stack <= vma.end()) return "[stack]";
+    return "";
+}
+
+VmaSnapshot MmStruct::snapshot(const Vma& vma) const {
+    const auto* backing = std::get_if<FileBacking>(&vma.backing());
+    return VmaSnapshot{.range = vma.range(),
+                       .flags = vma.flags(),
+                       .name = vma_name(vma),
+                       .file = backing != nullptr ? backing->file : nullptr,
+                       .pgoff = vma.pgoff()};
+}
+
+}  // namespace fl::mm

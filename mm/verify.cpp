@@ -1,0 +1,184 @@
+#include "mm/verify.hpp"
+
+#include <fmt/format.h>
+
+#include <unordered_map>
+#include <unordered_set>
+
+namespace fl::mm {
+
+using emu::Pte;
+
+namespace {
+
+// What the page tables and page caches say of one frame.
+struct FrameUse {
+    std::uint32_t mappings = 0;    // PTEs of all address spaces
+    std::uint32_t references = 0;  // PTEs, page caches, tables
+};
+
+class Verifier {
+public:
+    Verifier(const PhysicalMemory& memory, std::span<const MmStruct* const> mms,
+             std::span<const std::shared_ptr<File>> files)
+        : memory_(memory), mms_(mms), files_(files) {}
+
+    std::vector<std::string> run() {
+        for (const auto& file : files_) check_file(*file);
+        for (const MmStruct* mm : mms_) check_mm(*mm);
+        check_frames();
+        if (const auto wrong = memory_.buddy().inconsistency()) wrong_.push_back(*wrong);
+        return std::move(wrong_);
+    }
+
+private:
+    template <class... Args>
+    void complain(fmt::format_string<Args...> format, Args&&... args) {
+        wrong_.push_back(fmt::format(format, std::forward<Args>(args)...));
+    }
+
+    void check_file(const File& file) {
+        for (const auto& [index, pfn] : file.cached_pages()) {
+            const Frame& frame = memory_.frames()[pfn];
+            const FrameState wanted =
+                file.kind() == FileKind::regular ? FrameState::file_cache : FrameState::shared_memory;
+            if (frame.state != wanted) complain("frame {}: cached by a file, in another state", pfn.value());
+            if (frame.anchor.owner != file.id() || frame.anchor.index != index) {
+                complain("frame {}: anchor does not name page {} of file {}", pfn.value(), index, file.id());
+            }
+            ++use_[pfn].references;
+        }
+    }
+
+    void check_mm(const MmStruct& mm) {
+        if (const auto wrong = mm.vmas().inconsistency()) wrong_.push_back(*wrong);
+        VmCounters vm;
+        RssCounters rss;
+        const Vma* previous = nullptr;
+        for (const Vma* vma = mm.vmas().first(); vma != nullptr; previous = vma, vma = vma->next()) {
+            check_vma(mm, previous, *vma);
+            count_vma(*vma, vm);
+            mm.page_table().for_each(vma->range(),
+                                     [&](VirtAddr at, const Pte& pte) { check_pte(mm, *vma, at, pte, rss); });
+        }
+        if (!(vm == mm.vm())) complain("mm {}: virtual size counters differ from a recount", mm.id());
+        if (!(rss == mm.rss())) complain("mm {}: resident set counters differ from a recount", mm.id());
+        check_tables(mm);
+    }
+
+    // A heap does not join the bss below it, by design; every other pair that could be one VMA should be.
+    void check_vma(const MmStruct& mm, const Vma* previous, const Vma& vma) {
+        if (vma.end() > task_size) complain("vma {:#x}: beyond the user half", vma.start().value());
+        if (previous != nullptr && vma.start() != mm.start_brk() && can_merge(*previous, vma)) {
+            complain("vma {:#x}: could be merged with the one below", vma.start().value());
+        }
+    }
+
+    static void count_vma(const Vma& vma, VmCounters& vm) {
+        const VmFlags flags = vma.flags();
+        const PageCount pages = vma.page_count();
+        vm.total += pages;
+        if (flags.has(vm_locked)) vm.locked += pages;
+        const bool stack = flags.has(vm_growsdown);
+        const bool write = flags.has(vm_write);
+        if (stack) vm.stack += pages;
+        if (!stack && !write && flags.has(vm_exec)) vm.exec += pages;
+        if (!stack && write && !flags.has(vm_shared)) vm.data += pages;
+    }
+
+    void check_pte(const MmStruct& mm, const Vma& vma, VirtAddr at, Pte pte, RssCounters& rss) {
+        ++ptes_[&mm];
+        if (!pte.is_resident()) return complain("pte {:#x}: {:#x} names a swap slot", at.value(), pte.raw());
+        const Frame& frame = memory_.frames()[pte.pfn()];
+        check_rights(vma, at, pte, frame);
+        if (pte.pfn() == memory_.zero_page()) {
+            if (pte.writable()) complain("pte {:#x}: the zero page is writable", at.value());
+            return;
+        }
+        ++use_[pte.pfn()].mappings;
+        ++use_[pte.pfn()].references;
+        switch (frame.state) {
+            case FrameState::anonymous:
+                rss.anonymous += PageCount(1);
+                if (frame.anchor.owner != mm.id() || frame.anchor.index != at.vpn().value()) {
+                    complain("frame {}: anchor does not lead back to pte {:#x}", pte.pfn().value(), at.value());
+                }
+                if (vma.anon_vma() == 0) complain("vma {:#x}: private pages without anon_vma", vma.start().value());
+                break;
+            case FrameState::file_cache:
+            case FrameState::shared_memory:
+                (frame.state == FrameState::file_cache ? rss.file : rss.shared_memory) += PageCount(1);
+                if (vma.file() == nullptr || frame.anchor.owner != vma.file()->id() ||
+                    frame.anchor.index != vma.page_index(at)) {
+                    complain("pte {:#x}: maps another page than the file's", at.value());
+                }
+                break;
+            default: complain("pte {:#x}: frame {} is no user page", at.value(), pte.pfn().value());
+        }
+    }
+
+    void check_rights(const Vma& vma, VirtAddr at, Pte pte, const Frame& frame) {
+        if (!vma.is_accessible()) {
+            if (pte.is_present()) complain("pte {:#x}: present under PROT_NONE", at.value());
+            return;
+        }
+        const emu::PteAccess most = vma_access(vma.flags());
+        if (!pte.is_present()) complain("pte {:#x}: hidden in an accessible range", at.value());
+        if (pte.writable() && !most.writable) complain("pte {:#x}: writable, its range is not", at.value());
+        if (pte.executable() && !most.executable) complain("pte {:#x}: executable, its range is not", at.value());
+        if (pte.writable() && !vma.is_shared() && frame.state != FrameState::anonymous) {
+            complain("pte {:#x}: a private mapping can write to a page it does not own", at.value());
+        }
+    }
+
+    void check_tables(const MmStruct& mm) {
+        PageCount tables;
+        mm.page_table().for_each_table([&](Pfn pfn) {
+            tables += PageCount(1);
+            if (memory_.frames()[pfn].state != FrameState::page_table) {
+                complain("frame {}: used as a page table, in another state", pfn.value());
+            }
+            if (++use_[pfn].references > 1) complain("frame {}: a page table reached twice", pfn.value());
+        });
+        if (tables != mm.page_table().table_count()) complain("mm {}: wrong count of page tables", mm.id());
+        // Entries outside every VMA were not visited above.
+        std::uint64_t entries = 0;
+        mm.page_table().for_each(VirtRange{VirtAddr(0), VirtAddr(task_size.value() + page_size)},
+                                 [&](VirtAddr, const Pte&) { ++entries; });
+        if (entries != ptes_[&mm]) complain("mm {}: {} entries lie outside every vma", mm.id(), entries - ptes_[&mm]);
+    }
+
+    void check_frames() {
+        for (std::uint64_t number = 0; number < memory_.total_page_count().value(); ++number) {
+            const Pfn pfn(number);
+            const Frame& frame = memory_.frames()[pfn];
+            const auto found = use_.find(pfn);
+            const FrameUse use = found != use_.end() ? found->second : FrameUse{};
+            if (frame.map_count != use.mappings) {
+                complain("frame {}: map count {}, a scan finds {}", number, frame.map_count, use.mappings);
+            }
+            const bool kernels_own = frame.state == FrameState::reserved || frame.state == FrameState::zero_page;
+            const std::uint32_t references = kernels_own ? 1 : use.references;
+            if (frame.reference_count != references) {
+                complain("frame {}: {} references, a scan finds {}", number, frame.reference_count, references);
+            }
+            if (frame.state != FrameState::free && references == 0) complain("frame {}: leaked", number);
+        }
+    }
+
+    const PhysicalMemory& memory_;
+    std::span<const MmStruct* const> mms_;
+    std::span<const std::shared_ptr<File>> files_;
+    std::unordered_map<Pfn, FrameUse> use_;
+    std::unordered_map<const MmStruct*, std::uint64_t> ptes_;
+    std::vector<std::string> wrong_;
+};
+
+}  // namespace
+
+std::vector<std::string> verify(const PhysicalMemory& memory, std::span<const MmStruct* const> mms,
+                                std::span<const std::shared_ptr<File>> files) {
+    return Verifier(memory, mms, files).run();
+}
+
+}  // namespace fl::mm

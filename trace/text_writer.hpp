@@ -1,0 +1,53 @@
+// TextWriter: a trace for people: a header, one aligned line per fault, and at the end what the kinds that occurred
+// mean.
+//
+// On a terminal lines are no longer than it is wide: the least telling columns give way. Elsewhere every column is
+// there. Text from the traced program's file is shown without its control characters.
+#pragma once
+
+#include "trace/output.hpp"
+#include "trace/terminal.hpp"
+#include "trace/writer.hpp"
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace fl::trace {
+
+class TextWriter final : public Writer {
+public:
+    // `output` must outlive the writer.
+    TextWriter(Output& output, const TerminalTraits& terminal);
+    ~TextWriter() override;
+
+    void write(const TracedFault& fault) noexcept override;
+    void finish() noexcept override;
+    void flush() noexcept override { output_.flush(); }
+
+private:
+    struct Column;
+    static const std::array<Column, 19> all_columns;
+
+    void choose_columns();
+    void append_header();
+    void append_line(const TracedFault& fault);
+    void append_cell(const Column& column, std::string_view tint);
+    void append_legend();
+    void append_kinds();
+    void append_tinted(std::string_view tint, std::string_view text);
+    void end_line();
+
+    Output& output_;
+    TerminalTraits terminal_;
+    std::vector<const Column*> columns_;
+    unsigned last_column_width_ = 0;  // 0: as wide as its text
+    bool header_written_ = false;
+    std::array<std::uint64_t, mm::fault_kind_count> counts_{};
+    std::uint64_t major_count_ = 0;
+    std::string cell_;
+    std::string line_;
+};
+
+}  // namespace fl::trace

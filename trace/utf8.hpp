@@ -1,0 +1,18 @@
+// UTF-8, read from text that may not be UTF-8 at all: names in ELF files, file names of the host.
+#pragma once
+
+#include <string_view>
+
+namespace fl::trace {
+
+struct Utf8Character {
+    char32_t code_point;  // meaningless where invalid
+    unsigned byte_count;  // at least 1
+    bool valid;
+};
+
+// The character at the start of `text`, which is not empty (Unicode 15, table 3-7). Where the bytes are none, it is
+// one invalid byte.
+Utf8Character first_character(std::string_view text);
+
+}  // namespace fl::trace

@@ -1,0 +1,37 @@
+// Writer: one form in which a trace is written. Each form (text, JSON lines, ...) is one class behind this interface.
+#pragma once
+
+#include "mm/fault_event.hpp"
+
+#include <cstdint>
+#include <string>
+
+namespace fl::trace {
+
+// What is known of the instruction at event.origin.instruction. Empty strings: unknown.
+struct Instruction {
+    // The same number means the same address and the same texts, so that a writer may keep what it made of them.
+    // Numbers rise by one and are not used again. 0: nothing is known, and nothing may be kept.
+    std::uint64_t id = 0;
+    std::string symbol;  // "main+0x1f"
+    std::string source;  // "guest-programs/hello.c:12"
+    std::string text;    // "mov dword ptr [rdi], eax"
+};
+
+struct TracedFault {
+    const mm::FaultEvent& event;
+    const Instruction& instruction;
+};
+
+// Calls are made inside the emulator's fault path: they do not throw. What could not be written shows in the Output.
+class Writer {
+public:
+    virtual ~Writer() = default;
+    virtual void write(const TracedFault& fault) noexcept = 0;
+    // After the last fault: what the form has at its end. Everything has been handed to the system then.
+    virtual void finish() noexcept = 0;
+    // Everything written so far is handed to the system.
+    virtual void flush() noexcept = 0;
+};
+
+}  // namespace fl::trace

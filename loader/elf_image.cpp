@@ -8,8 +8,9 @@
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <cstring>
 #include <span>
+#include <string_view>
+#include <utility>
 
 namespace fl::loader {
 

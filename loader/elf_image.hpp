@@ -23,10 +23,10 @@ enum class ElfType : std::uint8_t {
 };
 
 struct ElfSegment {
-    VirtAddr address;             // p_vaddr
-    std::uint64_t file_offset;    // p_offset
-    std::uint64_t file_bytes;     // p_filesz
-    std::uint64_t memory_bytes;   // p_memsz >= file_bytes
+    VirtAddr address;            // p_vaddr
+    std::uint64_t file_offset;   // p_offset
+    std::uint64_t file_bytes;    // p_filesz
+    std::uint64_t memory_bytes;  // p_memsz >= file_bytes
     bool readable;
     bool writable;
     bool executable;
@@ -35,13 +35,13 @@ struct ElfSegment {
 struct ElfImage {
     ElfType type;
     VirtAddr entry;
-    std::vector<ElfSegment> segments;       // PT_LOAD, by address
-    std::optional<ElfSegment> tls;          // PT_TLS: the template that the C library copies
-    std::optional<VirtRange> relro;         // PT_GNU_RELRO: the C library protects it
-    bool executable_stack;                  // PT_GNU_STACK with PF_X; without PT_GNU_STACK it is not, as on x86-64
-                                            // Linux since 5.8 (arch/x86/include/asm/elf.h, elf_read_implies_exec)
-    std::uint64_t max_alignment;            // largest p_align of a PT_LOAD, at least a page
-    std::uint64_t program_header_offset;    // e_phoff
+    std::vector<ElfSegment> segments;     // PT_LOAD, by address
+    std::optional<ElfSegment> tls;        // PT_TLS: the template that the C library copies
+    std::optional<VirtRange> relro;       // PT_GNU_RELRO: the C library protects it
+    bool executable_stack;                // PT_GNU_STACK with PF_X; without PT_GNU_STACK it is not, as on x86-64
+                                          // Linux since 5.8 (arch/x86/include/asm/elf.h, elf_read_implies_exec)
+    std::uint64_t max_alignment;          // largest p_align of a PT_LOAD, at least a page
+    std::uint64_t program_header_offset;  // e_phoff
     std::uint16_t program_header_count;
     std::uint16_t program_header_entry_bytes;
 };

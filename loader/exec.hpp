@@ -5,30 +5,23 @@
 #pragma once
 
 #include "loader/elf_image.hpp"
+#include "loader/stack_image.hpp"
 #include "mm/mm_struct.hpp"
 #include "mm/user_memory.hpp"
 
-#include <array>
 #include <memory>
 #include <string>
-#include <vector>
 
 namespace fl::loader {
-
-struct ProgramArguments {
-    std::string execfn;              // AT_EXECFN: the path as the user typed it
-    std::vector<std::string> argv;
-    std::vector<std::string> envp;   // "KEY=VALUE"
-    std::array<std::byte, 16> random_bytes{};  // AT_RANDOM
-};
 
 struct LoadedProgram {
     VirtAddr entry;
     VirtAddr stack_pointer;   // points to argc
-    std::uint64_t load_bias;  // added to the file's addresses; 0 for ET_EXEC
+    std::uint64_t load_bias;  // added to the file's addresses, modulo 2^64; 0 for ET_EXEC
 };
 
-// `mm` is fresh. The error is one clear line: no memory, arguments too long, the image does not fit.
+// `mm` is fresh, and the one that the fault handler behind `user_memory` works for. The error is one clear line: no
+// memory, arguments too long, the image does not fit; `mm` is then good for nothing but being destroyed.
 tl::expected<LoadedProgram, std::string> load_program(mm::MmStruct& mm, mm::UserMemory& user_memory,
                                                       const std::shared_ptr<mm::File>& file, const ElfImage& image,
                                                       const ProgramArguments& arguments);

@@ -1,9 +1,13 @@
 #include "emu/cpu.hpp"
 
+#include "emu/operand_decoder.hpp"
+
 #include <unicorn/unicorn.h>
 
+#include <algorithm>
 #include <array>
-#include <bit>
+#include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <optional>
 #include <vector>
@@ -68,7 +72,7 @@ private:
     std::vector<Entry> entries_ = std::vector<Entry>(1U << 14);
 };
 
-class UnicornCpu final : public Cpu {
+class UnicornCpu final : public Cpu, private FaultLocator {
 public:
     UnicornCpu(Mmu& mmu, PageFaultHandler& handler, TimestampSource& timestamps, Counting counting)
         : mmu_(mmu), handler_(handler), timestamps_(timestamps), counting_(counting) {}
@@ -97,7 +101,9 @@ private:
     template <class Callback>
     void add_hook(int type, Callback* callback, int instruction = 0);
 
-    bool fill_tlb(VirtAddr address, Access access, uc_tlb_entry& entry);
+    bool fill_tlb(VirtAddr page, Access access, uc_tlb_entry& entry);
+    VirtAddr locate(const PageFault& fault) const override;
+    std::size_t read_code(VirtAddr address, std::span<std::byte> into) const;
     void end_run(Exit exit);
     void flush_tlb_now();
     void flush_translations_now();
@@ -135,6 +141,7 @@ private:
     std::uint64_t retired_ = 0;
     std::uint64_t budget_end_ = no_budget;
     BlockLengths block_lengths_;
+    mutable OperandDecoder decoder_;
     TlbStats tlb_stats_;
     std::uint64_t growth_distance_ = first_growth_distance;
     std::uint64_t next_growth_ = first_growth_distance;
@@ -154,6 +161,7 @@ tl::expected<void, std::string> UnicornCpu::start() {
     }
     if (auto entered = enter_user_mode(); !entered) return entered;
     install_hooks();
+    set_fpu_state(FpuState{});  // as after FNINIT and a reset of MXCSR: what exec gives a program
     load_registers(loaded_);
     must(uc_context_alloc(engine_, &user_mode_), "a context");
     must(uc_context_save(engine_, user_mode_), "to save the context");
@@ -331,23 +339,25 @@ void UnicornCpu::end_run(Exit exit) {
     must(uc_emu_stop(engine_), "to stop");
 }
 
-bool UnicornCpu::fill_tlb(VirtAddr address, Access access, uc_tlb_entry& entry) {
+bool UnicornCpu::fill_tlb(VirtAddr page, Access access, uc_tlb_entry& entry) {
     ++tlb_stats_.fills;
-    if (!address.canonical()) {
+    if (!page.canonical()) {
         exit_ = Exit{Exit::Reason::exception, Vector::general_protection};
         return false;
     }
-    auto translation = mmu_.translate(root_, address, access, Mode::user);
+    auto translation = mmu_.translate(root_, page, access, Mode::user);
     for (unsigned handled = 0; !translation; ++handled) {
         FL_ASSERT(handled < PageFaultHandler::max_faults_per_access);
-        const PageFault fault{address, access, Mode::user, translation.error()};
+        PageFault fault{page, access, Mode::user, translation.error(), this};
         const FaultOutcome outcome = handler_.handle_page_fault(fault);
         if (outcome == FaultOutcome::fatal) {
+            fault.address = locate(fault);
+            fault.locator = nullptr;
             if (!exit_.has_value()) exit_ = Exit{Exit::Reason::fault, Vector::page_fault, fault};
             return false;
         }
         if (outcome == FaultOutcome::retry_tlb_stale) tlb_stale_ = true;
-        translation = mmu_.translate(root_, address, access, Mode::user);
+        translation = mmu_.translate(root_, page, access, Mode::user);
     }
     // EXEC only where a fetch asks for it: an executable TLB entry sends every store through the slow path.
     const bool executable = access == Access::execute;
@@ -370,6 +380,42 @@ bool UnicornCpu::fill_tlb(VirtAddr address, Access access, uc_tlb_entry& entry) 
     entry.perms = static_cast<uc_prot>(UC_PROT_READ | (translation->writable ? UC_PROT_WRITE : 0) |
                                        (executable ? UC_PROT_EXEC : 0));
     return true;
+}
+
+// Unicorn tells the page of a miss. A fetch misses at RIP, or at the start of the page that the instruction reaches
+// into; a data access misses where one of the instruction's operands meets the page, at its first byte there.
+VirtAddr UnicornCpu::locate(const PageFault& fault) const {
+    const VirtAddr page = fault.address.page_floor();
+    Registers registers;
+    load_registers(registers);
+    const VirtAddr instruction(registers.rip);
+    if (fault.access == Access::execute) return instruction.page_floor() == page ? instruction : page;
+
+    std::array<std::byte, OperandDecoder::max_instruction_bytes> code{};
+    const std::size_t code_bytes = read_code(instruction, code);
+    for (const MemoryOperand& operand : decoder_.operands(std::span(code).first(code_bytes))) {
+        const VirtAddr start = operand.resolve(registers);
+        if (start.page_floor() == page) return start;
+        const auto last = start.checked_add(operand.size_bytes - 1);
+        if (last && start < page && page <= *last) return page;
+    }
+    return page;
+}
+
+// What stands at `address` for the processor, as far as it is mapped.
+std::size_t UnicornCpu::read_code(VirtAddr address, std::span<std::byte> into) const {
+    std::size_t done = 0;
+    while (done < into.size()) {
+        const auto at = address.checked_add(done);
+        if (!at || !at->canonical()) break;
+        const Pte pte = mmu_.peek(root_, *at);
+        if (!pte.is_present()) break;
+        const auto bytes = mmu_.ram().frame(pte.pfn()).subspan(at->page_offset());
+        const std::size_t count = std::min(bytes.size(), into.size() - done);
+        std::copy_n(bytes.begin(), count, into.begin() + static_cast<std::ptrdiff_t>(done));
+        done += count;
+    }
+    return done;
 }
 
 bool UnicornCpu::on_tlb_fill(uc_engine*, std::uint64_t address, uc_mem_type type, uc_tlb_entry* entry,

@@ -19,11 +19,27 @@ struct PageFaultCode {
     static constexpr std::uint32_t instruction = 16; // I/D: an instruction fetch
 };
 
+struct PageFault;
+
+// Works out where inside its page a fault was.
+class FaultLocator {
+public:
+    virtual VirtAddr locate(const PageFault& fault) const = 0;
+
+protected:
+    ~FaultLocator() = default;
+};
+
 struct PageFault {
+    // Exact where `locator` is null; else only the page is known and exact_address() costs a look at the instruction.
     VirtAddr address;
     Access access;
     Mode mode;
     std::uint32_t error_code;  // PageFaultCode bits
+    const FaultLocator* locator = nullptr;
+
+    // The address that CR2 would hold. Valid while the fault is handled.
+    VirtAddr exact_address() const { return locator != nullptr ? locator->locate(*this) : address; }
 };
 
 enum class FaultOutcome : std::uint8_t {

@@ -253,7 +253,7 @@ void FaultHandler::emit(const PageFault& fault, const Resolution& done, const Vm
     FaultEvent event;
     event.sequence = ++sequence_;
     if (origins_ != nullptr) event.origin = origins_->fault_origin(fault.mode);
-    event.address = fault.address;
+    event.address = fault.exact_address();
     event.access = fault.access;
     event.mode = fault.mode;
     event.error_code = fault.error_code;

@@ -139,7 +139,10 @@ private:
                                    .entry = entry};
         StackVectors vectors = lay_out_vectors(strings, facts, arguments_.random_bytes);
         const VirtAddr stack_pointer = vectors.vectors.start;
-        if (!has_stack_at(stack_pointer)) return no_memory("the argument vector");
+        if (!has_stack_at(stack_pointer)) {
+            return tl::unexpected(fmt::format("no room for the argument vector on the stack (its limit is {} KiB)",
+                                              mm_.limits().stack_bytes >> 10));
+        }
         for (const PlacedBytes* part : {&vectors.identity, &vectors.vectors}) {
             if (!user_memory_.copy_to(part->start, part->bytes)) return no_memory("the argument vector");
         }

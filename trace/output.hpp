@@ -35,7 +35,11 @@ public:
         if (delivery_ == Delivery::each_record) flush();
     }
 
-    void release() noexcept { holding_ = false; }
+    // What was held may go, and from now on nothing is.
+    void release() noexcept {
+        holding_ = false;
+        end_record();
+    }
     void flush() noexcept;
     // errno of what went wrong first; 0: nothing.
     int error() const noexcept { return error_; }

@@ -172,11 +172,11 @@ const std::array<TextWriter::Column, 19> TextWriter::all_columns = {{
      }},
     {"pte before", {16, Align::right, Cut::never}, 12,
      [](std::string& to, const TracedFault& fault) { print_pte_raw(to, fault.event.pte_before); }, dim},
-    {"before", {6, Align::left, Cut::never}, 65,
+    {"flags", {6, Align::left, Cut::never}, 65,
      [](std::string& to, const TracedFault& fault) { print_pte_flags(to, fault.event.pte_before); }},
     {"pte after", {16, Align::right, Cut::never}, 15,
      [](std::string& to, const TracedFault& fault) { print_pte_raw(to, fault.event.pte_after); }, dim},
-    {"after", {6, Align::left, Cut::never}, 66,
+    {"flags", {6, Align::left, Cut::never}, 66,
      [](std::string& to, const TracedFault& fault) { print_pte_flags(to, fault.event.pte_after); }, bold},
     {"tables", {6, Align::right, Cut::never}, 25,
      [](std::string& to, const TracedFault& fault) {

@@ -1,0 +1,91 @@
+// The `faultline` command: finds the subcommand, and puts what goes wrong with the command line into one line.
+
+#include "cli/command_line.hpp"
+#include "cli/exit_status.hpp"
+#include "cli/messages.hpp"
+#include "cli/run.hpp"
+
+#include <fmt/format.h>
+#include <CLI/CLI.hpp>
+
+#include <algorithm>
+#include <cstdio>
+#include <exception>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace {
+
+constexpr const char* description =
+    "faultline runs unmodified static x86-64 Linux programs on an emulated machine whose memory is managed by a\n"
+    "kernel of its own, and shows every page fault they take.\n";
+
+constexpr const char* footer = R"(Try:  faultline run --trace ./program
+Help: faultline SUBCOMMAND --help)";
+
+std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
+
+// "--trace=" names no file, and CLI11 cannot tell it from "--trace".
+void refuse_empty_values(const std::vector<std::string>& words) {
+    for (const std::string& word : words) {
+        if (word.starts_with("--") && word.find('=') == word.size() - 1) {
+            throw CLI::ArgumentMismatch(fmt::format("{} needs a value behind the '='", word));
+        }
+    }
+}
+
+int report_usage_error(const CLI::ParseError& error, const std::string& help_command) {
+    fl::cli::report(fmt::format("{}; see {} --help", first_line(error.what()), help_command));
+    return fl::cli::exit_usage;
+}
+
+int run_command_line(std::vector<std::string> words) {
+    CLI::App application(description, "faultline");
+    application.formatter(std::make_shared<fl::cli::HelpFormatter>("SUBCOMMAND [OPTIONS]"));
+    application.footer(footer);
+    application.set_version_flag("--version", "faultline " FAULTLINE_VERSION);
+    fl::cli::RunCommand run(application);
+    if (words.empty()) {
+        fmt::print(stderr, "{}", application.help());
+        return fl::cli::exit_usage;
+    }
+
+    std::vector<std::string> operands;
+    std::string help_command = "faultline";
+    try {
+        if (words.front() == fl::cli::RunCommand::name) {
+            help_command += " run";
+            std::vector<std::string> own(words.begin() + 1, words.end());
+            operands = fl::cli::split_off_operands(run.subcommand(), own);
+            refuse_empty_values(own);
+            words.resize(1);
+            words.insert(words.end(), own.begin(), own.end());
+        }
+        // CLI11 takes the words from the back.
+        std::reverse(words.begin(), words.end());
+        application.parse(words);
+    } catch (const CLI::Success& help_or_version) {
+        return application.exit(help_or_version);
+    } catch (const CLI::ExtrasError&) {
+        const std::vector<std::string> extras = application.remaining(true);
+        const char* kind = extras.front().starts_with("-") ? "option" : "subcommand";
+        fl::cli::report(fmt::format("unknown {} '{}'; see {} --help", kind, extras.front(), help_command));
+        return fl::cli::exit_usage;
+    } catch (const CLI::ParseError& error) {
+        return report_usage_error(error, help_command);
+    }
+    return run.execute(operands);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    try {
+        fl::cli::set_up_messages();
+        return run_command_line({argv + std::min(argc, 1), argv + argc});
+    } catch (const std::exception& error) {
+        fl::cli::report(fmt::format("internal error: {}", error.what()));
+        return fl::cli::exit_internal_error;
+    }
+}

@@ -1,0 +1,236 @@
+#include "cli/run.hpp"
+
+#include "cli/command_line.hpp"
+#include "cli/exit_status.hpp"
+#include "cli/messages.hpp"
+#include "cli/size.hpp"
+#include "cli/statistics.hpp"
+#include "mm/physical_memory.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cstdio>
+#include <cstring>
+#include <memory>
+#include <new>
+#include <stdexcept>
+#include <utility>
+
+namespace fl::cli {
+
+namespace {
+
+// The frame table numbers frames with 32 bits.
+constexpr std::uint64_t max_memory_bytes = std::uint64_t{1} << (32 + page_shift);
+
+constexpr const char* run_footer =
+    R"(Everything behind PROGRAM belongs to the program, options as well. Its standard output is all that appears on standard
+output; trace, statistics and messages go to standard error or to the files named. Optional values need the '='.
+
+The exit status is the program's, 128 + N where signal N ended it; 125: it could not be started; 2: the command line is
+wrong; 1: a trace or statistics could not be written.
+
+  faultline run --trace ./program                     every page fault, explained
+  faultline run --trace=t.jsonl --trace-format jsonl ./program
+  faultline run --stats --mem 16M ./program argument)";
+
+// A command line that asks for something impossible; what() is the one line.
+class UsageError : public std::runtime_error {
+public:
+    using std::runtime_error::runtime_error;
+};
+
+PageCount memory_from(const std::string& text) {
+    const tl::expected<std::uint64_t, std::string> size = parse_size(text);
+    if (!size) throw UsageError(fmt::format("--mem: {}", size.error()));
+    const std::uint64_t least = mm::PhysicalMemory::min_page_count.bytes();
+    if (*size < least) {
+        throw UsageError(fmt::format("--mem: '{}' is too small; the least is {}", text, humanised(least)));
+    }
+    if (*size > max_memory_bytes) {
+        throw UsageError(fmt::format("--mem: '{}' is too large; the most is {}", text, humanised(max_memory_bytes)));
+    }
+    return PageCount::of_bytes(*size);
+}
+
+std::uint64_t seed_from(const std::string& text) {
+    const bool is_hex = text.starts_with("0x") || text.starts_with("0X");
+    const char* first = text.data() + (is_hex ? 2 : 0);
+    const char* last = text.data() + text.size();
+    std::uint64_t seed = 0;
+    const auto [end, error] = std::from_chars(first, last, seed, is_hex ? 16 : 10);
+    if (error != std::errc() || end != last) {
+        throw UsageError(fmt::format("--seed: '{}' is not a number from 0 to 2^64 - 1", text));
+    }
+    return seed;
+}
+
+// The last value given for a name is the one that counts, and it stands where the name came first.
+std::vector<std::string> environment_from(const std::vector<std::string>& settings) {
+    std::vector<std::string> environment;
+    for (const std::string& setting : settings) {
+        const std::size_t equals = setting.find('=');
+        if (equals == std::string::npos || equals == 0) {
+            throw UsageError(fmt::format("--env: '{}' is not of the form NAME=VALUE", setting));
+        }
+        const std::string_view prefix = std::string_view(setting).substr(0, equals + 1);
+        const auto earlier = std::find_if(environment.begin(), environment.end(),
+                                          [prefix](const std::string& entry) { return entry.starts_with(prefix); });
+        if (earlier != environment.end()) {
+            *earlier = setting;
+        } else {
+            environment.push_back(setting);
+        }
+    }
+    return environment;
+}
+
+OutputFile open_output(const std::string& path, const std::string& program) {
+    if (path.empty()) return OutputFile::standard_error();
+    tl::expected<OutputFile, std::string> file = OutputFile::open(path);
+    if (!file) throw UsageError(file.error());
+    if (file->is_same_file(program)) throw UsageError(fmt::format("{}: is the program itself", path));
+    return *std::move(file);
+}
+
+// The outputs of one run, all opened before anything runs.
+struct RunOutputs {
+    std::unique_ptr<TraceSession> trace;
+    std::optional<OutputFile> statistics;
+
+    RunOutputs(const RunOptions& options, const std::string& program) {
+        if (options.trace) {
+            const TraceFormat format = options.trace_format == "jsonl" ? TraceFormat::jsonl : TraceFormat::text;
+            trace = std::make_unique<TraceSession>(open_output(*options.trace, program), format);
+        }
+        if (options.statistics) statistics.emplace(open_output(*options.statistics, program));
+        if (trace && statistics && trace->file().is_same_file(statistics->name())) {
+            throw UsageError(fmt::format("{}: cannot hold both the trace and the statistics", statistics->name()));
+        }
+    }
+
+    void begin(const kernel::Machine& machine) {
+        if (trace) trace->begin(machine);
+        if (statistics) statistics->begin();
+    }
+
+    // One line where the statistics could not be written.
+    std::optional<std::string> finish_statistics(const RunSummary& run) {
+        if (!statistics) return std::nullopt;
+        const bool for_people = statistics->descriptor() == STDERR_FILENO;
+        std::optional<int> error = statistics->write(for_people ? statistics_text(run) : statistics_json(run));
+        if (!error) error = statistics->close();
+        if (!error) return std::nullopt;
+        return fmt::format("{}: the statistics could not be written: {}", statistics->name(), std::strerror(*error));
+    }
+};
+
+kernel::MachineOptions machine_options(const RunOptions& options, RunOutputs& outputs) {
+    kernel::MachineOptions machine;
+    machine.memory = memory_from(options.memory);
+    machine.clock = options.clock == "host" ? kernel::ClockMode::host : kernel::ClockMode::virtual_time;
+    machine.paranoia = options.paranoid ? kernel::Paranoia::every_step : kernel::Paranoia::off;
+    machine.seed = seed_from(options.seed);
+    machine.fault_observer = outputs.trace ? &outputs.trace->observer() : nullptr;
+    machine.strace_output = options.strace ? stderr : nullptr;
+    return machine;
+}
+
+int fail_to_start(const std::string& message) {
+    report(message);
+    return exit_not_started;
+}
+
+int run_program(const kernel::MachineOptions& options, const kernel::ProgramSpec& program, RunOutputs& outputs) {
+    auto created = kernel::Machine::create(options);
+    if (!created) return fail_to_start(fmt::format("{}: {}", program.path, created.error()));
+    kernel::Machine& machine = **created;
+    if (const auto started = machine.exec(program); !started) return fail_to_start(started.error());
+    outputs.begin(machine);
+
+    const kernel::ExitStatus exit = machine.run();
+    std::vector<std::string> problems;
+    if (outputs.trace) {
+        if (auto problem = outputs.trace->finish()) problems.push_back(*std::move(problem));
+    }
+    if (auto problem = outputs.finish_statistics({program.path, exit, machine.statistics(), options.clock})) {
+        problems.push_back(*std::move(problem));
+    }
+    for (const std::string& problem : problems) report(problem);
+    for (const std::string& broken : machine.broken_invariants()) report(fmt::format("internal error: {}", broken));
+    if (!machine.broken_invariants().empty()) return exit_internal_error;
+    return problems.empty() ? exit.status : exit_output_failed;
+}
+
+void add_options(CLI::App& subcommand, RunOptions& options) {
+    // Said twice, the last time counts: scripts add to what they were given.
+    subcommand.option_defaults()->take_last();
+    subcommand.add_option("--mem", options.memory, "Memory of the machine, such as 512K, 64M or 1G (256M)")
+        ->type_name("SIZE")
+        ->option_text("SIZE");
+    // The value is optional, so that CLI11 would take the program's name for it; split_off_operands() sees to that.
+    subcommand
+        .add_option_function<std::vector<std::string>>(
+            "--trace",
+            [&options](const std::vector<std::string>& value) { options.trace = value.empty() ? "" : value.back(); },
+            "Report each page fault, to FILE or standard error")
+        ->expected(0, 1)
+        ->option_text("[=FILE]");
+    subcommand.add_option("--trace-format", options.trace_format, "Lines for people (the default) or JSON lines")
+        ->check(CLI::IsMember({"text", "jsonl"}))
+        ->option_text("text|jsonl");
+    subcommand
+        .add_option_function<std::vector<std::string>>(
+            "--stats",
+            [&options](const std::vector<std::string>& value) {
+                options.statistics = value.empty() ? "" : value.back();
+            },
+            "Sum up the run at its end: as text, or to FILE as JSON")
+        ->expected(0, 1)
+        ->option_text("[=FILE]");
+    subcommand.add_flag("--strace", options.strace, "Report each system call on standard error");
+    subcommand.add_option("--seed", options.seed, "Where the program's random numbers start from (0)")
+        ->type_name("N")
+        ->option_text("N");
+    subcommand
+        .add_option("--clock", options.clock, "Time by instructions and faults (the default), or the host's: faster")
+        ->check(CLI::IsMember({"virtual", "host"}))
+        ->option_text("virtual|host");
+    subcommand.add_option("--env", options.environment, "Put K=V into the program's environment, which is empty else")
+        ->take_all()
+        ->allow_extra_args(false)
+        ->type_name("K=V")
+        ->option_text("K=V");
+    subcommand.add_flag("--paranoid", options.paranoid,
+                        "Check all invariants of memory management after each system call and fault");
+}
+
+}  // namespace
+
+RunCommand::RunCommand(CLI::App& application)
+    : subcommand_(*application.add_subcommand(name, "Run a static x86-64 Linux program on the emulated machine")) {
+    subcommand_.formatter(std::make_shared<HelpFormatter>("[OPTIONS] PROGRAM [ARGUMENTS...]"));
+    subcommand_.footer(run_footer);
+    add_options(subcommand_, options_);
+}
+
+int RunCommand::execute(const std::vector<std::string>& program_words) const {
+    try {
+        if (program_words.empty()) throw UsageError("run: PROGRAM is missing; see faultline run --help");
+        kernel::ProgramSpec program;
+        program.path = program_words.front();
+        program.argv = program_words;
+        program.environment = environment_from(options_.environment);
+        RunOutputs outputs(options_, program.path);
+        return run_program(machine_options(options_, outputs), program, outputs);
+    } catch (const UsageError& error) {
+        report(error.what());
+        return exit_usage;
+    } catch (const std::bad_alloc&) {
+        return fail_to_start(fmt::format("{}: the host has too little memory for it", program_words.front()));
+    }
+}
+
+}  // namespace fl::cli

@@ -1,0 +1,45 @@
+// faultline run: runs a program on the emulated machine.
+#pragma once
+
+#include "cli/trace_session.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace fl::cli {
+
+struct RunOptions {
+    std::string memory = "256M";
+    std::optional<std::string> trace;  // file name; empty: standard error
+    std::string trace_format = "text";
+    std::optional<std::string> statistics;  // as trace
+    bool strace = false;
+    std::string seed = "0";
+    std::string clock = "virtual";
+    std::vector<std::string> environment;
+    bool paranoid = false;
+};
+
+class RunCommand {
+public:
+    static constexpr const char* name = "run";
+
+    // Adds the subcommand to the application, which must outlive this.
+    explicit RunCommand(CLI::App& application);
+    RunCommand(const RunCommand&) = delete;
+    RunCommand& operator=(const RunCommand&) = delete;
+
+    CLI::App& subcommand() { return subcommand_; }
+    // After parsing: runs the program, whose path and arguments these are. Returns the command's exit status.
+    int execute(const std::vector<std::string>& program_words) const;
+
+private:
+    CLI::App& subcommand_;
+    RunOptions options_;
+};
+
+}  // namespace fl::cli

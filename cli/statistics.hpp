@@ -1,0 +1,34 @@
+// What --stats prints: the numbers of a finished run, laid out for people or as JSON.
+//
+// The JSON object, in pages of 4096 bytes where it says pages:
+//   program                  the path as given
+//   exit_status, signal      as of the guest; signal is null unless one ended it
+//   faults                   total, minor, major (as getrusage counts them), by_kind: one count for each kind
+//   memory_pages             total, used, peak, page_tables: frames of the machine; the last of the program's tables
+//   buddy_free_blocks        free blocks of order 0, 1, ... 10 (2^order pages each)
+//   tlb                      fills (misses, faults included), flushes
+//   mappings                 VMAs at the end
+//   resident_pages           anonymous, file, shared_memory, total, high_water
+//   virtual_pages            total, high_water, data, exec, stack, locked
+//   system_calls
+//   instructions             null under --clock host, where they are not counted
+//   virtual_time_ns, wall_time_ns
+#pragma once
+
+#include "kernel/machine.hpp"
+
+#include <string>
+
+namespace fl::cli {
+
+struct RunSummary {
+    const std::string& program;
+    const kernel::ExitStatus& exit;
+    const kernel::MachineStatistics& statistics;
+    kernel::ClockMode clock;
+};
+
+std::string statistics_text(const RunSummary& run);
+std::string statistics_json(const RunSummary& run);
+
+}  // namespace fl::cli

@@ -1,0 +1,42 @@
+// TraceSession: everything between a machine's page faults and the file that the user named.
+#pragma once
+
+#include "cli/output_file.hpp"
+#include "kernel/machine.hpp"
+#include "trace/fault_tracer.hpp"
+#include "trace/output.hpp"
+#include "trace/writer.hpp"
+
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace fl::cli {
+
+enum class TraceFormat { text, jsonl };
+
+class TraceSession final : private trace::CodeReader {
+public:
+    TraceSession(OutputFile file, TraceFormat format);
+    TraceSession(const TraceSession&) = delete;
+    TraceSession& operator=(const TraceSession&) = delete;
+    ~TraceSession() = default;
+
+    mm::FaultObserver& observer() { return tracer_; }
+    const OutputFile& file() const { return file_; }
+    // The machine has its program: the trace starts to be written. `machine` must live until its run is over.
+    void begin(const kernel::Machine& machine);
+    // The run is over. One line where the trace could not be written in full.
+    std::optional<std::string> finish();
+
+private:
+    std::size_t peek(VirtAddr address, std::span<std::byte> into) const override;
+
+    OutputFile file_;
+    trace::Output output_;
+    std::unique_ptr<trace::Writer> writer_;
+    trace::FaultTracer tracer_;
+    const kernel::Machine* machine_ = nullptr;
+};
+
+}  // namespace fl::cli

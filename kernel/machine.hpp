@@ -4,6 +4,8 @@
 #pragma once
 
 #include "emu/cpu.hpp"
+#include "kernel/clock.hpp"
+#include "kernel/task.hpp"
 #include "mm/fault_handler.hpp"
 #include "mm/file.hpp"
 #include "mm/mm_struct.hpp"
@@ -18,11 +20,6 @@
 #include <vector>
 
 namespace fl::kernel {
-
-enum class ClockMode : std::uint8_t {
-    virtual_time,  // retired instructions plus a cost for each fault: the same in every run
-    host,          // the host's monotonic clock; instructions are not counted
-};
 
 enum class Paranoia : std::uint8_t {
     off,
@@ -42,13 +39,6 @@ struct ProgramSpec {
     std::string path;
     std::vector<std::string> argv;  // argv[0] included
     std::vector<std::string> environment;  // "KEY=VALUE"
-};
-
-// How the program ended.
-struct ExitStatus {
-    int status = 0;         // exit status, 128 + signal where a signal ended it
-    int signal = 0;         // the signal, 0 for exit
-    bool out_of_memory = false;
 };
 
 // Numbers for --stats, gathered after the end of the run but before the address space was torn down.

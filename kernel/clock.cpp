@@ -1,0 +1,68 @@
+#include "kernel/clock.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <ctime>
+#include <limits>
+
+namespace fl::kernel {
+
+namespace {
+
+constexpr std::uint64_t ns_per_s = 1'000'000'000;
+// As far as Linux's clocks go (KTIME_MAX); sums stop there instead of wrapping.
+constexpr std::uint64_t time_max_ns = std::numeric_limits<std::int64_t>::max();
+
+std::uint64_t add_times(std::uint64_t a, std::uint64_t b) {
+    return a > time_max_ns - std::min(b, time_max_ns) ? time_max_ns : a + b;
+}
+
+std::uint64_t host_ns(clockid_t clock) {
+    timespec now{};
+    ::clock_gettime(clock, &now);
+    return static_cast<std::uint64_t>(now.tv_sec) * ns_per_s + static_cast<std::uint64_t>(now.tv_nsec);
+}
+
+void host_sleep_until(std::uint64_t monotonic_ns) {
+    const timespec deadline{static_cast<time_t>(monotonic_ns / ns_per_s), static_cast<long>(monotonic_ns % ns_per_s)};
+    while (::clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &deadline, nullptr) == EINTR) {
+    }
+}
+
+}  // namespace
+
+Clock::Clock(ClockMode mode, const WorkMeter& meter, CostModel costs) : mode_(mode), meter_(meter), costs_(costs) {
+    if (mode_ != ClockMode::host) return;
+    host_start_ns_ = host_ns(CLOCK_MONOTONIC);
+    host_cpu_start_ns_ = host_ns(CLOCK_PROCESS_CPUTIME_ID);
+}
+
+std::uint64_t Clock::elapsed_ns() const {
+    if (mode_ == ClockMode::host) return host_ns(CLOCK_MONOTONIC) - host_start_ns_;
+    const WorkDone work = meter_.work_done();
+    return add_times(slept_ns_, work.instructions + work.minor_faults * costs_.minor_fault_ns +
+                                    work.major_faults * costs_.major_fault_ns);
+}
+
+std::uint64_t Clock::monotonic_ns() const { return mode_ == ClockMode::host ? host_ns(CLOCK_MONOTONIC) : elapsed_ns(); }
+
+std::uint64_t Clock::realtime_ns() const {
+    if (mode_ == ClockMode::host) return host_ns(CLOCK_REALTIME);
+    return add_times(realtime_epoch_s * ns_per_s, elapsed_ns());
+}
+
+CpuTime Clock::cpu_time() const {
+    if (mode_ == ClockMode::host) return CpuTime{host_ns(CLOCK_PROCESS_CPUTIME_ID) - host_cpu_start_ns_, 0};
+    const WorkDone work = meter_.work_done();
+    return CpuTime{work.instructions, work.minor_faults * costs_.minor_fault_ns};
+}
+
+void Clock::sleep_ns(std::uint64_t duration_ns) {
+    if (mode_ == ClockMode::host) {
+        host_sleep_until(add_times(host_ns(CLOCK_MONOTONIC), duration_ns));
+    } else {
+        slept_ns_ = add_times(slept_ns_, duration_ns);
+    }
+}
+
+}  // namespace fl::kernel

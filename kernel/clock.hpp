@@ -1,0 +1,80 @@
+// Clock: what time the guest is told, by every clock it can ask.
+//
+// In virtual time one retired instruction takes a nanosecond, a page fault what the cost model says, and a sleep what
+// was asked for: the same program sees the same times in every run. In host time the guest sees the host's clocks.
+//
+// Invariant: no clock ever goes backwards.
+#pragma once
+
+#include "emu/cpu.hpp"
+
+#include <cstdint>
+
+namespace fl::kernel {
+
+enum class ClockMode : std::uint8_t {
+    virtual_time,  // retired instructions plus a cost for each fault: the same in every run
+    host,          // the host's monotonic clock; instructions are not counted
+};
+
+// What a page fault costs in virtual time. The defaults are of the order of a present machine: a fault that only needs
+// a frame, and one that has to wait for a solid-state disk.
+struct CostModel {
+    std::uint64_t minor_fault_ns = 500;
+    std::uint64_t major_fault_ns = 100'000;
+};
+
+// The work that virtual time is made of.
+struct WorkDone {
+    std::uint64_t instructions = 0;
+    std::uint64_t minor_faults = 0;
+    std::uint64_t major_faults = 0;
+};
+
+class WorkMeter {
+public:
+    virtual WorkDone work_done() const = 0;
+
+protected:
+    ~WorkMeter() = default;
+};
+
+// Time that the process had the processor.
+struct CpuTime {
+    std::uint64_t user_ns = 0;
+    std::uint64_t system_ns = 0;
+    std::uint64_t total_ns() const { return user_ns + system_ns; }
+};
+
+class Clock final : public emu::TimestampSource {
+public:
+    // Virtual CLOCK_REALTIME starts at 2026-01-01 00:00:00 UTC.
+    static constexpr std::uint64_t realtime_epoch_s = 1'767'225'600;
+
+    // `meter` must outlive the clock.
+    Clock(ClockMode mode, const WorkMeter& meter, CostModel costs = {});
+
+    ClockMode mode() const { return mode_; }
+    // Since the clock was made.
+    std::uint64_t elapsed_ns() const;
+    // CLOCK_MONOTONIC and CLOCK_REALTIME. Virtual monotonic time starts at 0, as after a boot.
+    std::uint64_t monotonic_ns() const;
+    std::uint64_t realtime_ns() const;
+    // User time is instructions, system time is minor faults; a major fault waits for a disk and takes no processor.
+    CpuTime cpu_time() const;
+    // Virtual time jumps; host time is waited for.
+    void sleep_ns(std::uint64_t duration_ns);
+
+    // RDTSC: a processor of 1 GHz.
+    std::uint64_t timestamp_cycles() override { return elapsed_ns(); }
+
+private:
+    ClockMode mode_;
+    const WorkMeter& meter_;
+    CostModel costs_;
+    std::uint64_t slept_ns_ = 0;
+    std::uint64_t host_start_ns_ = 0;
+    std::uint64_t host_cpu_start_ns_ = 0;
+};
+
+}  // namespace fl::kernel

@@ -1,0 +1,132 @@
+#include "kernel/signals.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+
+namespace fl::kernel {
+
+namespace {
+
+constexpr int first_realtime = 32;  // SIGRTMIN as the kernel counts
+
+constexpr SignalSet ignored_by_default =
+    SignalSet::of(SIGCONT) | SignalSet::of(SIGCHLD) | SignalSet::of(SIGWINCH) | SignalSet::of(SIGURG);
+constexpr SignalSet stopping =
+    SignalSet::of(SIGSTOP) | SignalSet::of(SIGTSTP) | SignalSet::of(SIGTTIN) | SignalSet::of(SIGTTOU);
+// Delivered before all others, so that a handler sees the instruction that caused them (SYNCHRONOUS_MASK).
+constexpr SignalSet synchronous = SignalSet::of(SIGSEGV) | SignalSet::of(SIGBUS) | SignalSet::of(SIGILL) |
+                                  SignalSet::of(SIGTRAP) | SignalSet::of(SIGFPE) | SignalSet::of(SIGSYS);
+
+}  // namespace
+
+DefaultAction default_action(int number) {
+    if (ignored_by_default.has(number)) return DefaultAction::ignore;
+    return stopping.has(number) ? DefaultAction::stop : DefaultAction::terminate;
+}
+
+std::string signal_name(int number) {
+    if (number >= first_realtime && number <= signal_count) return "SIGRT_" + std::to_string(number - first_realtime);
+    if (const char* name = ::sigabbrev_np(number); name != nullptr) return std::string("SIG") + name;
+    return "signal " + std::to_string(number);
+}
+
+void Signals::Queue::add(const SignalInfo& info) {
+    set = set | SignalSet::of(info.number);
+    waiting.push_back(info);
+}
+
+void Signals::Queue::remove(SignalSet numbers) {
+    set = set & ~numbers;
+    std::erase_if(waiting, [numbers](const SignalInfo& info) { return numbers.has(info.number); });
+}
+
+SignalInfo Signals::Queue::take(int number) {
+    const auto is_it = [number](const SignalInfo& info) { return info.number == number; };
+    const auto found = std::find_if(waiting.begin(), waiting.end(), is_it);
+    FL_ASSERT(found != waiting.end());
+    const SignalInfo info = *found;
+    const auto rest = waiting.erase(found);
+    // Only instances behind the first one can be left.
+    if (std::none_of(rest, waiting.end(), is_it)) set = set & ~SignalSet::of(number);
+    return info;
+}
+
+bool Signals::is_ignored(int number) const {
+    const std::uint64_t handler = action(number).handler;
+    if (handler == SignalAction::ignore) return true;
+    return handler == SignalAction::default_action && default_action(number) == DefaultAction::ignore;
+}
+
+void Signals::set_action(int number, const SignalAction& action) {
+    FL_ASSERT(!unblockable.has(number));
+    actions_[index(number)] = action;
+    actions_[index(number)].mask &= ~unblockable.bits();
+    if (!is_ignored(number)) return;
+    thread_.remove(SignalSet::of(number));
+    process_.remove(SignalSet::of(number));
+}
+
+Result<void> Signals::send(SignalQueue queue, const SignalInfo& info, std::uint64_t queue_limit) {
+    // A blocked signal waits even where it is ignored: the program may change its mind before it unblocks it.
+    if (!blocked_.has(info.number) && is_ignored(info.number)) return {};
+    Queue& target = queue == SignalQueue::thread ? thread_ : process_;
+    if (info.number < first_realtime) {
+        if (!target.set.has(info.number)) target.add(info);
+        return {};
+    }
+    if (thread_.waiting.size() + process_.waiting.size() >= queue_limit) return fail(Errno::eagain);
+    target.add(info);
+    return {};
+}
+
+void Signals::force(const SignalInfo& info) {
+    SignalAction& action = actions_[index(info.number)];
+    if (blocked_.has(info.number) || action.handler == SignalAction::ignore) {
+        action.handler = SignalAction::default_action;
+        blocked_ = blocked_ & ~SignalSet::of(info.number);
+    }
+    if (!thread_.set.has(info.number)) thread_.add(info);
+}
+
+void Signals::force_fatal(const SignalInfo& info) {
+    actions_[index(info.number)].handler = SignalAction::default_action;
+    force(info);
+}
+
+void Signals::frame_failed(int number) {
+    const SignalInfo segv{SIGSEGV, si_code_kernel, SignalInfo::Detail::address};
+    if (number == SIGSEGV) {
+        force_fatal(segv);
+    } else {
+        force(segv);
+    }
+}
+
+std::optional<SignalInfo> Signals::dequeue() {
+    for (Queue* queue : {&thread_, &process_}) {
+        SignalSet ready = queue->set & ~blocked_;
+        if (ready.empty()) continue;
+        if (const SignalSet first = ready & synchronous; !first.empty()) ready = first;
+        return queue->take(std::countr_zero(ready.bits()) + 1);
+    }
+    return std::nullopt;
+}
+
+std::optional<Delivery> Signals::next() {
+    while (const auto info = dequeue()) {
+        SignalAction& action = actions_[index(info->number)];
+        if (action.handler == SignalAction::ignore) continue;
+        if (action.handler != SignalAction::default_action) {
+            const Delivery delivery{Delivery::Effect::run_handler, *info, action};
+            if ((action.flags & SignalAction::flag_resethand) != 0) action.handler = SignalAction::default_action;
+            return delivery;
+        }
+        if (default_action(info->number) == DefaultAction::terminate) {
+            return Delivery{Delivery::Effect::terminate, *info, action};
+        }
+    }
+    return std::nullopt;
+}
+
+}  // namespace fl::kernel

@@ -1,0 +1,159 @@
+// Signals: what a process does about each signal, which ones wait, and which one is delivered next (Linux:
+// kernel/signal.c).
+//
+// There is no job control: a signal whose action is to stop the process is dropped, as nobody could continue it.
+//
+// Invariants: SIGKILL and SIGSTOP are never blocked and keep their default action; of a standard signal (below 32) at
+// most one instance waits in each queue, real-time signals queue in the order they were sent.
+#pragma once
+
+#include "emu/assert.hpp"
+#include "mm/errno.hpp"
+
+#include <array>
+#include <csignal>
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <string>
+
+namespace fl::kernel {
+
+// Signal numbers are those of <csignal>: the guest's are the host's.
+inline constexpr int signal_count = 64;
+
+class SignalSet {
+public:
+    constexpr SignalSet() = default;
+    constexpr explicit SignalSet(std::uint64_t bits) : bits_(bits) {}
+    static constexpr SignalSet of(int number) { return SignalSet(std::uint64_t{1} << (number - 1)); }
+
+    constexpr std::uint64_t bits() const { return bits_; }
+    constexpr bool has(int number) const { return (bits_ & of(number).bits_) != 0; }
+    constexpr bool empty() const { return bits_ == 0; }
+
+    friend constexpr bool operator==(SignalSet, SignalSet) = default;
+    friend constexpr SignalSet operator|(SignalSet a, SignalSet b) { return SignalSet(a.bits_ | b.bits_); }
+    friend constexpr SignalSet operator&(SignalSet a, SignalSet b) { return SignalSet(a.bits_ & b.bits_); }
+    friend constexpr SignalSet operator~(SignalSet a) { return SignalSet(~a.bits_); }
+
+private:
+    std::uint64_t bits_ = 0;  // bit n - 1 is signal n
+};
+
+// What sigaction(2) sets, laid out as the system call passes it (struct kernel_sigaction of x86-64).
+struct SignalAction {
+    static constexpr std::uint64_t default_action = 0;  // SIG_DFL
+    static constexpr std::uint64_t ignore = 1;          // SIG_IGN
+
+    static constexpr std::uint64_t flag_siginfo = 0x4;
+    static constexpr std::uint64_t flag_restorer = 0x0400'0000;
+    static constexpr std::uint64_t flag_onstack = 0x0800'0000;
+    static constexpr std::uint64_t flag_nodefer = 0x4000'0000;
+    static constexpr std::uint64_t flag_resethand = 0x8000'0000;
+
+    std::uint64_t handler = default_action;
+    std::uint64_t flags = 0;
+    std::uint64_t restorer = 0;
+    std::uint64_t mask = 0;
+};
+static_assert(sizeof(SignalAction) == 32);
+
+// si_code values that the C library names, for kernel-made signals.
+inline constexpr int si_code_user = 0;       // SI_USER
+inline constexpr int si_code_kernel = 0x80;  // SI_KERNEL
+inline constexpr int si_code_tkill = -6;     // SI_TKILL
+
+struct SignalInfo {
+    enum class Detail : std::uint8_t { none, sender, address };
+
+    int number = 0;
+    int code = 0;
+    Detail detail = Detail::none;
+    std::uint32_t pid = 0, uid = 0;  // sender
+    std::uint64_t address = 0;       // address
+};
+
+// The signal stack of sigaltstack(2).
+struct AlternateStack {
+    static constexpr std::uint32_t on_stack = 1;               // SS_ONSTACK
+    static constexpr std::uint32_t disabled = 2;               // SS_DISABLE
+    static constexpr std::uint32_t auto_disarm = 0x8000'0000;  // SS_AUTODISARM
+    static constexpr std::uint64_t min_size_bytes = 2048;      // MINSIGSTKSZ
+
+    std::uint64_t base = 0;
+    std::uint64_t size_bytes = 0;  // 0: none
+    std::uint32_t flags = 0;
+
+    bool holds(std::uint64_t sp) const { return sp > base && sp - base <= size_bytes; }
+    // Whether a program at `sp` runs on it. With SS_AUTODISARM it never counts as in use: entering it disarms it.
+    bool in_use(std::uint64_t sp) const { return (flags & auto_disarm) == 0 && holds(sp); }
+    // SS_DISABLE, SS_ONSTACK or 0, as sigaltstack(2) answers.
+    std::uint32_t state(std::uint64_t sp) const { return size_bytes == 0 ? disabled : in_use(sp) ? on_stack : 0; }
+};
+
+enum class DefaultAction : std::uint8_t { terminate, ignore, stop };
+DefaultAction default_action(int number);
+// "SIGSEGV", "SIGRT_1"; "signal 99" for a number that is none.
+std::string signal_name(int number);
+
+enum class SignalQueue : std::uint8_t { thread, process };
+
+// A signal that takes effect now.
+struct Delivery {
+    enum class Effect : std::uint8_t { run_handler, terminate };
+    Effect effect = Effect::terminate;
+    SignalInfo info;
+    SignalAction action;  // with Effect::run_handler
+};
+
+class Signals {
+public:
+    static constexpr SignalSet unblockable = SignalSet::of(SIGKILL) | SignalSet::of(SIGSTOP);
+
+    const SignalAction& action(int number) const { return actions_[index(number)]; }
+    // A signal that is ignored from now on does not wait any longer.
+    void set_action(int number, const SignalAction& action);
+
+    SignalSet blocked() const { return blocked_; }
+    void set_blocked(SignalSet blocked) { blocked_ = blocked & ~unblockable; }
+    // Signals that wait, blocked or not.
+    SignalSet pending() const { return thread_.set | process_.set; }
+
+    // Queues a signal unless it is ignored. EAGAIN where a real-time signal finds `queue_limit` instances waiting.
+    Result<void> send(SignalQueue queue, const SignalInfo& info, std::uint64_t queue_limit);
+    // A signal that the program's own instruction caused: one that is blocked or ignored kills (force_sig_info).
+    void force(const SignalInfo& info);
+    // The program cannot go on: this signal kills it, whatever it arranged for (force_fatal_sig).
+    void force_fatal(const SignalInfo& info);
+    // The frame for a handler could not be written (force_sigsegv).
+    void frame_failed(int number);
+
+    // Takes the next signal that is to be delivered out of its queue; nullopt: none.
+    std::optional<Delivery> next();
+
+    AlternateStack& alternate_stack() { return alternate_stack_; }
+    const AlternateStack& alternate_stack() const { return alternate_stack_; }
+
+private:
+    struct Queue {
+        SignalSet set;
+        std::deque<SignalInfo> waiting;
+
+        void add(const SignalInfo& info);
+        void remove(SignalSet numbers);
+        SignalInfo take(int number);
+    };
+
+    static std::size_t index(int number) { return static_cast<std::size_t>(number - 1); }
+    bool is_ignored(int number) const;
+    std::optional<SignalInfo> dequeue();
+
+    std::array<SignalAction, signal_count> actions_{};
+    SignalSet blocked_;
+    Queue thread_;
+    Queue process_;
+    AlternateStack alternate_stack_;
+};
+
+}  // namespace fl::kernel

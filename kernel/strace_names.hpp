@@ -1,0 +1,46 @@
+// The names of flags and codes, as strace(1) prints them.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+
+namespace fl::kernel {
+
+struct FlagName {
+    std::uint64_t value;
+    const char* text;
+};
+using FlagNames = std::span<const FlagName>;
+
+// "PROT_READ|PROT_WRITE"; what has no name as a number at the end; the name of 0 where nothing is set.
+std::string flags_text(FlagNames names, std::uint64_t flags);
+// The one name of a value, or the number.
+std::string value_text(FlagNames names, std::uint64_t value);
+std::string map_flags_text(std::uint64_t flags);
+// Whether a call answers with an address: brk, mmap, mremap, shmat.
+bool answers_with_address(std::uint64_t syscall_number);
+
+extern const FlagNames protection_names;
+extern const FlagNames advice_names;
+extern const FlagNames signal_how_names;
+extern const FlagNames action_flag_names;
+extern const FlagNames stack_flag_names;
+extern const FlagNames clock_names;
+extern const FlagNames clock_flag_names;
+extern const FlagNames resource_names;
+extern const FlagNames usage_who_names;
+extern const FlagNames random_flag_names;
+extern const FlagNames prctl_code_names;
+extern const FlagNames at_flag_names;
+extern const FlagNames ioctl_request_names;
+extern const FlagNames seek_names;
+
+struct CodeName {
+    int signal;
+    int code;
+    const char* text;
+};
+extern const std::span<const CodeName> fault_code_names;
+
+}  // namespace fl::kernel

@@ -1,0 +1,200 @@
+#include "kernel/syscall_table.hpp"
+
+#include "kernel/syscall_names.hpp"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+#include <sys/syscall.h>
+
+#include <algorithm>
+
+namespace fl::kernel {
+
+namespace {
+
+using Kind = ArgumentFormat::Kind;
+
+constexpr ArgumentFormat as(Kind kind) { return {kind, ArgumentFormat::Direction::in}; }
+constexpr ArgumentFormat out(Kind kind) { return {kind, ArgumentFormat::Direction::out}; }
+
+constexpr ArgumentFormat number = as(Kind::number), size = as(Kind::count), hex = as(Kind::hexadecimal),
+                         address = as(Kind::address), fd = as(Kind::descriptor), dirfd = as(Kind::directory),
+                         path = as(Kind::path), who = as(Kind::usage_who), sig = as(Kind::signal),
+                         clock_id = as(Kind::clock);
+
+// How a call without an entry is printed: all that it may have been given.
+constexpr ArgumentFormats unknown_arguments = {hex, hex, hex, hex, hex, hex};
+
+// By number. Calls without a function are there for --strace: programs ask for them often and live without.
+// clang-format off
+constexpr SystemCall system_calls[] = {
+    {SYS_read, sys_read, {fd, out(Kind::buffer), size}},
+    {SYS_write, sys_write, {fd, as(Kind::buffer), size}},
+    {SYS_open, nullptr, {path, hex, hex}},
+    {SYS_close, sys_close, {fd}},
+    {SYS_stat, nullptr, {path, address}},
+    {SYS_fstat, sys_fstat, {fd, out(Kind::status)}},
+    {SYS_lstat, nullptr, {path, address}},
+    {SYS_poll, nullptr, {address, size, number}},
+    {SYS_lseek, sys_lseek, {fd, number, as(Kind::seek)}},
+    {SYS_mmap, sys_mmap, {address, size, as(Kind::protection), as(Kind::map_flags), fd, hex}},
+    {SYS_mprotect, sys_mprotect, {address, size, as(Kind::protection)}},
+    {SYS_munmap, sys_munmap, {address, size}},
+    {SYS_brk, sys_brk, {address}},
+    {SYS_rt_sigaction, sys_rt_sigaction, {sig, as(Kind::signal_action), out(Kind::signal_action), size}},
+    {SYS_rt_sigprocmask, sys_rt_sigprocmask, {as(Kind::signal_how), as(Kind::signal_set), out(Kind::signal_set), size}},
+    {SYS_rt_sigreturn, sys_rt_sigreturn, {as(Kind::sigreturn)}},
+    {SYS_ioctl, sys_ioctl, {fd, as(Kind::ioctl_request), address}},
+    {SYS_pread64, nullptr, {fd, address, size, number}},
+    {SYS_pwrite64, nullptr, {fd, as(Kind::buffer), size, number}},
+    {SYS_readv, sys_readv, {fd, out(Kind::segments), size}},
+    {SYS_writev, sys_writev, {fd, as(Kind::segments), size}},
+    {SYS_access, nullptr, {path, hex}},
+    {SYS_sched_yield, sys_sched_yield, {}},
+    {SYS_mremap, nullptr, {address, size, size, hex, address}},
+    {SYS_msync, nullptr, {address, size, hex}},
+    {SYS_mincore, nullptr, {address, size, address}},
+    {SYS_madvise, sys_madvise, {address, size, as(Kind::advice)}},
+    {SYS_dup, sys_dup, {fd}},
+    {SYS_dup2, sys_dup2, {fd, fd}},
+    {SYS_nanosleep, sys_nanosleep, {as(Kind::timespec), address}},
+    {SYS_getpid, sys_getpid, {}},
+    {SYS_clone, nullptr, {hex, address, address, address, address}},
+    {SYS_fork, nullptr, {}},
+    {SYS_vfork, nullptr, {}},
+    {SYS_execve, nullptr, {path, address, address}},
+    {SYS_exit, sys_exit, {number}},
+    {SYS_wait4, nullptr, {number, address, hex, address}},
+    {SYS_kill, sys_kill, {number, sig}},
+    {SYS_uname, sys_uname, {out(Kind::names)}},
+    {SYS_fcntl, sys_fcntl, {fd, hex, hex}},
+    {SYS_getcwd, nullptr, {address, size}},
+    {SYS_readlink, sys_readlink, {path, out(Kind::buffer), size}},
+    {SYS_gettimeofday, sys_gettimeofday, {out(Kind::timeval), address}},
+    {SYS_getrlimit, sys_getrlimit, {as(Kind::resource), out(Kind::limit)}},
+    {SYS_getrusage, sys_getrusage, {who, out(Kind::usage)}},
+    {SYS_sysinfo, sys_sysinfo, {address}},
+    {SYS_getuid, sys_getuid, {}},
+    {SYS_getgid, sys_getgid, {}},
+    {SYS_geteuid, sys_getuid, {}},
+    {SYS_getegid, sys_getgid, {}},
+    {SYS_getppid, sys_getppid, {}},
+    {SYS_getpgrp, sys_getpgrp, {}},
+    {SYS_getpgid, sys_getpgid, {number}},
+    {SYS_getsid, sys_getsid, {number}},
+    {SYS_rt_sigpending, sys_rt_sigpending, {out(Kind::signal_set), size}},
+    {SYS_sigaltstack, sys_sigaltstack, {as(Kind::signal_stack), out(Kind::signal_stack)}},
+    {SYS_mlock, nullptr, {address, size}},
+    {SYS_munlock, nullptr, {address, size}},
+    {SYS_prctl, nullptr, {hex, hex, hex, hex, hex}},
+    {SYS_arch_prctl, sys_arch_prctl, {as(Kind::prctl_code), address}},
+    {SYS_setrlimit, sys_setrlimit, {as(Kind::resource), as(Kind::limit)}},
+    {SYS_gettid, sys_gettid, {}},
+    {SYS_tkill, sys_tkill, {number, sig}},
+    {SYS_time, sys_time, {address}},
+    {SYS_futex, nullptr, {address, hex, number, address, address, hex}},
+    {SYS_sched_getaffinity, sys_sched_getaffinity, {number, size, address}},
+    {SYS_set_tid_address, sys_set_tid_address, {address}},
+    {SYS_clock_gettime, sys_clock_gettime, {clock_id, out(Kind::timespec)}},
+    {SYS_clock_getres, sys_clock_getres, {clock_id, out(Kind::timespec)}},
+    {SYS_clock_nanosleep, sys_clock_nanosleep, {clock_id, as(Kind::clock_flags), as(Kind::timespec), address}},
+    {SYS_exit_group, sys_exit, {number}},
+    {SYS_tgkill, sys_tgkill, {number, number, sig}},
+    {SYS_openat, nullptr, {dirfd, path, hex, hex}},
+    {SYS_newfstatat, sys_newfstatat, {dirfd, path, out(Kind::status), as(Kind::at_flags)}},
+    {SYS_readlinkat, sys_readlinkat, {dirfd, path, out(Kind::buffer), size}},
+    {SYS_faccessat, nullptr, {dirfd, path, hex}},
+    {SYS_set_robust_list, sys_set_robust_list, {address, size}},
+    {SYS_dup3, sys_dup3, {fd, fd, hex}},
+    {SYS_prlimit64, sys_prlimit64, {number, as(Kind::resource), as(Kind::limit), out(Kind::limit)}},
+    {SYS_getcpu, sys_getcpu, {address, address, address}},
+    {SYS_getrandom, sys_getrandom, {out(Kind::buffer), size, as(Kind::random_flags)}},
+    {SYS_statx, nullptr, {dirfd, path, hex, hex, address}},
+    {SYS_rseq, sys_rseq, {address, hex, hex, hex}},
+    {SYS_clone3, nullptr, {address, size}},
+};
+// clang-format on
+
+constexpr bool sorted_by_number() {
+    return std::is_sorted(std::begin(system_calls), std::end(system_calls),
+                          [](const SystemCall& a, const SystemCall& b) { return a.number < b.number; });
+}
+static_assert(sorted_by_number());
+
+// Calls that do not come back, or come back as another: they are printed before they are made.
+bool changes_its_caller(std::uint64_t syscall_number) {
+    return syscall_number == SYS_exit || syscall_number == SYS_exit_group || syscall_number == SYS_rt_sigreturn;
+}
+
+// A log that cannot be written must not change what the program does.
+void write_line(std::FILE* output, std::string line) {
+    line += '\n';
+    (void)std::fwrite(line.data(), 1, line.size(), output);
+}
+
+// A guest can think up 2^64 wrong numbers; warnings end long before.
+constexpr std::size_t max_warnings = 500;
+
+}  // namespace
+
+const SystemCall* find_system_call(std::uint64_t syscall_number) {
+    static const auto by_number = [] {
+        std::array<const SystemCall*, syscall_name_count> index{};
+        for (const SystemCall& call : system_calls) index[call.number] = &call;
+        return index;
+    }();
+    return syscall_number < by_number.size() ? by_number[syscall_number] : nullptr;
+}
+
+void SyscallDispatcher::warn_once(std::uint64_t syscall_number) {
+    if (warned_.size() >= max_warnings || !warned_.insert(syscall_number).second) return;
+    const char* name = syscall_name(syscall_number);
+    spdlog::warn("system call {}{} is not implemented; answered ENOSYS", syscall_number,
+                 name != nullptr ? fmt::format(" ({})", name) : "");
+}
+
+Result<std::uint64_t> SyscallDispatcher::call(const SystemCall* entry, std::uint64_t syscall_number,
+                                              const Arguments& arguments) {
+    if (entry != nullptr && entry->handler != nullptr) return entry->handler(system_, arguments);
+    warn_once(syscall_number);
+    return fail(Errno::enosys);
+}
+
+Result<std::uint64_t> SyscallDispatcher::traced_call(const SystemCall* entry, std::uint64_t syscall_number,
+                                                     const Arguments& arguments) {
+    const SyscallLine line{syscall_name(syscall_number), syscall_number,
+                           entry != nullptr ? entry->formats : unknown_arguments, arguments};
+    const bool before = changes_its_caller(syscall_number);
+    std::string text = before ? format_call(system_, line, nullptr) : std::string();
+    const auto result = call(entry, syscall_number, arguments);
+    if (!before) text = format_call(system_, line, &result);
+    const std::string answer_text = system_.task.exit ? "?" : format_result(line, result);
+    write_line(strace_output_, text + " = " + answer_text);
+    return result;
+}
+
+void SyscallDispatcher::dispatch() {
+    emu::Registers& r = system_.task.registers;
+    const std::uint64_t syscall_number = r.rax;
+    const Arguments arguments = {r.rdi, r.rsi, r.rdx, r.r10, r.r8, r.r9};
+    // SYSCALL leaves these two behind (Intel SDM vol. 2B); the signal frames of Linux show them as well.
+    r.rcx = r.rip;
+    r.r11 = r.rflags;
+    ++call_count_;
+    const SystemCall* entry = find_system_call(syscall_number);
+    const auto result =
+        traces() ? traced_call(entry, syscall_number, arguments) : call(entry, syscall_number, arguments);
+    r.rax = result ? *result : ~static_cast<std::uint64_t>(result.error()) + 1;
+}
+
+void SyscallDispatcher::log_signal(const SignalInfo& info) const {
+    if (traces()) write_line(strace_output_, format_signal(info));
+}
+
+void SyscallDispatcher::log_end(const ExitStatus& status) const {
+    if (!traces()) return;
+    write_line(strace_output_, format_end(status));
+    std::fflush(strace_output_);
+}
+
+}  // namespace fl::kernel

@@ -1,0 +1,99 @@
+// System calls, by concern: one function each, in syscalls_<concern>.cpp. A function answers with a value or an Errno;
+// syscall_table.cpp alone makes -errno of it. Checks come in Linux's order, so that a call that is wrong in two ways
+// fails for the same reason.
+#pragma once
+
+#include "kernel/system.hpp"
+
+#include <array>
+#include <cstdint>
+
+namespace fl::kernel {
+
+// RDI, RSI, RDX, R10, R8, R9.
+using Arguments = std::array<std::uint64_t, 6>;
+using SyscallHandler = Result<std::uint64_t> (*)(System&, const Arguments&);
+
+// A C int in a register: the upper half is whatever the program left there.
+inline std::int32_t int_argument(std::uint64_t argument) { return static_cast<std::int32_t>(argument); }
+
+// What a call answers whose work gave no number.
+inline Result<std::uint64_t> answer(Result<void> done) {
+    if (!done) return fail(done.error());
+    return 0;
+}
+// copy_to_user() of one value, where a null pointer means that it is not wanted.
+template <class T>
+Result<void> write_optional(System& system, std::uint64_t target, const T& value) {
+    if (target == 0) return {};
+    return system.user().write(VirtAddr(target), value);
+}
+
+// --- memory
+Result<std::uint64_t> sys_brk(System&, const Arguments&);
+Result<std::uint64_t> sys_mmap(System&, const Arguments&);
+Result<std::uint64_t> sys_munmap(System&, const Arguments&);
+Result<std::uint64_t> sys_mprotect(System&, const Arguments&);
+Result<std::uint64_t> sys_madvise(System&, const Arguments&);
+
+// --- io
+Result<std::uint64_t> sys_read(System&, const Arguments&);
+Result<std::uint64_t> sys_write(System&, const Arguments&);
+Result<std::uint64_t> sys_readv(System&, const Arguments&);
+Result<std::uint64_t> sys_writev(System&, const Arguments&);
+Result<std::uint64_t> sys_close(System&, const Arguments&);
+Result<std::uint64_t> sys_lseek(System&, const Arguments&);
+Result<std::uint64_t> sys_dup(System&, const Arguments&);
+Result<std::uint64_t> sys_dup2(System&, const Arguments&);
+Result<std::uint64_t> sys_dup3(System&, const Arguments&);
+Result<std::uint64_t> sys_fcntl(System&, const Arguments&);
+Result<std::uint64_t> sys_fstat(System&, const Arguments&);
+Result<std::uint64_t> sys_newfstatat(System&, const Arguments&);
+Result<std::uint64_t> sys_ioctl(System&, const Arguments&);
+Result<std::uint64_t> sys_readlink(System&, const Arguments&);
+Result<std::uint64_t> sys_readlinkat(System&, const Arguments&);
+
+// --- process
+Result<std::uint64_t> sys_arch_prctl(System&, const Arguments&);
+Result<std::uint64_t> sys_set_tid_address(System&, const Arguments&);
+Result<std::uint64_t> sys_set_robust_list(System&, const Arguments&);
+Result<std::uint64_t> sys_rseq(System&, const Arguments&);
+Result<std::uint64_t> sys_prlimit64(System&, const Arguments&);
+Result<std::uint64_t> sys_getrlimit(System&, const Arguments&);
+Result<std::uint64_t> sys_setrlimit(System&, const Arguments&);
+Result<std::uint64_t> sys_uname(System&, const Arguments&);
+Result<std::uint64_t> sys_getpid(System&, const Arguments&);
+Result<std::uint64_t> sys_gettid(System&, const Arguments&);
+Result<std::uint64_t> sys_getppid(System&, const Arguments&);
+Result<std::uint64_t> sys_getuid(System&, const Arguments&);
+Result<std::uint64_t> sys_getgid(System&, const Arguments&);
+Result<std::uint64_t> sys_getpgrp(System&, const Arguments&);
+Result<std::uint64_t> sys_getpgid(System&, const Arguments&);
+Result<std::uint64_t> sys_getsid(System&, const Arguments&);
+Result<std::uint64_t> sys_getrandom(System&, const Arguments&);
+Result<std::uint64_t> sys_getrusage(System&, const Arguments&);
+Result<std::uint64_t> sys_sysinfo(System&, const Arguments&);
+Result<std::uint64_t> sys_sched_yield(System&, const Arguments&);
+Result<std::uint64_t> sys_sched_getaffinity(System&, const Arguments&);
+Result<std::uint64_t> sys_getcpu(System&, const Arguments&);
+Result<std::uint64_t> sys_exit(System&, const Arguments&);
+
+// --- signals
+Result<std::uint64_t> sys_rt_sigaction(System&, const Arguments&);
+Result<std::uint64_t> sys_rt_sigprocmask(System&, const Arguments&);
+Result<std::uint64_t> sys_rt_sigpending(System&, const Arguments&);
+Result<std::uint64_t> sys_rt_sigreturn(System&, const Arguments&);
+Result<std::uint64_t> sys_sigaltstack(System&, const Arguments&);
+Result<std::uint64_t> sys_kill(System&, const Arguments&);
+Result<std::uint64_t> sys_tkill(System&, const Arguments&);
+Result<std::uint64_t> sys_tgkill(System&, const Arguments&);
+
+// --- time
+Result<std::uint64_t> sys_clock_gettime(System&, const Arguments&);
+Result<std::uint64_t> sys_clock_getres(System&, const Arguments&);
+Result<std::uint64_t> sys_gettimeofday(System&, const Arguments&);
+Result<std::uint64_t> sys_time(System&, const Arguments&);
+Result<std::uint64_t> sys_nanosleep(System&, const Arguments&);
+Result<std::uint64_t> sys_clock_nanosleep(System&, const Arguments&);
+
+}  // namespace fl::kernel

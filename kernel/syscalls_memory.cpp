@@ -1,0 +1,70 @@
+// Memory: the process's address space (Linux: mm/mmap.c, mm/mprotect.c, mm/madvise.c). The work is MmStruct's.
+#include "kernel/syscalls.hpp"
+
+namespace fl::kernel {
+
+namespace {
+
+constexpr std::uint64_t map_hugetlb = 0x4'0000;
+constexpr unsigned map_huge_shift = 26;
+
+// No huge pages are reserved, so that a mapping of them finds none; the sizes are those that x86-64 knows.
+Errno refuse_huge_pages(std::uint64_t flags) {
+    const std::uint64_t size_log2 = flags >> map_huge_shift & 0x3f;
+    const bool known = size_log2 == 0 || size_log2 == 21 || size_log2 == 30;
+    return known ? Errno::enomem : Errno::einval;
+}
+
+// The descriptors that exist are streams, which cannot be mapped; what is checked before that comes first
+// (ksys_mmap_pgoff, do_mmap).
+Errno refuse_file_mapping(const System& system, const Arguments& a) {
+    const auto file = system.task.files.find(a[4]);
+    if (!file) return file.error();
+    const std::uint64_t length_bytes = a[1], prot = a[2], flags = a[3], offset = a[5];
+    if (length_bytes == 0) return Errno::einval;
+    if (length_bytes > mm::task_size.value()) return Errno::enomem;
+    if ((offset >> page_shift) + PageCount::of_bytes(length_bytes).value() < (offset >> page_shift)) {
+        return Errno::eoverflow;
+    }
+    const std::uint64_t type = flags & mm::map_type_mask;
+    if (type != mm::map_private && type != mm::map_shared && type != mm::map_shared_validate) return Errno::einval;
+    const bool writes_through = type != mm::map_private && (prot & mm::prot_write) != 0;
+    if (!file->readable || (writes_through && !file->writable)) return Errno::eacces;
+    return Errno::enodev;
+}
+
+}  // namespace
+
+Result<std::uint64_t> sys_brk(System& system, const Arguments& a) {
+    return system.task.mm->set_brk(VirtAddr(a[0])).value();
+}
+
+Result<std::uint64_t> sys_mmap(System& system, const Arguments& a) {
+    const std::uint64_t flags = a[3], offset = a[5];
+    if ((offset & page_mask) != 0) return fail(Errno::einval);
+    if ((flags & mm::map_anonymous) == 0) return fail(refuse_file_mapping(system, a));
+    if ((flags & map_hugetlb) != 0) return fail(refuse_huge_pages(flags));
+    mm::MapRequest request;
+    request.hint = VirtAddr(a[0]);
+    request.length_bytes = a[1];
+    request.prot = a[2];
+    request.flags = flags;
+    request.pgoff = offset >> page_shift;
+    const auto start = system.task.mm->map(request);
+    if (!start) return fail(start.error());
+    return start->value();
+}
+
+Result<std::uint64_t> sys_munmap(System& system, const Arguments& a) {
+    return answer(system.task.mm->unmap(VirtAddr(a[0]), a[1]));
+}
+
+Result<std::uint64_t> sys_mprotect(System& system, const Arguments& a) {
+    return answer(system.task.mm->protect(VirtAddr(a[0]), a[1], a[2]));
+}
+
+Result<std::uint64_t> sys_madvise(System& system, const Arguments& a) {
+    return answer(system.task.mm->advise(VirtAddr(a[0]), a[1], int_argument(a[2])));
+}
+
+}  // namespace fl::kernel

@@ -1,0 +1,236 @@
+// The process: who it is, what it may use and has used, and its end (Linux: kernel/sys.c,
+// arch/x86/kernel/process_64.c).
+#include "kernel/syscalls.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+namespace fl::kernel {
+
+namespace {
+
+// arch_prctl(2) (arch/x86/include/uapi/asm/prctl.h).
+constexpr std::uint64_t arch_set_gs = 0x1001, arch_set_fs = 0x1002, arch_get_fs = 0x1003, arch_get_gs = 0x1004,
+                        arch_get_cpuid = 0x1011, arch_set_cpuid = 0x1012;
+
+constexpr std::uint64_t robust_list_head_bytes = 24;
+constexpr std::uint64_t nr_open = 1'048'576;  // the most that RLIMIT_NOFILE can be set to (fs/file.c)
+
+constexpr std::uint64_t grnd_nonblock = 1, grnd_random = 2, grnd_insecure = 4;
+constexpr std::uint64_t max_transfer_bytes = 0x7fff'f000;  // MAX_RW_COUNT
+
+Result<std::uint64_t> set_segment_base(std::uint64_t& base, std::uint64_t value) {
+    if (value >= mm::task_size.value()) return fail(Errno::eperm);
+    base = value;
+    return 0;
+}
+
+bool is_self(const System& system, std::uint64_t pid_argument) {
+    const std::int32_t pid = int_argument(pid_argument);
+    return pid == 0 || static_cast<std::uint32_t>(pid) == system.task.pid;
+}
+
+// do_prlimit(). The process is root's: it may raise hard limits.
+Result<void> change_limit(Task& task, Limit limit, const LimitPair& wanted) {
+    if (wanted.soft > wanted.hard) return fail(Errno::einval);
+    if (limit == Limit::open_files && wanted.hard > nr_open) return fail(Errno::eperm);
+    task.limits[static_cast<std::size_t>(limit)] = wanted;
+    task.mm->limits() = memory_limits(task.limits);
+    return {};
+}
+
+struct UserNames {  // struct new_utsname
+    static constexpr std::size_t length = 65;
+    char system[length], node[length], release[length], version[length], machine[length], domain[length];
+};
+
+void set_name(char (&field)[UserNames::length], const char* text) { std::strncpy(field, text, sizeof field - 1); }
+
+struct UserTimeval {
+    std::int64_t seconds, microseconds;
+};
+
+struct UserUsage {  // struct rusage
+    UserTimeval user_time, system_time;
+    std::int64_t max_rss_kib, shared_rss, data_rss, stack_rss;
+    std::int64_t minor_faults, major_faults;
+    std::int64_t unused[8];
+};
+static_assert(sizeof(UserUsage) == 144);
+
+UserTimeval timeval_of(std::uint64_t ns) {
+    return {static_cast<std::int64_t>(ns / 1'000'000'000), static_cast<std::int64_t>(ns % 1'000'000'000 / 1'000)};
+}
+
+UserUsage usage_of_self(const System& system) {
+    UserUsage usage{};
+    const CpuTime time = system.clock.cpu_time();
+    usage.user_time = timeval_of(time.user_ns);
+    usage.system_time = timeval_of(time.system_ns);
+    usage.max_rss_kib = static_cast<std::int64_t>(system.task.mm->hiwater_rss().bytes() / 1024);
+    usage.minor_faults = static_cast<std::int64_t>(system.faults.counters().minor);
+    usage.major_faults = static_cast<std::int64_t>(system.faults.counters().major);
+    return usage;
+}
+
+struct UserSystemInfo {  // struct sysinfo
+    std::int64_t uptime_s;
+    std::uint64_t loads[3];
+    std::uint64_t total_ram, free_ram, shared_ram, buffer_ram, total_swap, free_swap;
+    std::uint16_t processes, padding;
+    std::uint64_t total_high, free_high;
+    std::uint32_t unit_bytes;
+};
+static_assert(sizeof(UserSystemInfo) == 112);
+
+}  // namespace
+
+Result<std::uint64_t> sys_arch_prctl(System& system, const Arguments& a) {
+    emu::Registers& registers = system.task.registers;
+    switch (a[0]) {
+        case arch_set_fs: return set_segment_base(registers.fs_base, a[1]);
+        case arch_set_gs: return set_segment_base(registers.gs_base, a[1]);
+        case arch_get_fs: return answer(system.user().write(VirtAddr(a[1]), registers.fs_base));
+        case arch_get_gs: return answer(system.user().write(VirtAddr(a[1]), registers.gs_base));
+        case arch_get_cpuid: return 1;  // CPUID works
+        case arch_set_cpuid: return fail(Errno::enodev);
+        default: return fail(Errno::einval);  // the calls of CET and of extended states, which there are not
+    }
+}
+
+Result<std::uint64_t> sys_set_tid_address(System& system, const Arguments& a) {
+    system.task.clear_child_tid = a[0];
+    return system.task.tid;
+}
+
+// The list matters to the other threads when one dies; there are none yet.
+Result<std::uint64_t> sys_set_robust_list(System& system, const Arguments& a) {
+    if (a[1] != robust_list_head_bytes) return fail(Errno::einval);
+    system.task.robust_list = a[0];
+    return 0;
+}
+
+// As a kernel without CONFIG_RSEQ answers.
+Result<std::uint64_t> sys_rseq(System&, const Arguments&) { return fail(Errno::enosys); }
+
+Result<std::uint64_t> sys_prlimit64(System& system, const Arguments& a) {
+    Task& task = system.task;
+    LimitPair wanted;
+    if (a[2] != 0) {
+        const auto read = system.user().read<LimitPair>(VirtAddr(a[2]));
+        if (!read) return fail(read.error());
+        wanted = *read;
+    }
+    if (!is_self(system, a[0])) return fail(Errno::esrch);
+    const auto number = static_cast<std::uint32_t>(a[1]);
+    if (number >= limit_count) return fail(Errno::einval);
+    const LimitPair previous = task.limits[number];
+    if (a[2] != 0) {
+        if (auto done = change_limit(task, static_cast<Limit>(number), wanted); !done) return fail(done.error());
+    }
+    return answer(write_optional(system, a[3], previous));
+}
+
+Result<std::uint64_t> sys_getrlimit(System& system, const Arguments& a) {
+    const auto number = static_cast<std::uint32_t>(a[0]);
+    if (number >= limit_count) return fail(Errno::einval);
+    return answer(system.user().write(VirtAddr(a[1]), system.task.limits[number]));
+}
+
+Result<std::uint64_t> sys_setrlimit(System& system, const Arguments& a) {
+    const auto wanted = system.user().read<LimitPair>(VirtAddr(a[1]));
+    if (!wanted) return fail(wanted.error());
+    const auto number = static_cast<std::uint32_t>(a[0]);
+    if (number >= limit_count) return fail(Errno::einval);
+    return answer(change_limit(system.task, static_cast<Limit>(number), *wanted));
+}
+
+Result<std::uint64_t> sys_uname(System& system, const Arguments& a) {
+    UserNames names{};
+    set_name(names.system, "Linux");
+    set_name(names.node, "faultline");
+    // The version whose behaviour is the model; C libraries refuse to run on one that they find too old.
+    set_name(names.release, "6.18.0-faultline");
+    set_name(names.version, "#1 faultline");
+    set_name(names.machine, "x86_64");
+    set_name(names.domain, "(none)");
+    return answer(system.user().write(VirtAddr(a[0]), names));
+}
+
+Result<std::uint64_t> sys_getpid(System& system, const Arguments&) { return system.task.pid; }
+Result<std::uint64_t> sys_gettid(System& system, const Arguments&) { return system.task.tid; }
+Result<std::uint64_t> sys_getppid(System& system, const Arguments&) { return system.task.parent_pid; }
+Result<std::uint64_t> sys_getuid(System& system, const Arguments&) { return system.task.uid; }
+Result<std::uint64_t> sys_getgid(System& system, const Arguments&) { return system.task.gid; }
+Result<std::uint64_t> sys_getpgrp(System& system, const Arguments&) { return system.task.pid; }
+
+// The process leads a group and a session of its own.
+Result<std::uint64_t> sys_getpgid(System& system, const Arguments& a) {
+    if (!is_self(system, a[0])) return fail(Errno::esrch);
+    return system.task.pid;
+}
+Result<std::uint64_t> sys_getsid(System& system, const Arguments& a) { return sys_getpgid(system, a); }
+
+Result<std::uint64_t> sys_getrandom(System& system, const Arguments& a) {
+    const std::uint64_t flags = static_cast<std::uint32_t>(a[2]);
+    if ((flags & ~(grnd_nonblock | grnd_random | grnd_insecure)) != 0) return fail(Errno::einval);
+    constexpr std::uint64_t contradiction = grnd_random | grnd_insecure;
+    if ((flags & contradiction) == contradiction) return fail(Errno::einval);
+    const std::uint64_t count = std::min(a[1], max_transfer_bytes);
+    std::uint64_t done = 0;
+    std::array<std::byte, page_size> chunk{};
+    while (done < count) {
+        const auto part = std::span(chunk).first(std::min<std::uint64_t>(chunk.size(), count - done));
+        system.random.fill(part);
+        const auto target = VirtAddr(a[0]).checked_add(done);
+        const std::uint64_t copied = target ? system.user().copy_to_partial(*target, part) : 0;
+        done += copied;
+        if (copied < part.size()) break;
+    }
+    if (done == 0 && count > 0) return fail(Errno::efault);
+    return done;
+}
+
+Result<std::uint64_t> sys_getrusage(System& system, const Arguments& a) {
+    constexpr std::int32_t self = 0, children = -1, thread = 1;
+    const std::int32_t who = int_argument(a[0]);
+    if (who != self && who != children && who != thread) return fail(Errno::einval);
+    const UserUsage usage = who == children ? UserUsage{} : usage_of_self(system);
+    return answer(system.user().write(VirtAddr(a[1]), usage));
+}
+
+Result<std::uint64_t> sys_sysinfo(System& system, const Arguments& a) {
+    UserSystemInfo info{};
+    info.uptime_s = static_cast<std::int64_t>(system.clock.monotonic_ns() / 1'000'000'000);
+    info.total_ram = system.memory.total_page_count().bytes();
+    info.free_ram = system.memory.buddy().free_page_count().bytes();
+    info.processes = 1;
+    info.unit_bytes = 1;
+    return answer(system.user().write(VirtAddr(a[0]), info));
+}
+
+Result<std::uint64_t> sys_sched_yield(System&, const Arguments&) { return 0; }
+
+Result<std::uint64_t> sys_sched_getaffinity(System& system, const Arguments& a) {
+    constexpr std::uint64_t mask_bytes = 8;
+    // At least a bit for each processor, and whole words.
+    if (static_cast<std::uint32_t>(a[1]) == 0 || a[1] % mask_bytes != 0) return fail(Errno::einval);
+    if (!is_self(system, a[0])) return fail(Errno::esrch);
+    const std::uint64_t only_processor_0 = 1;
+    if (auto done = system.user().write(VirtAddr(a[2]), only_processor_0); !done) return fail(done.error());
+    return mask_bytes;
+}
+
+Result<std::uint64_t> sys_getcpu(System& system, const Arguments& a) {
+    const std::uint32_t first = 0;  // of processors and of memory nodes
+    if (auto done = write_optional(system, a[0], first); !done) return fail(done.error());
+    return answer(write_optional(system, a[1], first));
+}
+
+// exit and exit_group: there is one thread.
+Result<std::uint64_t> sys_exit(System& system, const Arguments& a) {
+    system.task.exit_with(int_argument(a[0]));
+    return 0;
+}
+
+}  // namespace fl::kernel

@@ -1,0 +1,28 @@
+// System: what a system call works on: the process, and the machine's parts that it may ask.
+#pragma once
+
+#include "emu/cpu.hpp"
+#include "kernel/clock.hpp"
+#include "kernel/random.hpp"
+#include "kernel/task.hpp"
+#include "mm/fault_handler.hpp"
+#include "mm/physical_memory.hpp"
+
+#include <cstddef>
+#include <vector>
+
+namespace fl::kernel {
+
+struct System {
+    Task& task;
+    emu::Cpu& cpu;
+    Clock& clock;
+    Random& random;
+    mm::PhysicalMemory& memory;
+    const mm::FaultHandler& faults;
+    std::vector<std::byte> transfer;  // between guest memory and the host, kept from call to call
+
+    mm::UserMemory& user() { return *task.user_memory; }
+};
+
+}  // namespace fl::kernel

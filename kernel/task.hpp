@@ -1,0 +1,62 @@
+// Task: the process (Linux: struct task_struct): its registers, address space, files, signals and limits.
+#pragma once
+
+#include "emu/registers.hpp"
+#include "kernel/file_table.hpp"
+#include "kernel/resource_limits.hpp"
+#include "kernel/signals.hpp"
+#include "mm/mm_struct.hpp"
+#include "mm/user_memory.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace fl::kernel {
+
+// How the program ended.
+struct ExitStatus {
+    int status = 0;  // exit status, 128 + signal where a signal ended it
+    int signal = 0;  // the signal, 0 for exit
+    bool out_of_memory = false;
+};
+
+// What the processor said about the last trap that became a signal (thread.trap_nr, error_code, cr2). Signal frames
+// show it, those of later signals as well.
+struct TrapState {
+    std::uint64_t number = 0;
+    std::uint64_t error_code = 0;
+    std::uint64_t address = 0;  // CR2, of page faults
+};
+
+struct Task {
+    std::uint32_t pid = 1;
+    std::uint32_t tid = 1;
+    std::uint32_t parent_pid = 0;
+    std::uint32_t uid = 0, gid = 0;
+    std::string name;        // comm: the file's name, 15 bytes at most
+    std::string executable;  // /proc/self/exe
+
+    emu::Registers registers;
+    std::unique_ptr<mm::MmStruct> mm;
+    std::unique_ptr<mm::UserMemory> user_memory;
+    FileTable files;
+    Signals signals;
+    TrapState trap;
+    LimitTable limits = default_limits();
+    std::uint64_t clear_child_tid = 0;
+    std::uint64_t robust_list = 0;
+
+    std::optional<ExitStatus> exit;  // set: the program is over
+
+    // The first reason to end is the one that counts.
+    void exit_with(int status) {
+        if (!exit) exit = ExitStatus{status & 0xff, 0, false};
+    }
+    void die_of(int signal) {
+        if (!exit) exit = ExitStatus{128 + signal, signal, false};
+    }
+};
+
+}  // namespace fl::kernel

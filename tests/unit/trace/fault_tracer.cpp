@@ -1,0 +1,140 @@
+#include "trace/fault_tracer.hpp"
+
+#include "event_support.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cstring>
+#include <vector>
+
+using namespace fl;
+using namespace fl::trace;
+
+namespace {
+
+// What a writer was given.
+struct Seen {
+    std::uint64_t sequence;
+    Instruction instruction;
+};
+
+class RecordingWriter final : public Writer {
+public:
+    void write(const TracedFault& fault) noexcept override {
+        seen.push_back({fault.event.sequence, fault.instruction});
+    }
+    void finish() noexcept override {}
+    void flush() noexcept override { ++flush_count; }
+
+    std::vector<Seen> seen;
+    int flush_count = 0;
+};
+
+// Code that can be rewritten, as a program does it that writes itself.
+class FakeCode final : public CodeReader {
+public:
+    std::size_t peek(VirtAddr /*address*/, std::span<std::byte> into) const override {
+        const std::size_t size = std::min(into.size(), code.size());
+        std::memcpy(into.data(), code.data(), size);
+        return size;
+    }
+    std::vector<std::byte> code;
+
+    void set(std::initializer_list<unsigned> values) {
+        code.clear();
+        for (const unsigned value : values) code.push_back(static_cast<std::byte>(value));
+    }
+};
+
+mm::FaultEvent fault_at(std::uint64_t instruction) {
+    mm::FaultEvent event = test::heap_write();
+    event.origin.instruction = VirtAddr(instruction);
+    return event;
+}
+
+}  // namespace
+
+TEST_CASE("faults of exec come before anything can be named") {
+    RecordingWriter writer;
+    FaultTracer tracer(writer);
+    tracer.on_fault(fault_at(0));
+    tracer.on_fault(fault_at(0x401000));
+    FakeCode code;
+    code.set({0xc3});
+    tracer.attach({"", 0}, code);
+    tracer.on_fault(fault_at(0));
+    REQUIRE(writer.seen.size() == 3);
+    for (const Seen& seen : writer.seen) {
+        CHECK(seen.instruction.id == 0);
+        CHECK(seen.instruction.text.empty());
+    }
+}
+
+TEST_CASE("an instruction is looked at once, and again when its bytes have changed") {
+    RecordingWriter writer;
+    FaultTracer tracer(writer);
+    FakeCode code;
+    tracer.attach({"", 0}, code);
+    code.set({0x89, 0x07});
+    tracer.on_fault(fault_at(0x401000));
+    tracer.on_fault(fault_at(0x401000));
+    code.set({0x89, 0x06});
+    tracer.on_fault(fault_at(0x401000));
+    code.set({0x89, 0x07});
+    tracer.on_fault(fault_at(0x401000));
+    tracer.on_fault(fault_at(0x401002));
+    REQUIRE(writer.seen.size() == 5);
+    CHECK(writer.seen[0].instruction.text == "mov dword ptr [rdi], eax");
+    CHECK(writer.seen[1].instruction.id == writer.seen[0].instruction.id);
+    CHECK(writer.seen[2].instruction.text == "mov dword ptr [rsi], eax");
+    CHECK(writer.seen[2].instruction.id != writer.seen[0].instruction.id);
+    CHECK(writer.seen[3].instruction.text == "mov dword ptr [rdi], eax");
+    CHECK(writer.seen[4].instruction.id != writer.seen[3].instruction.id);
+}
+
+TEST_CASE("code that cannot be read has no text, until it can") {
+    RecordingWriter writer;
+    FaultTracer tracer(writer);
+    FakeCode code;
+    tracer.attach({"", 0}, code);
+    tracer.on_fault(fault_at(0x401000));
+    code.set({0xc3});
+    tracer.on_fault(fault_at(0x401000));
+    REQUIRE(writer.seen.size() == 2);
+    CHECK(writer.seen[0].instruction.text.empty());
+    CHECK(writer.seen[1].instruction.text == "ret");
+}
+
+TEST_CASE("more instructions than are kept are still all described") {
+    RecordingWriter writer;
+    FaultTracer tracer(writer);
+    FakeCode code;
+    code.set({0xc3});
+    tracer.attach({"", 0}, code);
+    constexpr std::uint64_t count = 70'000;
+    for (std::uint64_t index = 1; index <= count; ++index) tracer.on_fault(fault_at(index));
+    CHECK(std::all_of(writer.seen.begin(), writer.seen.end(),
+                      [](const Seen& seen) { return seen.instruction.text == "ret"; }));
+}
+
+TEST_CASE("names come from the program's file") {
+    RecordingWriter writer;
+    FaultTracer tracer(writer);
+    FakeCode code;
+    tracer.attach({std::string(FAULTLINE_GUEST_FOLDER) + "/hello-musl", 0}, code);
+    for (std::uint64_t address = 0x401000; address < 0x401800; ++address) tracer.on_fault(fault_at(address));
+    const auto in_main = [](const Seen& seen) {
+        return seen.instruction.symbol == "main+0x0" && seen.instruction.source.starts_with("guest-programs/hello.c:");
+    };
+    CHECK(std::count_if(writer.seen.begin(), writer.seen.end(), in_main) == 1);
+}
+
+TEST_CASE("a fault that ends the program is handed to the system at once") {
+    RecordingWriter writer;
+    FaultTracer tracer(writer);
+    tracer.on_fault(test::heap_write());
+    CHECK(writer.flush_count == 0);
+    tracer.on_fault(test::wild_read());
+    CHECK(writer.flush_count == 1);
+}

@@ -8,6 +8,5 @@ namespace fl {
 }  // namespace fl
 
 #define FL_ASSERT(expression)                                                  \
-    (__builtin_expect(static_cast<bool>(expression), 1)                        \
-         ? static_cast<void>(0)                                                \
-         : ::fl::assertion_failed(#expression, __FILE__, __LINE__))
+    (__builtin_expect(static_cast<bool>(expression), 1) ? static_cast<void>(0) \
+                                                        : ::fl::assertion_failed(#expression, __FILE__, __LINE__))

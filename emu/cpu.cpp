@@ -18,9 +18,10 @@ namespace {
 
 // Order matches `register_pointers`.
 constexpr std::array<int, 20> register_ids = {
-    UC_X86_REG_RAX, UC_X86_REG_RBX, UC_X86_REG_RCX, UC_X86_REG_RDX, UC_X86_REG_RSI,     UC_X86_REG_RDI, UC_X86_REG_RBP,
-    UC_X86_REG_RSP, UC_X86_REG_R8,  UC_X86_REG_R9,  UC_X86_REG_R10, UC_X86_REG_R11,     UC_X86_REG_R12, UC_X86_REG_R13,
-    UC_X86_REG_R14, UC_X86_REG_R15, UC_X86_REG_RIP, UC_X86_REG_RFLAGS, UC_X86_REG_FS_BASE, UC_X86_REG_GS_BASE};
+    UC_X86_REG_RAX, UC_X86_REG_RBX, UC_X86_REG_RCX,    UC_X86_REG_RDX,     UC_X86_REG_RSI,
+    UC_X86_REG_RDI, UC_X86_REG_RBP, UC_X86_REG_RSP,    UC_X86_REG_R8,      UC_X86_REG_R9,
+    UC_X86_REG_R10, UC_X86_REG_R11, UC_X86_REG_R12,    UC_X86_REG_R13,     UC_X86_REG_R14,
+    UC_X86_REG_R15, UC_X86_REG_RIP, UC_X86_REG_RFLAGS, UC_X86_REG_FS_BASE, UC_X86_REG_GS_BASE};
 
 std::array<std::uint64_t*, register_ids.size()> register_pointers(Registers& r) {
     return {&r.rax, &r.rbx, &r.rcx, &r.rdx, &r.rsi, &r.rdi, &r.rbp, &r.rsp,    &r.r8,      &r.r9,
@@ -421,9 +422,7 @@ std::size_t UnicornCpu::read_code(VirtAddr address, std::span<std::byte> into) c
 
 bool UnicornCpu::on_tlb_fill(uc_engine*, std::uint64_t address, uc_mem_type type, uc_tlb_entry* entry,
                              void* user_data) {
-    const Access access = type == UC_MEM_WRITE   ? Access::write
-                          : type == UC_MEM_FETCH ? Access::execute
-                                                 : Access::read;
+    const Access access = type == UC_MEM_WRITE ? Access::write : type == UC_MEM_FETCH ? Access::execute : Access::read;
     return self(user_data).fill_tlb(VirtAddr(address), access, *entry);
 }
 

@@ -101,8 +101,8 @@ bool stack_operand(const cs_insn& instruction, MemoryOperand& result) {
         result.displacement = -static_cast<std::int64_t>(result.size_bytes);
         return true;
     }
-    if (is_any_of(id, {X86_INS_POP, X86_INS_RET, X86_INS_POPF, X86_INS_POPFQ, X86_INS_RETF, X86_INS_RETFQ,
-                       X86_INS_IRETQ})) {
+    if (is_any_of(
+            id, {X86_INS_POP, X86_INS_RET, X86_INS_POPF, X86_INS_POPFQ, X86_INS_RETF, X86_INS_RETFQ, X86_INS_IRETQ})) {
         return true;
     }
     if (id == X86_INS_LEAVE) {
@@ -140,8 +140,8 @@ struct OperandDecoder::Disassembler {
 };
 
 VirtAddr MemoryOperand::resolve(const Registers& registers) const {
-    std::uint64_t address = value_of(registers, base) + value_of(registers, index) * scale +
-                            static_cast<std::uint64_t>(displacement);
+    std::uint64_t address =
+        value_of(registers, base) + value_of(registers, index) * scale + static_cast<std::uint64_t>(displacement);
     if (address_is_32bit) address &= 0xffff'ffff;
     if (segment_is_fs) address += registers.fs_base;
     if (segment_is_gs) address += registers.gs_base;

@@ -19,14 +19,14 @@ namespace fl::emu {
 struct MemoryOperand {
     static constexpr std::uint8_t no_register = 0xff;
 
-    std::uint8_t base = no_register;   // index of the register in the order of Registers' first 17 members (rax .. rip)
+    std::uint8_t base = no_register;  // index of the register in the order of Registers' first 17 members (rax .. rip)
     std::uint8_t index = no_register;
     std::uint8_t scale = 1;
-    bool address_is_32bit = false;     // address-size prefix
+    bool address_is_32bit = false;  // address-size prefix
     bool segment_is_fs = false;
     bool segment_is_gs = false;
     std::uint32_t size_bytes = 0;
-    std::int64_t displacement = 0;     // of a RIP-relative operand: from the start of the instruction
+    std::int64_t displacement = 0;  // of a RIP-relative operand: from the start of the instruction
 
     VirtAddr resolve(const Registers& registers) const;
 };

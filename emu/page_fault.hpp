@@ -12,11 +12,11 @@ enum class Mode : std::uint8_t { user, kernel };
 
 // The error code that the processor pushes for #PF (Intel SDM vol. 3A, 4.7).
 struct PageFaultCode {
-    static constexpr std::uint32_t present = 1;      // P: the page was there, the access was not allowed
-    static constexpr std::uint32_t write = 2;        // W/R
-    static constexpr std::uint32_t user = 4;         // U/S: the access came from user mode
-    static constexpr std::uint32_t reserved = 8;     // RSVD: a reserved bit was set
-    static constexpr std::uint32_t instruction = 16; // I/D: an instruction fetch
+    static constexpr std::uint32_t present = 1;       // P: the page was there, the access was not allowed
+    static constexpr std::uint32_t write = 2;         // W/R
+    static constexpr std::uint32_t user = 4;          // U/S: the access came from user mode
+    static constexpr std::uint32_t reserved = 8;      // RSVD: a reserved bit was set
+    static constexpr std::uint32_t instruction = 16;  // I/D: an instruction fetch
 };
 
 struct PageFault;

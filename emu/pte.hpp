@@ -96,7 +96,7 @@ private:
     static constexpr std::uint64_t bit_user = 1ULL << 2;
     static constexpr std::uint64_t bit_accessed = 1ULL << 5;
     static constexpr std::uint64_t bit_dirty = 1ULL << 6;
-    static constexpr std::uint64_t bit_prot_none = 1ULL << 8;   // G means nothing while P = 0
+    static constexpr std::uint64_t bit_prot_none = 1ULL << 8;  // G means nothing while P = 0
     static constexpr std::uint64_t bit_no_execute = 1ULL << 63;
     static constexpr std::uint64_t bit_swapped = bit_writable;  // meaningful only while P = 0
     static constexpr std::uint64_t mask_pfn = 0x000f'ffff'ffff'f000ULL;

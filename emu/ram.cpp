@@ -24,8 +24,8 @@ void CodeFrames::forget_all() {
 
 tl::expected<Ram, std::string> Ram::create(PageCount frames) {
     if (frames.value() == 0) return tl::unexpected(std::string("a machine needs at least one frame of memory"));
-    void* base = ::mmap(nullptr, frames.bytes(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-                        -1, 0);
+    void* base =
+        ::mmap(nullptr, frames.bytes(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (base == MAP_FAILED) {
         return tl::unexpected("cannot reserve " + std::to_string(frames.bytes()) +
                               " bytes of address space for the machine's memory: " + std::strerror(errno));
@@ -39,9 +39,7 @@ tl::expected<Ram, std::string> Ram::create(PageCount frames) {
 Ram::Ram(std::byte* base, PageCount frames) : base_(base), frames_(frames), code_frames_(frames) {}
 
 Ram::Ram(Ram&& other) noexcept
-    : base_(std::exchange(other.base_, nullptr)),
-      frames_(other.frames_),
-      code_frames_(std::move(other.code_frames_)) {}
+    : base_(std::exchange(other.base_, nullptr)), frames_(other.frames_), code_frames_(std::move(other.code_frames_)) {}
 
 Ram::~Ram() {
     if (base_ != nullptr) ::munmap(base_, frames_.bytes());

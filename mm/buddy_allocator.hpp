@@ -1,4 +1,5 @@
-// BuddyAllocator: binary buddies of orders 0..10 over the frame table (Knuth, TAOCP vol. 1, 2.5; Linux mm/page_alloc.c).
+// BuddyAllocator: binary buddies of orders 0..10 over the frame table (Knuth, TAOCP vol. 1, 2.5; Linux
+// mm/page_alloc.c).
 //
 // Invariants: a block of order k starts at a multiple of 2^k; two free buddies of one order below the largest do not
 // exist side by side; the sum over the free lists is free_page_count(). Freeing a frame that is free is a bug.

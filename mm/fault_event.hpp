@@ -47,9 +47,9 @@ struct FaultOrigin {
 struct VmaSnapshot {
     VirtRange range;
     VmFlags flags;
-    std::string name;                   // as /proc/PID/maps prints it; empty for anonymous memory
-    std::shared_ptr<const File> file;   // nullptr where there is none
-    std::uint64_t pgoff = 0;            // pages; of range.start in the file
+    std::string name;                  // as /proc/PID/maps prints it; empty for anonymous memory
+    std::shared_ptr<const File> file;  // nullptr where there is none
+    std::uint64_t pgoff = 0;           // pages; of range.start in the file
 };
 
 struct FaultEvent {

@@ -264,8 +264,7 @@ void FaultHandler::emit(const PageFault& fault, const Resolution& done, const Vm
     event.pte_before = before;
     event.pte_after = slot != nullptr ? *slot : Pte::none();
     if (event.pte_after.is_resident()) event.pfn = event.pte_after.pfn();
-    event.tables_allocated =
-        static_cast<std::uint32_t>((mm_->page_table().table_count() - tables_before).value());
+    event.tables_allocated = static_cast<std::uint32_t>((mm_->page_table().table_count() - tables_before).value());
     event.pages_around = done.pages_around;
     observer_->on_fault(event);
 }

@@ -14,10 +14,10 @@ namespace fl::mm {
 struct FaultSituation {
     const Vma* vma = nullptr;  // the VMA that holds the address; nullptr: none, and the stack cannot grow to it
     emu::Access access{};
-    emu::Pte pte;              // as found; none() where tables are missing
-    bool stack_grew = false;   // the VMA was extended for this fault
-    bool is_zero_page = false; // pte is present and points to the shared page of zeroes
-    bool sole_owner = false;   // pte is resident, anonymous, and nobody else refers to its frame
+    emu::Pte pte;               // as found; none() where tables are missing
+    bool stack_grew = false;    // the VMA was extended for this fault
+    bool is_zero_page = false;  // pte is present and points to the shared page of zeroes
+    bool sole_owner = false;    // pte is resident, anonymous, and nobody else refers to its frame
     bool past_file_end = false;
     bool in_page_cache = false;
 };

@@ -67,8 +67,8 @@ std::optional<Pfn> File::cached(std::uint64_t page_index) const {
 Result<Pfn> File::read_page(std::uint64_t page_index) {
     FL_ASSERT(page_index < page_count().value());
     if (const auto found = cached(page_index)) return *found;
-    const auto pfn = memory_.allocate(
-        kind_ == FileKind::regular ? FrameState::file_cache : FrameState::shared_memory, Fill::caller);
+    const auto pfn =
+        memory_.allocate(kind_ == FileKind::regular ? FrameState::file_cache : FrameState::shared_memory, Fill::caller);
     if (!pfn) return pfn;
     if (const auto done = source_->read(page_index * page_size, memory_.ram().frame(*pfn)); !done) {
         memory_.release(*pfn);
@@ -96,8 +96,7 @@ PageCount File::drop_unmapped_pages() {
     return dropped;
 }
 
-std::shared_ptr<File> FileRegistry::open(std::unique_ptr<FileSource> source, FileIdentity identity,
-                                         FileKind kind) {
+std::shared_ptr<File> FileRegistry::open(std::unique_ptr<FileSource> source, FileIdentity identity, FileKind kind) {
     std::erase_if(files_, [](const std::weak_ptr<File>& file) { return file.expired(); });
     auto file = std::make_shared<File>(memory_, std::move(source), std::move(identity), kind);
     files_.push_back(file);

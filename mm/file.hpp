@@ -1,7 +1,7 @@
 // File: a file that can be mapped, and its page cache (Linux: struct inode and address_space).
 //
-// Invariants: a cached frame is in state file_cache (shared_memory for that kind), anchored to (id, page index), and the cache holds one reference
-// on it; bytes of a page past the end of the file read as zero.
+// Invariants: a cached frame is in state file_cache (shared_memory for that kind), anchored to (id, page index), and
+// the cache holds one reference on it; bytes of a page past the end of the file read as zero.
 #pragma once
 
 #include "mm/physical_memory.hpp"
@@ -24,7 +24,7 @@ public:
 };
 
 struct FileIdentity {
-    std::string path;       // as /proc/PID/maps prints it
+    std::string path;  // as /proc/PID/maps prints it
     std::uint32_t device_major = 0;
     std::uint32_t device_minor = 0;
     std::uint64_t inode = 0;

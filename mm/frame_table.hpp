@@ -14,12 +14,12 @@ namespace fl::mm {
 
 enum class FrameState : std::uint8_t {
     free = 0,
-    reserved,    // never handed out (frame 0, so that no frame number is 0)
-    page_table,  // a table of any level
-    anonymous,   // a user page without a file
-    file_cache,  // a page of a file, in its page cache
+    reserved,       // never handed out (frame 0, so that no frame number is 0)
+    page_table,     // a table of any level
+    anonymous,      // a user page without a file
+    file_cache,     // a page of a file, in its page cache
     shared_memory,  // a page of memory that processes share, in the page cache of a file without a name
-    zero_page,   // the shared page of zeroes
+    zero_page,      // the shared page of zeroes
 };
 
 // Where the mappings of a user page can be found from its frame.
@@ -30,9 +30,9 @@ struct RmapAnchor {
 
 struct Frame {
     FrameState state = FrameState::free;
-    std::uint8_t order = 0;       // of the free block that this frame heads
+    std::uint8_t order = 0;  // of the free block that this frame heads
     bool heads_free_block = false;
-    bool ever_used = false;       // false: the bytes are still the zeroes that the machine was built with
+    bool ever_used = false;  // false: the bytes are still the zeroes that the machine was built with
     std::uint32_t reference_count = 0;
     std::uint32_t map_count = 0;  // PTEs that point here (the zero page is not counted)
     RmapAnchor anchor;            // user pages

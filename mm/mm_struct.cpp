@@ -165,9 +165,7 @@ Vma& MmStruct::split_at(Vma& vma, VirtAddr address) {
 
 namespace {
 
-bool is_data_mapping(VmFlags flags) {
-    return (flags & (vm_write | vm_shared | vm_growsdown)) == vm_write;
-}
+bool is_data_mapping(VmFlags flags) { return (flags & (vm_write | vm_shared | vm_growsdown)) == vm_write; }
 
 }  // namespace
 

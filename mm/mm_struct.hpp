@@ -28,15 +28,15 @@ inline constexpr std::uint64_t prot_read = 1, prot_write = 2, prot_exec = 4;
 inline constexpr std::uint64_t prot_growsdown = 0x01000000, prot_growsup = 0x02000000;
 inline constexpr std::uint64_t map_shared = 0x1, map_private = 0x2, map_shared_validate = 0x3, map_type_mask = 0xf,
                                map_fixed = 0x10, map_anonymous = 0x20, map_32bit = 0x40, map_growsdown = 0x100,
-                               map_locked = 0x2000, map_noreserve = 0x4000, map_populate = 0x8000,
-                               map_stack = 0x20000, map_fixed_noreplace = 0x100000;
+                               map_locked = 0x2000, map_noreserve = 0x4000, map_populate = 0x8000, map_stack = 0x20000,
+                               map_fixed_noreplace = 0x100000;
 
 struct ResourceLimits {
     static constexpr std::uint64_t infinity = ~std::uint64_t{0};
-    std::uint64_t address_space_bytes = infinity;       // RLIMIT_AS
-    std::uint64_t data_bytes = infinity;                // RLIMIT_DATA
-    std::uint64_t stack_bytes = 8ULL << 20;             // RLIMIT_STACK
-    std::uint64_t locked_bytes = 8ULL << 20;            // RLIMIT_MEMLOCK
+    std::uint64_t address_space_bytes = infinity;  // RLIMIT_AS
+    std::uint64_t data_bytes = infinity;           // RLIMIT_DATA
+    std::uint64_t stack_bytes = 8ULL << 20;        // RLIMIT_STACK
+    std::uint64_t locked_bytes = 8ULL << 20;       // RLIMIT_MEMLOCK
 };
 
 struct MapRequest {

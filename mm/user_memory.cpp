@@ -58,9 +58,8 @@ Result<void> UserMemory::copy_to(VirtAddr target, std::span<const std::byte> fro
 
 Result<void> UserMemory::clear(VirtAddr target, std::uint64_t size_bytes) {
     const std::uint64_t done =
-        for_each_page(target, size_bytes, emu::Access::write, [](std::span<std::byte> bytes, std::uint64_t) {
-            std::memset(bytes.data(), 0, bytes.size());
-        });
+        for_each_page(target, size_bytes, emu::Access::write,
+                      [](std::span<std::byte> bytes, std::uint64_t) { std::memset(bytes.data(), 0, bytes.size()); });
     if (done != size_bytes) return fail(Errno::efault);
     return {};
 }

@@ -14,8 +14,7 @@ namespace fl::mm {
 
 class UserMemory {
 public:
-    UserMemory(emu::Mmu& mmu, emu::PageFaultHandler& handler, MmStruct& mm)
-        : mmu_(mmu), handler_(handler), mm_(mm) {}
+    UserMemory(emu::Mmu& mmu, emu::PageFaultHandler& handler, MmStruct& mm) : mmu_(mmu), handler_(handler), mm_(mm) {}
 
     // All bytes or EFAULT; what was copied before the fault stays copied.
     Result<void> copy_from(VirtAddr source, std::span<std::byte> into);
@@ -28,8 +27,7 @@ public:
     Result<std::string> read_string(VirtAddr source, std::uint64_t max_bytes);
 
     template <class T>
-        requires std::is_trivially_copyable_v<T>
-    Result<T> read(VirtAddr source) {
+    requires std::is_trivially_copyable_v<T> Result<T> read(VirtAddr source) {
         T value{};
         if (auto done = copy_from(source, std::as_writable_bytes(std::span(&value, 1))); !done) {
             return fail(done.error());
@@ -37,8 +35,7 @@ public:
         return value;
     }
     template <class T>
-        requires std::is_trivially_copyable_v<T>
-    Result<void> write(VirtAddr target, const T& value) {
+    requires std::is_trivially_copyable_v<T> Result<void> write(VirtAddr target, const T& value) {
         return copy_to(target, std::as_bytes(std::span(&value, 1)));
     }
 

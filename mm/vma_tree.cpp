@@ -51,9 +51,7 @@ VirtAddr VmaTree::gap_end(const Vma& vma) {
     return VirtAddr(vma.start().value() - std::min(vma.start().value(), stack_guard_gap_bytes));
 }
 
-VirtAddr VmaTree::gap_start(const Vma& vma) {
-    return vma.previous_ != nullptr ? vma.previous_->end() : VirtAddr(0);
-}
+VirtAddr VmaTree::gap_start(const Vma& vma) { return vma.previous_ != nullptr ? vma.previous_->end() : VirtAddr(0); }
 
 std::uint64_t VmaTree::own_gap(const Vma& vma) {
     const VirtAddr start = gap_start(vma);

@@ -42,8 +42,8 @@ TEST_CASE("a system call leaves with the registers as the program set them, and 
     TestMachine machine;
     machine.registers.rbx = 5;
     // lea rax, [rbx + 2]; syscall; mov rbx, rax; syscall
-    const Exit exit = machine.run(code, Bytes{0x48, 0x8d, 0x43, 0x02} + syscall_bytes + Bytes{0x48, 0x89, 0xc3} +
-                                            syscall_bytes);
+    const Exit exit =
+        machine.run(code, Bytes{0x48, 0x8d, 0x43, 0x02} + syscall_bytes + Bytes{0x48, 0x89, 0xc3} + syscall_bytes);
     CHECK(exit.reason == Exit::Reason::syscall);
     CHECK(machine.registers.rax == 7);
     CHECK(machine.registers.rip == code.value() + 6);
@@ -132,8 +132,7 @@ TEST_CASE("a jump to a page without execute permission is an instruction fault")
     const Exit exit = machine.run(code, mov_rdi(data.value() + 0x45) + Bytes{0xff, 0xe7});  // jmp rdi
     CHECK(exit.reason == Exit::Reason::fault);
     CHECK(exit.fault.address == data + 0x45);
-    CHECK(exit.fault.error_code ==
-          (PageFaultCode::present | PageFaultCode::user | PageFaultCode::instruction));
+    CHECK(exit.fault.error_code == (PageFaultCode::present | PageFaultCode::user | PageFaultCode::instruction));
     CHECK(machine.registers.rip == data.value() + 0x45);
 }
 
@@ -179,16 +178,16 @@ TEST_CASE("exceptions one after the other do not add up to a double fault") {
 TEST_CASE("x87 and SSE state can be read, set, and survives an exception") {
     TestMachine machine;
     // fld1; fldpi; movq xmm3, rdi; hlt; syscall
-    const Exit exit = machine.run(code, mov_rdi(0x1234'5678'9abc'def0) +
-                                            Bytes{0xd9, 0xe8, 0xd9, 0xeb, 0x66, 0x48, 0x0f, 0x6e, 0xdf, 0xf4} +
-                                            syscall_bytes);
+    const Exit exit =
+        machine.run(code, mov_rdi(0x1234'5678'9abc'def0) +
+                              Bytes{0xd9, 0xe8, 0xd9, 0xeb, 0x66, 0x48, 0x0f, 0x6e, 0xdf, 0xf4} + syscall_bytes);
     REQUIRE(exit.reason == Exit::Reason::exception);
     const FpuState state = machine.cpu->fpu_state();
     CHECK(state.fcw == 0x37f);
     CHECK(((state.fsw >> 11) & 7) == 6);  // TOP after two pushes
     CHECK(state.st[1][9] == 0x3f);        // 1.0 = 0x3fff8000000000000000
     CHECK(state.st[1][8] == 0xff);
-    CHECK(state.st[0][8] == 0x00);        // pi = 0x4000c90fdaa22168c235
+    CHECK(state.st[0][8] == 0x00);  // pi = 0x4000c90fdaa22168c235
     CHECK(state.st[0][9] == 0x40);
     std::uint64_t low = 0;
     std::memcpy(&low, state.xmm[3].data(), 8);
@@ -314,8 +313,8 @@ TEST_CASE("a program that rewrites its own code runs what it wrote") {
     machine.map(data, user_data);
     machine.registers.rsp = data.value() + 0x800;
     // mov rdi, jit; call rdi; mov ebx, eax; mov byte [rdi + 1], 2; call rdi; syscall
-    machine.run(code, mov_rdi(jit.value()) + Bytes{0xff, 0xd7, 0x89, 0xc3, 0xc6, 0x47, 0x01, 0x02, 0xff, 0xd7} +
-                          syscall_bytes);
+    machine.run(
+        code, mov_rdi(jit.value()) + Bytes{0xff, 0xd7, 0x89, 0xc3, 0xc6, 0x47, 0x01, 0x02, 0xff, 0xd7} + syscall_bytes);
     CHECK(machine.registers.rbx == 1);
     CHECK(machine.registers.rax == 2);
 }
@@ -332,8 +331,8 @@ TEST_CASE("code whose page was replaced by a copy runs the copy") {
         machine.write(machine.map(jit, user_all), 0, function);
         return FaultOutcome::retry_tlb_stale;
     };
-    machine.run(code, mov_rdi(jit.value()) + Bytes{0xff, 0xd7, 0x89, 0xc3, 0xc6, 0x47, 0x01, 0x02, 0xff, 0xd7} +
-                          syscall_bytes);
+    machine.run(
+        code, mov_rdi(jit.value()) + Bytes{0xff, 0xd7, 0x89, 0xc3, 0xc6, 0x47, 0x01, 0x02, 0xff, 0xd7} + syscall_bytes);
     CHECK(machine.faults.size() == 1);
     CHECK(machine.registers.rbx == 1);
     CHECK(machine.registers.rax == 2);
@@ -346,8 +345,8 @@ TEST_CASE("the TLB grows with the working set") {
     // mov rdi, data; mov edx, 100000; again: mov ecx, 16; mov rsi, rdi;
     // page: inc dword [rsi]; add rsi, 4096; dec ecx; jnz page; dec edx; jnz again; syscall
     machine.run(code, mov_rdi(data.value()) +
-                          Bytes{0xba, 0xa0, 0x86, 1, 0, 0xb9, 16, 0, 0, 0, 0x48, 0x89, 0xfe, 0xff, 0x06, 0x48, 0x81,
-                                0xc6, 0, 0x10, 0, 0, 0xff, 0xc9, 0x75, 0xf3, 0xff, 0xca, 0x75, 0xe7} +
+                          Bytes{0xba, 0xa0, 0x86, 1, 0,    0xb9, 16, 0,    0,    0,    0x48, 0x89, 0xfe, 0xff, 0x06,
+                                0x48, 0x81, 0xc6, 0, 0x10, 0,    0,  0xff, 0xc9, 0x75, 0xf3, 0xff, 0xca, 0x75, 0xe7} +
                           syscall_bytes);
     std::uint32_t count = 0;
     std::memcpy(&count, machine.ram.frame(machine.slot(data + 15 * page_size).pfn()).data(), 4);

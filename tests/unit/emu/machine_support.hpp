@@ -17,8 +17,7 @@ inline constexpr PteAccess user_all{.writable = true, .user = true, .executable 
 
 class TestMachine final : public PageFaultHandler, public TimestampSource {
 public:
-    explicit TestMachine(Counting counting = Counting::instructions)
-        : ram(*Ram::create(PageCount(64))), mmu(ram) {
+    explicit TestMachine(Counting counting = Counting::instructions) : ram(*Ram::create(PageCount(64))), mmu(ram) {
         root = take_frame();
         auto created = Cpu::create(mmu, *this, *this, counting);
         REQUIRE(created.has_value());

@@ -30,7 +30,8 @@ TEST_CASE("a missing table at any level is not-present") {
     TestMachine machine;
     machine.map(page, user_data);
     // Beside the mapped page, its table, its directory and its upper directory.
-    for (const std::uint64_t distance : std::initializer_list<std::uint64_t>{page_size, 2U << 20, 1U << 30, 512ULL << 30}) {
+    for (const std::uint64_t distance :
+         std::initializer_list<std::uint64_t>{page_size, 2U << 20, 1U << 30, 512ULL << 30}) {
         CHECK(error_of(machine, page + distance, Access::read) == PageFaultCode::user);
     }
 }

@@ -36,14 +36,14 @@ using List = std::vector<Named>;
 }  // namespace
 
 TEST_CASE("explicit operands are base, index, scale, displacement and segment") {
-    CHECK(named({0x8b, 0x00}) == List{{0x10000, 4}});                                      // mov eax, [rax]
-    CHECK(named({0x48, 0x89, 0x44, 0x8b, 0xf8}) == List{{0x20000 + 12 - 8, 8}});           // mov [rbx+rcx*4-8], rax
-    CHECK(named({0x88, 0x87, 0x56, 0x14, 0, 0}) == List{{0x41456, 1}});                    // mov [rdi+0x1456], al
-    CHECK(named({0x41, 0x8b, 0x04, 0x24}) == List{{0x70000, 4}});                          // mov eax, [r12]
+    CHECK(named({0x8b, 0x00}) == List{{0x10000, 4}});                                         // mov eax, [rax]
+    CHECK(named({0x48, 0x89, 0x44, 0x8b, 0xf8}) == List{{0x20000 + 12 - 8, 8}});              // mov [rbx+rcx*4-8], rax
+    CHECK(named({0x88, 0x87, 0x56, 0x14, 0, 0}) == List{{0x41456, 1}});                       // mov [rdi+0x1456], al
+    CHECK(named({0x41, 0x8b, 0x04, 0x24}) == List{{0x70000, 4}});                             // mov eax, [r12]
     CHECK(named({0x64, 0x48, 0x8b, 0x04, 0x25, 0x28, 0, 0, 0}) == List{{0x1'0000'0028, 8}});  // mov rax, fs:[0x28]
-    CHECK(named({0x65, 0x8b, 0x00}) == List{{0x2'0001'0000, 4}});                          // mov eax, gs:[rax]
-    CHECK(named({0x67, 0x8b, 0x00}) == List{{0x10000, 4}});                                // mov eax, [eax]
-    CHECK(named({0x0f, 0x29, 0x03}) == List{{0x20000, 16}});                               // movaps [rbx], xmm0
+    CHECK(named({0x65, 0x8b, 0x00}) == List{{0x2'0001'0000, 4}});                             // mov eax, gs:[rax]
+    CHECK(named({0x67, 0x8b, 0x00}) == List{{0x10000, 4}});                                   // mov eax, [eax]
+    CHECK(named({0x0f, 0x29, 0x03}) == List{{0x20000, 16}});                                  // movaps [rbx], xmm0
 }
 
 TEST_CASE("a RIP-relative operand counts from the end of the instruction") {
@@ -51,25 +51,25 @@ TEST_CASE("a RIP-relative operand counts from the end of the instruction") {
 }
 
 TEST_CASE("stack operands are implied") {
-    CHECK(named({0x50}) == List{{0x60000 - 8, 8}});                                  // push rax
-    CHECK(named({0x58}) == List{{0x60000, 8}});                                      // pop rax
-    CHECK(named({0xe8, 0, 0, 0, 0}) == List{{0x60000 - 8, 8}});                      // call
-    CHECK(named({0xc3}) == List{{0x60000, 8}});                                      // ret
-    CHECK(named({0xc9}) == List{{0x50000, 8}});                                      // leave
-    CHECK(named({0xff, 0x30}) == List{{0x10000, 8}, {0x60000 - 8, 8}});              // push [rax]
-    CHECK(named({0x8f, 0x44, 0x24, 0x08}) == List{{0x60000 + 16, 8}, {0x60000, 8}}); // pop [rsp+8]
+    CHECK(named({0x50}) == List{{0x60000 - 8, 8}});                                   // push rax
+    CHECK(named({0x58}) == List{{0x60000, 8}});                                       // pop rax
+    CHECK(named({0xe8, 0, 0, 0, 0}) == List{{0x60000 - 8, 8}});                       // call
+    CHECK(named({0xc3}) == List{{0x60000, 8}});                                       // ret
+    CHECK(named({0xc9}) == List{{0x50000, 8}});                                       // leave
+    CHECK(named({0xff, 0x30}) == List{{0x10000, 8}, {0x60000 - 8, 8}});               // push [rax]
+    CHECK(named({0x8f, 0x44, 0x24, 0x08}) == List{{0x60000 + 16, 8}, {0x60000, 8}});  // pop [rsp+8]
 }
 
 TEST_CASE("string instructions name both ends") {
-    CHECK(named({0xa4}) == List{{0x40000, 1}, {0x30000, 1}});        // movsb
-    CHECK(named({0xf3, 0x48, 0xab}) == List{{0x40000, 8}});          // rep stosq
+    CHECK(named({0xa4}) == List{{0x40000, 1}, {0x30000, 1}});  // movsb
+    CHECK(named({0xf3, 0x48, 0xab}) == List{{0x40000, 8}});    // rep stosq
 }
 
 TEST_CASE("what touches no memory names none") {
-    CHECK(named({0x48, 0x8d, 0x00}).empty());        // lea rax, [rax]
-    CHECK(named({0x0f, 0x1f, 0x00}).empty());        // nop dword [rax]
-    CHECK(named({0x48, 0x01, 0xd8}).empty());        // add rax, rbx
-    CHECK(named({0x06}).empty());                    // no instruction
+    CHECK(named({0x48, 0x8d, 0x00}).empty());  // lea rax, [rax]
+    CHECK(named({0x0f, 0x1f, 0x00}).empty());  // nop dword [rax]
+    CHECK(named({0x48, 0x01, 0xd8}).empty());  // add rax, rbx
+    CHECK(named({0x06}).empty());              // no instruction
     CHECK(named({}).empty());
 }
 

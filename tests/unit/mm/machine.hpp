@@ -1,0 +1,182 @@
+// A machine small enough to look at from all sides, for the tests of mm: RAM of a few frames, one address space, and
+// a processor that is nothing but the page walker.
+#pragma once
+
+#include "emu/mmu.hpp"
+#include "mm/fault_handler.hpp"
+#include "mm/user_memory.hpp"
+#include "mm/verify.hpp"
+
+#include <doctest/doctest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <memory>
+#include <ostream>
+#include <string>
+#include <vector>
+
+namespace fl {
+
+inline std::ostream& operator<<(std::ostream& out, VirtAddr address) { return out << std::hex << address.value(); }
+inline std::ostream& operator<<(std::ostream& out, Pfn pfn) { return out << "pfn " << pfn.value(); }
+inline std::ostream& operator<<(std::ostream& out, PageCount pages) { return out << pages.value() << " pages"; }
+inline std::ostream& operator<<(std::ostream& out, Errno error) { return out << errno_name(error); }
+
+}  // namespace fl
+
+namespace fl::mm {
+
+inline std::ostream& operator<<(std::ostream& out, FaultKind kind) { return out << fault_kind_name(kind); }
+inline std::ostream& operator<<(std::ostream& out, const std::vector<FaultKind>& kinds) {
+    for (const FaultKind kind : kinds) out << kind << ' ';
+    return out;
+}
+
+namespace test {
+
+inline constexpr std::uint64_t read_write = prot_read | prot_write;
+inline constexpr std::uint64_t private_anonymous = map_private | map_anonymous;
+
+// 0 where the call succeeded, the errno's value where it did not: what a test compares.
+template <class T>
+std::string outcome(const Result<T>& result) {
+    return result ? "ok" : errno_name(result.error());
+}
+
+// Whether `action` ends in a failed FL_ASSERT. It runs in a child; nothing of it is seen here.
+template <class Action>
+bool asserts(Action&& action) {
+    const pid_t child = ::fork();
+    REQUIRE(child >= 0);
+    if (child == 0) {
+        std::signal(SIGABRT, SIG_DFL);
+        if (std::freopen("/dev/null", "w", stderr) == nullptr) ::_exit(1);
+        action();
+        ::_exit(0);
+    }
+    int status = 0;
+    REQUIRE(::waitpid(child, &status, 0) == child);
+    return WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT;
+}
+
+class RecordingObserver final : public FaultObserver {
+public:
+    void on_fault(const FaultEvent& event) override { events.push_back(event); }
+    std::vector<FaultEvent> events;
+};
+
+class FixedOrigin final : public FaultOriginSource {
+public:
+    FaultOrigin fault_origin(emu::Mode mode) const override {
+        return FaultOrigin{.time_ns = 42, .pid = 7, .tid = 8, .instruction = VirtAddr(mode == emu::Mode::user ? 0x401000 : 0)};
+    }
+};
+
+inline emu::Ram make_ram(std::uint64_t frames) {
+    auto ram = emu::Ram::create(PageCount(frames));
+    REQUIRE(ram.has_value());
+    return std::move(*ram);
+}
+
+// A file whose byte i of page p is `first + p`.
+inline std::vector<std::byte> numbered_pages(std::uint64_t size_bytes, unsigned first = 1) {
+    std::vector<std::byte> bytes(size_bytes);
+    for (std::uint64_t i = 0; i < size_bytes; ++i) bytes[i] = static_cast<std::byte>(first + i / page_size);
+    return bytes;
+}
+
+class Machine {
+public:
+    explicit Machine(std::uint64_t frames = 64, const ResourceLimits& limits = {})
+        : ram(make_ram(frames)), memory(ram), files(memory), mmu(ram), handler(memory) {
+        auto created = MmStruct::create(memory, files, limits);
+        REQUIRE(created.has_value());
+        mm = std::move(*created);
+        handler.set_mm(mm.get());
+        handler.observe(&observer, &origin);
+    }
+
+    UserMemory user() { return UserMemory(mmu, handler, *mm); }
+
+    std::shared_ptr<File> open(std::vector<std::byte> bytes, const std::string& path = "/bin/example") {
+        return files.open(memory_file_source(std::move(bytes)), FileIdentity{.path = path, .inode = 1});
+    }
+
+    Result<VirtAddr> map(VirtAddr at, std::uint64_t pages, std::uint64_t prot = read_write,
+                         std::uint64_t flags = private_anonymous | map_fixed, std::shared_ptr<File> file = nullptr,
+                         std::uint64_t pgoff = 0) {
+        return mm->map(MapRequest{.hint = at,
+                                  .length_bytes = pages * page_size,
+                                  .prot = prot,
+                                  .flags = flags,
+                                  .file = std::move(file),
+                                  .pgoff = pgoff});
+    }
+
+    // What the processor does for one access: walk, ask the handler, walk again. The kinds of the faults it took.
+    std::vector<FaultKind> touch(VirtAddr address, emu::Access access, emu::Mode mode = emu::Mode::user) {
+        const std::size_t before = observer.events.size();
+        for (unsigned faults = 0;; ++faults) {
+            const auto translation = mmu.translate(mm->page_table().root(), address, access, mode);
+            if (translation) break;
+            REQUIRE(faults < emu::PageFaultHandler::max_faults_per_access);
+            const emu::PageFault fault{address, access, mode, translation.error()};
+            if (handler.handle_page_fault(fault) == emu::FaultOutcome::fatal) break;
+        }
+        std::vector<FaultKind> kinds;
+        for (std::size_t i = before; i < observer.events.size(); ++i) kinds.push_back(observer.events[i].kind);
+        return kinds;
+    }
+    std::vector<FaultKind> read(VirtAddr address) { return touch(address, emu::Access::read); }
+    std::vector<FaultKind> write(VirtAddr address) { return touch(address, emu::Access::write); }
+    std::vector<FaultKind> fetch(VirtAddr address) { return touch(address, emu::Access::execute); }
+
+    emu::Pte pte(VirtAddr address) const { return mmu.peek(mm->page_table().root(), address); }
+    // The byte behind an address, whatever the rights; the page is resident.
+    std::byte& byte(VirtAddr address) { return ram.frame(pte(address).pfn())[address.page_offset()]; }
+    const FaultEvent& last_event() const {
+        REQUIRE(!observer.events.empty());
+        return observer.events.back();
+    }
+
+    // Each VMA as "start-end prot pgoff" in hexadecimal pages, relative to `base`.
+    std::vector<std::string> layout(VirtAddr base = VirtAddr(0)) const {
+        std::vector<std::string> lines;
+        for (const Vma* vma = mm->vmas().first(); vma != nullptr; vma = vma->next()) {
+            lines.push_back(std::to_string((vma->start() - base) >> page_shift) + "-" +
+                            std::to_string((vma->end() - base) >> page_shift) + " " + protection_string(vma->flags()));
+        }
+        return lines;
+    }
+
+    // Broken invariants, one per line; empty when all is well.
+    std::string broken() const {
+        const MmStruct* const spaces[] = {mm.get()};
+        const auto live = files.files();
+        std::string text;
+        const std::size_t count = mm != nullptr ? 1 : 0;
+        for (const std::string& line : verify(memory, std::span(spaces, count), live)) text += line + "\n";
+        return text;
+    }
+    PageCount free_frames() const { return memory.buddy().free_page_count(); }
+
+    emu::Ram ram;
+    PhysicalMemory memory;
+    FileRegistry files;
+    std::unique_ptr<MmStruct> mm;
+    emu::Mmu mmu;
+    FaultHandler handler;
+    RecordingObserver observer;
+    FixedOrigin origin;
+};
+
+using Kinds = std::vector<FaultKind>;
+using Lines = std::vector<std::string>;
+
+inline constexpr VirtAddr base_address{0x10000000};
+inline VirtAddr page(std::uint64_t index) { return base_address + index * page_size; }
+
+}  // namespace test
+}  // namespace fl::mm

@@ -1,0 +1,255 @@
+#include "mm/vma_tree.hpp"
+
+#include "tests/unit/mm/machine.hpp"
+
+#include <algorithm>
+#include <random>
+
+namespace fl::mm {
+
+namespace {
+
+VirtAddr at(std::uint64_t page) { return VirtAddr(page * page_size); }
+
+std::unique_ptr<Vma> make(std::uint64_t first, std::uint64_t end, VmFlags flags = vm_read) {
+    return std::make_unique<Vma>(VirtRange{at(first), at(end)}, VmaContent{flags, AnonymousBacking{}, first});
+}
+
+// The same as a sorted vector of page ranges.
+struct Naive {
+    struct Entry {
+        std::uint64_t first, end;
+        bool grows_down;
+        friend bool operator==(const Entry&, const Entry&) = default;
+    };
+    std::vector<Entry> entries;
+
+    // The first page of the gap below entry i, and its end less the guard.
+    std::pair<std::uint64_t, std::uint64_t> gap_below(std::size_t i) const {
+        const std::uint64_t low = i == 0 ? 0 : entries[i - 1].end;
+        std::uint64_t high = entries[i].first;
+        if (entries[i].grows_down) high -= std::min<std::uint64_t>(high, 256);
+        return {low, high};
+    }
+    std::vector<std::pair<std::uint64_t, std::uint64_t>> gaps(std::uint64_t low_limit, std::uint64_t high_limit) const {
+        std::vector<std::pair<std::uint64_t, std::uint64_t>> all;
+        for (std::size_t i = 0; i < entries.size(); ++i) all.push_back(gap_below(i));
+        all.emplace_back(entries.empty() ? 0 : entries.back().end, ~std::uint64_t{0});
+        std::vector<std::pair<std::uint64_t, std::uint64_t>> clipped;
+        for (auto [low, high] : all) {
+            low = std::max(low, low_limit);
+            high = std::min(high, high_limit);
+            if (low < high) clipped.emplace_back(low, high);
+        }
+        return clipped;
+    }
+    std::optional<VirtAddr> top_down(std::uint64_t pages, std::uint64_t low, std::uint64_t high) const {
+        std::optional<VirtAddr> best;
+        for (const auto& [start, end] : gaps(low, high)) {
+            if (end - start >= pages) best = at(end - pages);
+        }
+        return best;
+    }
+    std::optional<VirtAddr> bottom_up(std::uint64_t pages, std::uint64_t low, std::uint64_t high) const {
+        for (const auto& [start, end] : gaps(low, high)) {
+            if (end - start >= pages) return at(start);
+        }
+        return std::nullopt;
+    }
+};
+
+void require_same(const VmaTree& tree, const Naive& naive) {
+    REQUIRE(tree.inconsistency().value_or("") == "");
+    REQUIRE(tree.count() == naive.entries.size());
+    const Vma* vma = tree.first();
+    for (const Naive::Entry& entry : naive.entries) {
+        REQUIRE(vma != nullptr);
+        REQUIRE(vma->range() == VirtRange{at(entry.first), at(entry.end)});
+        REQUIRE(vma->pgoff() == entry.first);
+        vma = vma->next();
+    }
+    REQUIRE(vma == nullptr);
+}
+
+void require_same_searches(VmaTree& tree, const Naive& naive, std::mt19937_64& random, std::uint64_t span) {
+    for (int i = 0; i < 6; ++i) {
+        const std::uint64_t page = random() % (span + 2);
+        const VirtAddr inside = at(page) + random() % page_size;
+        const auto found = std::find_if(naive.entries.begin(), naive.entries.end(),
+                                        [&](const auto& entry) { return at(entry.end) > inside; });
+        const Vma* vma = tree.find(inside);
+        REQUIRE((vma == nullptr) == (found == naive.entries.end()));
+        if (vma != nullptr) REQUIRE(vma->start() == at(found->first));
+
+        const auto below = std::find_if(naive.entries.rbegin(), naive.entries.rend(),
+                                        [&](const auto& entry) { return at(entry.first) < at(page); });
+        const Vma* previous = tree.find_previous(at(page));
+        REQUIRE((previous == nullptr) == (below == naive.entries.rend()));
+        if (previous != nullptr) REQUIRE(previous->start() == at(below->first));
+
+        const std::uint64_t end = page + 1 + random() % 20;
+        const auto touching = std::find_if(naive.entries.begin(), naive.entries.end(), [&](const auto& entry) {
+            return entry.first < end && page < entry.end;
+        });
+        const Vma* intersection = tree.find_intersection(VirtRange{at(page), at(end)});
+        REQUIRE((intersection == nullptr) == (touching == naive.entries.end()));
+        if (intersection != nullptr) REQUIRE(intersection->start() == at(touching->first));
+
+        std::uint64_t low = random() % span;
+        std::uint64_t high = random() % (2 * span);
+        if (random() % 3 == 0) low = 1;
+        if (random() % 3 == 0) high = span;
+        const std::uint64_t pages = 1 + random() % (random() % 2 == 0 ? 8 : 600);
+        const VirtRange limits{at(std::min(low, high)), at(high)};
+        REQUIRE(tree.find_gap_top_down(pages * page_size, limits) == naive.top_down(pages, low, high));
+        REQUIRE(tree.find_gap_bottom_up(pages * page_size, limits) == naive.bottom_up(pages, low, high));
+    }
+}
+
+}  // namespace
+
+TEST_CASE("vma tree: an empty one finds nothing but room") {
+    VmaTree tree;
+    CHECK(tree.inconsistency().value_or("") == "");
+    CHECK(tree.find(at(5)) == nullptr);
+    CHECK(tree.find_previous(at(5)) == nullptr);
+    CHECK(tree.first() == nullptr);
+    CHECK(tree.find_gap_top_down(page_size, VirtRange{at(1), at(100)}) == at(99));
+    CHECK(tree.find_gap_bottom_up(page_size, VirtRange{at(1), at(100)}) == at(1));
+    CHECK_FALSE(tree.find_gap_top_down(100 * page_size, VirtRange{at(1), at(100)}).has_value());
+    CHECK(tree.find_gap_top_down(99 * page_size, VirtRange{at(1), at(100)}) == at(1));
+    CHECK_FALSE(tree.find_gap_bottom_up(page_size, VirtRange{at(100), at(100)}).has_value());
+}
+
+TEST_CASE("vma tree: find gives the VMA at an address or the next above") {
+    VmaTree tree;
+    Vma& low = tree.insert(make(10, 20));
+    Vma& high = tree.insert(make(30, 40));
+    CHECK(tree.find(at(0)) == &low);
+    CHECK(tree.find(at(20) - 1) == &low);
+    CHECK(tree.find(at(20)) == &high);
+    CHECK(tree.find(at(35)) == &high);
+    CHECK(tree.find(at(40)) == nullptr);
+    CHECK(tree.find_previous(at(10)) == nullptr);
+    CHECK(tree.find_previous(at(10) + 1) == &low);
+    CHECK(tree.find_previous(at(30)) == &low);
+    CHECK(tree.find_previous(at(100)) == &high);
+    CHECK(tree.find_intersection(VirtRange{at(20), at(30)}) == nullptr);
+    CHECK(tree.find_intersection(VirtRange{at(19), at(20)}) == &low);
+    CHECK(low.next() == &high);
+    CHECK(high.previous() == &low);
+}
+
+TEST_CASE("vma tree: the last hit is forgotten when its VMA goes, shrinks or moves") {
+    VmaTree tree;
+    Vma& vma = tree.insert(make(10, 20));
+    tree.insert(make(30, 40));
+    CHECK(tree.find(at(15)) == &vma);
+    tree.resize(vma, VirtRange{at(10), at(14)});
+    CHECK(tree.find(at(15))->start() == at(30));
+    CHECK(tree.find(at(12)) == &vma);
+    tree.remove(vma);
+    CHECK(tree.find(at(12))->start() == at(30));
+}
+
+TEST_CASE("vma tree: a stack keeps its guard free") {
+    VmaTree tree;
+    tree.insert(make(100, 200));
+    tree.insert(make(1000, 1100, vm_read | vm_growsdown));
+    // 800 pages of gap, 256 of them the guard.
+    CHECK(tree.find_gap_top_down(544 * page_size, VirtRange{at(1), at(1100)}) == at(200));
+    CHECK_FALSE(tree.find_gap_top_down(545 * page_size, VirtRange{at(1), at(1100)}).has_value());
+    CHECK(tree.find_gap_top_down(page_size, VirtRange{at(1), at(1100)}) == at(743));
+    CHECK(tree.find_gap_bottom_up(544 * page_size, VirtRange{at(150), at(1100)}) == at(200));
+    // A guard that would reach below address 0 leaves no gap.
+    tree.insert(make(10, 20, vm_read | vm_growsdown));
+    CHECK(tree.inconsistency().value_or("") == "");
+    CHECK(tree.find_gap_bottom_up(page_size, VirtRange{at(1), at(1100)}) == at(20));
+}
+
+TEST_CASE("vma tree: resize moves pgoff with the start, and passing a neighbour is a bug") {
+    VmaTree tree;
+    Vma& low = tree.insert(make(10, 20));
+    Vma& high = tree.insert(make(30, 40));
+    tree.resize(high, VirtRange{at(25), at(40)});
+    CHECK(high.pgoff() == 25);
+    tree.resize(high, VirtRange{at(32), at(50)});
+    CHECK(high.pgoff() == 32);
+    CHECK(tree.inconsistency().value_or("") == "");
+    CHECK(test::asserts([&] { tree.resize(low, VirtRange{at(10), at(33)}); }));
+    CHECK(test::asserts([&] { tree.resize(high, VirtRange{at(19), at(50)}); }));
+    CHECK(test::asserts([&] { tree.insert(make(15, 16)); }));
+    CHECK(test::asserts([&] { tree.insert(make(5, 11)); }));
+}
+
+TEST_CASE("vma tree: random inserts, removals and resizes agree with a sorted vector") {
+    for (const std::uint64_t seed : {1, 2, 3, 4}) {
+        CAPTURE(seed);
+        std::mt19937_64 random(seed);
+        const std::uint64_t span = seed % 2 == 0 ? 400 : 20000;  // crowded, or with room for guards
+        VmaTree tree;
+        Naive naive;
+        for (int step = 0; step < 1500; ++step) {
+            const auto size = naive.entries.size();
+            // Grow for a while, then shrink to nothing, and again.
+            const bool growing = step % 500 < 350;
+            const std::uint64_t dice = random() % 100;
+            if (size == 0 || dice < (growing ? 60 : 20)) {
+                const std::uint64_t first = 1 + random() % span;
+                const std::uint64_t end = first + 1 + random() % 12;
+                const bool free = std::none_of(naive.entries.begin(), naive.entries.end(),
+                                               [&](const auto& entry) { return entry.first < end && first < entry.end; });
+                if (free) {
+                    const bool grows = random() % 5 == 0;
+                    tree.insert(make(first, end, grows ? vm_read | vm_growsdown : vm_read));
+                    naive.entries.push_back({first, end, grows});
+                    std::sort(naive.entries.begin(), naive.entries.end(),
+                              [](const auto& a, const auto& b) { return a.first < b.first; });
+                }
+            } else if (dice < 80) {
+                const std::size_t pick = random() % size;
+                auto removed = tree.remove(*tree.find(at(naive.entries[pick].first)));
+                REQUIRE(removed->start() == at(naive.entries[pick].first));
+                naive.entries.erase(naive.entries.begin() + static_cast<std::ptrdiff_t>(pick));
+            } else {
+                const std::size_t pick = random() % size;
+                Naive::Entry& entry = naive.entries[pick];
+                const std::uint64_t low = pick == 0 ? 1 : naive.entries[pick - 1].end;
+                const std::uint64_t high = pick + 1 == size ? span + 40 : naive.entries[pick + 1].first;
+                Vma* vma = tree.find(at(entry.first));
+                const std::uint64_t room = std::min<std::uint64_t>(high - low, 40);
+                const std::uint64_t new_first = std::clamp(entry.first + random() % 9 - 4, low, high - 1);
+                entry.first = new_first;
+                entry.end = std::min(high, new_first + 1 + random() % room);
+                tree.resize(*vma, VirtRange{at(entry.first), at(entry.end)});
+            }
+            require_same(tree, naive);
+            require_same_searches(tree, naive, random, span);
+        }
+    }
+}
+
+TEST_CASE("vma tree: ascending, descending and interleaved inserts stay balanced") {
+    constexpr std::uint64_t count = 600;
+    for (const int order : {0, 1, 2}) {
+        CAPTURE(order);
+        VmaTree tree;
+        for (std::uint64_t i = 0; i < count; ++i) {
+            const std::uint64_t slot = order == 0 ? i : order == 1 ? count - 1 - i : i * 331 % count;
+            tree.insert(make(1 + slot * 3, 2 + slot * 3));
+            if (i % 50 == 0) REQUIRE(tree.inconsistency().value_or("") == "");
+        }
+        CHECK(tree.count() == count);
+        CHECK(tree.inconsistency().value_or("") == "");
+        for (std::uint64_t i = 0; i < count; ++i) {
+            const std::uint64_t slot = i * 77 % count;
+            tree.remove(*tree.find(at(1 + slot * 3)));
+            if (i % 50 == 0) REQUIRE(tree.inconsistency().value_or("") == "");
+        }
+        CHECK(tree.count() == 0);
+        CHECK(tree.first() == nullptr);
+        CHECK(tree.last() == nullptr);
+    }
+}
+
+}  // namespace fl::mm

@@ -12,7 +12,8 @@ std::string_view explanation(mm::FaultKind kind) {
             return "first write where the shared page of zeroes stood in: the page gets a frame of its own";
         case mm::FaultKind::file_minor: return "first touch of a file's page that was in memory already: it is mapped";
         case mm::FaultKind::file_major: return "first touch of a file's page that had to be read from the file";
-        case mm::FaultKind::cow: return "write to a private page that others see too: it gets a copy of its own";
+        case mm::FaultKind::cow:
+            return "write to a private page that others, or a file, see as well: it gets a copy of its own";
         case mm::FaultKind::cow_reuse:
             return "write to a private page that nobody else sees any more: it becomes writable in place";
         case mm::FaultKind::swap_in: return "the page was in swap and is brought back";

@@ -16,8 +16,9 @@ namespace {
 constexpr std::size_t max_unit_ranges = std::size_t{1} << 20;
 constexpr std::size_t max_source_bytes = 512;
 
-// Such a file leaves part of its DWARF in another one, which libdw would open by the name that it gives.
-bool refers_to_other_file(Elf& elf) {
+// Whether a section whose name `is_meant` accepts is not good, or the sections cannot be read.
+template <class IsMeant, class IsGood>
+bool any_bad_section(Elf& elf, IsMeant&& is_meant, IsGood&& is_good) {
     std::size_t names = 0;
     if (elf_getshdrstrndx(&elf, &names) != 0) return true;
     Elf_Scn* section = nullptr;
@@ -25,9 +26,27 @@ bool refers_to_other_file(Elf& elf) {
         GElf_Shdr header{};
         if (gelf_getshdr(section, &header) == nullptr) return true;
         const char* name = elf_strptr(&elf, names, header.sh_name);
-        if (name != nullptr && std::string_view(name) == ".gnu_debugaltlink") return true;
+        if (name != nullptr && is_meant(std::string_view(name)) && !is_good(section)) return true;
     }
     return false;
+}
+
+// Such a file leaves part of its DWARF in another one, which libdw would open by the name that it gives.
+bool refers_to_other_file(Elf& elf) {
+    return any_bad_section(
+        elf, [](std::string_view name) { return name == ".gnu_debugaltlink"; }, [](Elf_Scn*) { return false; });
+}
+
+// libdw (0.188) looks for the end of a string beyond the end of these sections.
+bool has_unended_strings(Elf& elf) {
+    const auto holds_strings = [](std::string_view name) {
+        return name.ends_with("debug_str") || name.ends_with("debug_line_str");
+    };
+    return any_bad_section(elf, holds_strings, [](Elf_Scn* section) {
+        const Elf_Data* data = elf_rawdata(section, nullptr);
+        if (data == nullptr || data->d_size == 0) return true;
+        return data->d_buf != nullptr && static_cast<const char*>(data->d_buf)[data->d_size - 1] == '\0';
+    });
 }
 
 std::string_view without_dot_slash(std::string_view path) {
@@ -40,7 +59,8 @@ std::string_view without_dot_slash(std::string_view path) {
 LineTable::LineTable(Elf& elf) {
     if (refers_to_other_file(elf)) return;
     dwarf_ = dwarf_begin_elf(&elf, DWARF_C_READ, nullptr);
-    if (dwarf_ != nullptr) collect_units();
+    // Asked only now, as opening has unpacked compressed sections.
+    if (dwarf_ != nullptr && !has_unended_strings(elf)) collect_units();
 }
 
 LineTable::~LineTable() {

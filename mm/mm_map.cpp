@@ -49,9 +49,11 @@ Result<VirtAddr> MmStruct::map(const MapRequest& original) {
     if ((request.flags & map_fixed_noreplace) != 0 && vmas_.find_intersection(range) != nullptr) {
         return fail(Errno::eexist);
     }
+    if ((request.flags & map_locked) != 0 && (vm_.locked + pages).bytes() > limits_.locked_bytes) {
+        return fail(Errno::eagain);
+    }
     auto flags = map_flags(request);
     if (!flags) return fail(flags.error());
-    if (flags->has(vm_locked) && (vm_.locked + pages).bytes() > limits_.locked_bytes) return fail(Errno::eagain);
 
     if (!may_expand(*flags, pages - std::min(pages, pages_in(range)))) return fail(Errno::enomem);
     if (unmap_splits_too_many(range)) return fail(Errno::enomem);

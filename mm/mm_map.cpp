@@ -101,14 +101,16 @@ Result<VmFlags> MmStruct::map_flags(const MapRequest& request) {
 
 Result<VirtAddr> MmStruct::get_unmapped_area(const MapRequest& request, std::uint64_t length_bytes) const {
     if (length_bytes > task_size.value()) return fail(Errno::enomem);
-    const VirtAddr highest_start = task_size - length_bytes;
     if ((request.flags & map_fixed) != 0) {
-        if (request.hint > highest_start) return fail(Errno::enomem);
+        if (request.hint > task_size - length_bytes) return fail(Errno::enomem);
         if (!request.hint.page_aligned()) return fail(Errno::einval);
         if (request.hint < mmap_min_addr) return fail(Errno::eperm);
         return request.hint;
     }
-    if (request.hint != VirtAddr(0) && request.hint <= highest_start && (request.flags & map_32bit) == 0) {
+    // MAP_32BIT bounds a hint from above only.
+    const VirtAddr limit = (request.flags & map_32bit) != 0 ? area_of_map_32bit.end : task_size;
+    if (length_bytes > limit.value()) return fail(Errno::enomem);
+    if (request.hint != VirtAddr(0) && request.hint <= limit - length_bytes) {
         const VirtRange wanted{request.hint, request.hint + length_bytes};
         const Vma* next = vmas_.find(wanted.start);
         const std::uint64_t guard = next != nullptr && next->flags().has(vm_growsdown) ? stack_guard_gap_bytes : 0;

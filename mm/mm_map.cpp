@@ -23,8 +23,10 @@ VmFlags flags_of_prot(std::uint64_t prot) {
 // Private writable memory is promised to the program (accountable_mapping).
 bool is_accountable(VmFlags flags) { return (flags & (vm_noreserve | vm_shared | vm_write)) == vm_write; }
 
+// Private anonymous memory only: shared memory has an alignment of its own, none where its huge pages are off.
 bool wants_huge_page_alignment(const MapRequest& request, std::uint64_t length_bytes) {
-    return request.file == nullptr && request.hint == VirtAddr(0) && length_bytes % huge_page_bytes == 0;
+    return request.file == nullptr && (request.flags & map_shared) == 0 && request.hint == VirtAddr(0) &&
+           length_bytes % huge_page_bytes == 0;
 }
 
 }  // namespace

@@ -146,10 +146,14 @@ Vma& MmStruct::merge_with_next(Vma& vma) {
     return vma;
 }
 
+// Where the neighbours' families of private pages differ, so that not all three can be one, the lower one is joined
+// (mm/vma.c, can_vma_merge_right).
 Vma& MmStruct::merge_neighbours(Vma& vma) {
-    merge_with_next(vma);
-    if (vma.previous() == nullptr || !can_merge(*vma.previous(), vma)) return vma;
-    return merge_with_next(*vmas_.find(vma.previous()->start()));
+    Vma* merged = &vma;
+    if (vma.previous() != nullptr && can_merge(*vma.previous(), vma)) {
+        merged = &merge_with_next(*vmas_.find(vma.previous()->start()));
+    }
+    return merge_with_next(*merged);
 }
 
 // Cuts `vma` at `address`, which lies inside it; returns the upper part.

@@ -76,10 +76,10 @@ void MmStruct::install(Pte* slot, Pte pte) {
     if (pte.pfn() != memory_.zero_page()) {
         memory_.frames().add_mapping(pte.pfn());
         rss_of(pte.pfn()) += PageCount(1);
-        note_high_water();
     }
     *slot = pte;
     if (old.is_resident()) forget_page(old);
+    note_high_water();
 }
 
 // The books of an entry that is gone, or about to be.

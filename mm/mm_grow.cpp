@@ -87,6 +87,8 @@ Result<Vma*> MmStruct::expand_stack(VirtAddr address) {
     if (!may_expand(vma->flags(), growth) || vma->end() - start > limits_.stack_bytes || !may_commit(growth)) {
         return fail(Errno::enomem);
     }
+    // Before it can touch another stack's VMA: the two stay apart.
+    prepare_anon_vma(*vma);
     account(vma->flags(), growth, Change::add);
     vmas_.resize(*vma, VirtRange{start, vma->end()});
     return vma;

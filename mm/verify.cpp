@@ -66,10 +66,12 @@ private:
         check_tables(mm);
     }
 
-    // A heap does not join the bss below it, by design; every other pair that could be one VMA should be.
+    // A heap does not join the bss below it, nor a stack that grew what it grew down to, by design; every other pair
+    // that could be one VMA should be.
     void check_vma(const MmStruct& mm, const Vma* previous, const Vma& vma) {
         if (vma.end() > task_size) complain("vma {:#x}: beyond the user half", vma.start().value());
-        if (previous != nullptr && vma.start() != mm.start_brk() && can_merge(*previous, vma)) {
+        const bool joins_below = vma.start() != mm.start_brk() && !vma.flags().has(vm_growsdown);
+        if (previous != nullptr && joins_below && can_merge(*previous, vma)) {
             complain("vma {:#x}: could be merged with the one below", vma.start().value());
         }
     }

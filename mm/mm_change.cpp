@@ -53,12 +53,25 @@ bool is_known_advice(int advice) {
 
 constexpr std::uint64_t prot_sem = 8;  // means nothing on x86; accepted
 
+// Whether the part of `vma` inside `range`, at an end of it, joins its neighbour under `flags`: then a boundary moves
+// and no VMA is added.
+bool joins_neighbour(const Vma& vma, VirtRange range, VmFlags flags) {
+    VmaContent content = vma.content_from(range.start);
+    content.flags = flags;
+    Vma part(range, std::move(content));
+    part.set_anon_vma(vma.anon_vma());
+    return (vma.previous() != nullptr && can_merge(*vma.previous(), part)) ||
+           (vma.next() != nullptr && can_merge(part, *vma.next()));
+}
+
 }  // namespace
 
 Result<Vma*> MmStruct::change_flags(Vma& vma, VirtRange range, VmFlags flags) {
     if (vma.flags() == flags) return &vma;
     const std::uint64_t splits = (range.start > vma.start() ? 1U : 0U) + (range.end < vma.end() ? 1U : 0U);
-    if (splits > 0 && map_count() + splits > max_map_count) return fail(Errno::enomem);
+    if (splits > 0 && map_count() + splits > max_map_count && !joins_neighbour(vma, range, flags)) {
+        return fail(Errno::enomem);
+    }
 
     Vma* part = &vma;
     if (range.start > part->start()) part = &split_at(*part, range.start);

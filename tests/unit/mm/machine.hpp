@@ -19,20 +19,17 @@
 
 namespace fl {
 
-inline std::ostream& operator<<(std::ostream& out, VirtAddr address) { return out << std::hex << address.value(); }
+inline std::ostream& operator<<(std::ostream& out, VirtAddr address) { return out << std::hex << address.value() << std::dec; }
 inline std::ostream& operator<<(std::ostream& out, Pfn pfn) { return out << "pfn " << pfn.value(); }
 inline std::ostream& operator<<(std::ostream& out, PageCount pages) { return out << pages.value() << " pages"; }
 inline std::ostream& operator<<(std::ostream& out, Errno error) { return out << errno_name(error); }
 
 }  // namespace fl
 
+
 namespace fl::mm {
 
 inline std::ostream& operator<<(std::ostream& out, FaultKind kind) { return out << fault_kind_name(kind); }
-inline std::ostream& operator<<(std::ostream& out, const std::vector<FaultKind>& kinds) {
-    for (const FaultKind kind : kinds) out << kind << ' ';
-    return out;
-}
 
 namespace test {
 
@@ -172,8 +169,22 @@ public:
     FixedOrigin origin;
 };
 
+// In pages.
+struct Sizes {
+    std::uint64_t total = 0, data = 0, exec = 0, stack = 0, locked = 0;
+    friend bool operator==(const Sizes&, const Sizes&) = default;
+};
+inline Sizes sizes(const MmStruct& mm) {
+    const VmCounters& vm = mm.vm();
+    return {vm.total.value(), vm.data.value(), vm.exec.value(), vm.stack.value(), vm.locked.value()};
+}
+
 using Kinds = std::vector<FaultKind>;
 using Lines = std::vector<std::string>;
+
+inline std::ostream& operator<<(std::ostream& out, const Sizes& sizes) {
+    return out << sizes.total << ' ' << sizes.data << ' ' << sizes.exec << ' ' << sizes.stack << ' ' << sizes.locked;
+}
 
 inline constexpr VirtAddr base_address{0x10000000};
 inline VirtAddr page(std::uint64_t index) { return base_address + index * page_size; }

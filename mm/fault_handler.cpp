@@ -14,16 +14,19 @@ using emu::PteKind;
 
 namespace {
 
-// A fault on a file maps the pages around it that are in the page cache, inside this many pages, aligned
+// A fault on a file maps the pages around it that are in the page cache, up to this many
 // (mm/memory.c, fault_around_bytes).
 constexpr std::uint64_t fault_around_pages = 16;
-static_assert(512 % fault_around_pages == 0, "the window never leaves the page table that holds the faulting entry");
+static_assert(512 % fault_around_pages == 0, "a window begins in the page table that holds the faulting entry");
 
-// The window around `page`, clipped to the VMA.
+// The window around `page` (mm/memory.c, do_fault_around): from the aligned start or the VMA's, whichever is higher,
+// so that a window cut off below reaches further up; it ends with the VMA and with the page table.
 VirtRange around(const Vma& vma, VirtAddr page) {
     constexpr std::uint64_t window_bytes = fault_around_pages * page_size;
-    const VirtAddr start(page.value() & ~(window_bytes - 1));
-    return VirtRange{std::max(start, vma.start()), std::min(start + window_bytes, vma.end())};
+    constexpr std::uint64_t table_bytes = 512 * page_size;
+    const VirtAddr start = std::max(VirtAddr(page.value() & ~(window_bytes - 1)), vma.start());
+    const VirtAddr table_end((page.value() & ~(table_bytes - 1)) + table_bytes);
+    return VirtRange{start, std::min({start + window_bytes, table_end, vma.end()})};
 }
 
 FaultKind classify_first_touch(const FaultSituation& situation) {

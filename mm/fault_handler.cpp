@@ -120,13 +120,13 @@ FaultHandler::Resolution FaultHandler::resolve(FaultKind kind, Vma& vma, const P
     const VirtAddr page = fault.address.page_floor();
     switch (kind) {
         case FaultKind::demand_zero:
-            return vma.file() != nullptr ? map_file_page(kind, vma, page) : map_fresh_page(kind, vma, page);
+            return vma.file() != nullptr ? map_file_page(kind, vma, fault) : map_fresh_page(kind, vma, page);
         case FaultKind::zero_page: return map_zero_page(kind, vma, page);
         case FaultKind::stack_grow:
             return fault.access == Access::write ? map_fresh_page(kind, vma, page) : map_zero_page(kind, vma, page);
         case FaultKind::zero_upgrade: return map_fresh_page(kind, vma, page);
         case FaultKind::file_minor:
-        case FaultKind::file_major: return map_file_page(kind, vma, page);
+        case FaultKind::file_major: return map_file_page(kind, vma, fault);
         case FaultKind::cow: return copy_page(kind, vma, page);
         case FaultKind::cow_reuse: return reuse_page(kind, vma, page);
         case FaultKind::spurious:
@@ -164,7 +164,8 @@ FaultHandler::Resolution FaultHandler::map_fresh_page(FaultKind kind, Vma& vma, 
     return Resolution{kind};
 }
 
-FaultHandler::Resolution FaultHandler::map_file_page(FaultKind kind, const Vma& vma, VirtAddr page) {
+FaultHandler::Resolution FaultHandler::map_file_page(FaultKind kind, const Vma& vma, const PageFault& fault) {
+    const VirtAddr page = fault.address.page_floor();
     const auto slot = mm_->page_table().ensure(page);
     if (!slot) return Resolution{FaultKind::oom};
     const auto pfn = vma.file()->read_page(vma.page_index(page));
@@ -175,7 +176,9 @@ FaultHandler::Resolution FaultHandler::map_file_page(FaultKind kind, const Vma& 
     mm_->install(*slot, Pte::present(*pfn, access));
     const bool major = kind == FaultKind::file_major;
     if (major) read_ahead(vma, page);
-    return Resolution{.kind = kind, .major = major, .pages_around = map_around(vma, page)};
+    // A write to a shared page brings that page alone (do_shared_fault).
+    const std::uint32_t mapped_around = fault.access == Access::write ? 0 : map_around(vma, page);
+    return Resolution{.kind = kind, .major = major, .pages_around = mapped_around};
 }
 
 // A page that has to be read brings its window with it, so that map_around finds it, as it would on a machine whose

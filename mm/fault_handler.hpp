@@ -65,7 +65,7 @@ private:
     Resolution resolve(FaultKind kind, Vma& vma, const emu::PageFault& fault);
     Resolution map_zero_page(FaultKind kind, const Vma& vma, VirtAddr page);
     Resolution map_fresh_page(FaultKind kind, Vma& vma, VirtAddr page);
-    Resolution map_file_page(FaultKind kind, const Vma& vma, VirtAddr page);
+    Resolution map_file_page(FaultKind kind, const Vma& vma, const emu::PageFault& fault);
     Resolution copy_page(FaultKind kind, Vma& vma, VirtAddr page);
     Resolution reuse_page(FaultKind kind, const Vma& vma, VirtAddr page);
     void read_ahead(const Vma& vma, VirtAddr page);

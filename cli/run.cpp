@@ -22,8 +22,8 @@ namespace fl::cli {
 
 namespace {
 
-// The frame table numbers frames with 32 bits.
-constexpr std::uint64_t max_memory_bytes = std::uint64_t{1} << (32 + page_shift);
+// The frame table counts frames with 32 bits.
+constexpr std::uint64_t memory_limit_bytes = std::uint64_t{1} << (32 + page_shift);
 
 constexpr const char* run_footer =
     R"(Everything behind PROGRAM belongs to the program, options as well. Its standard output is all that appears on standard
@@ -49,10 +49,12 @@ PageCount memory_from(const std::string& text) {
     if (*size < least) {
         throw UsageError(fmt::format("--mem: '{}' is too small; the least is {}", text, humanised(least)));
     }
-    if (*size > max_memory_bytes) {
-        throw UsageError(fmt::format("--mem: '{}' is too large; the most is {}", text, humanised(max_memory_bytes)));
+    const PageCount pages = PageCount::of_bytes(*size);
+    if (pages >= PageCount::of_bytes(memory_limit_bytes)) {
+        throw UsageError(
+            fmt::format("--mem: '{}' is too large; it must be less than {}", text, humanised(memory_limit_bytes)));
     }
-    return PageCount::of_bytes(*size);
+    return pages;
 }
 
 std::uint64_t seed_from(const std::string& text) {
@@ -143,6 +145,14 @@ int fail_to_start(const std::string& message) {
     return exit_not_started;
 }
 
+// What a shell says of a program of its own; out of memory, the kernel has said it.
+void report_death(const std::string& program, const kernel::ExitStatus& exit) {
+    if (exit.signal == 0 || exit.out_of_memory) return;
+    const char* description = ::sigdescr_np(exit.signal);
+    report(fmt::format("{}: ended by signal {}{}", program, exit.signal,
+                       description != nullptr ? fmt::format(" ({})", description) : ""));
+}
+
 int run_program(const kernel::MachineOptions& options, const kernel::ProgramSpec& program, RunOutputs& outputs) {
     auto created = kernel::Machine::create(options);
     if (!created) return fail_to_start(fmt::format("{}: {}", program.path, created.error()));
@@ -151,6 +161,7 @@ int run_program(const kernel::MachineOptions& options, const kernel::ProgramSpec
     outputs.begin(machine);
 
     const kernel::ExitStatus exit = machine.run();
+    report_death(program.path, exit);
     std::vector<std::string> problems;
     if (outputs.trace) {
         if (auto problem = outputs.trace->finish()) problems.push_back(*std::move(problem));

@@ -1,0 +1,83 @@
+#!/usr/bin/env bash
+# The exit status is the guest's; 125 and one line where there is no guest.
+# shellcheck source=tests/command/support.bash
+source "$(dirname "${BASH_SOURCE[0]}")/support.bash"
+hello=$GUESTS/hello-musl
+
+faultline run "$hello"
+check "a program that succeeds" is "$status" 0
+check "nothing is said about it" is "$stderr" ""
+faultline run "$GUESTS/bench-touch-musl" nonsense
+check "a program that fails" is "$status" 1
+
+declare -A deaths=([null]=11 [write-code]=11 [jump-data]=11 [hlt]=11 [stack-overflow]=11 [ud2]=4 [divide]=8 [abort]=6)
+for death in "${!deaths[@]}"; do
+  signal=${deaths[$death]}
+  faultline run "$GUESTS/die-$death-musl"
+  check "die-$death ends with 128 + $signal" is "$status" $((128 + signal))
+  check "die-$death: what it printed before is there" matches "$stdout" .
+  check "die-$death: one line on stderr" one_line "$stderr"
+  check "die-$death: stderr names the signal" contains "$stderr" "die-$death-musl: ended by signal $signal ("
+done
+
+not_started() {
+  local part=$1 program=$2
+  faultline run --trace=trace --stats=stats "$program"
+  expect_complaint 125 "$program: "
+  check "stderr says: $part" contains "$stderr" "$part"
+  check "no trace is left behind" missing trace
+  check "no statistics are left behind" missing stats
+}
+
+not_started "No such file or directory" ./nowhere
+not_started "No such file or directory" nowhere/nothing
+not_started "Not a directory" "$hello/x"
+mkdir folder
+not_started "is a directory" ./folder
+not_started "not a regular file" /dev/null
+mkfifo pipe
+not_started "not a regular file" ./pipe
+: >empty
+not_started "" ./empty
+echo "hello" >text
+not_started "not an ELF" ./text
+printf '#!/bin/sh\necho hello\n' >script
+chmod +x script
+not_started "script" ./script
+for size in 1 3 16 63 64 100 200 4096 5000; do
+  head -c "$size" "$hello" >cut-off
+  not_started "" ./cut-off
+done
+not_started "dynamic" /bin/true
+
+# patched NAME OFFSET BYTES: a copy of hello with some bytes (as printf escapes) replaced.
+patched() {
+  cp "$hello" "$1"
+  printf '%b' "$3" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
+}
+patched class32 4 '\x01'
+patched big-endian 5 '\x02'
+patched relocatable 16 '\x01\x00'
+patched core-dump 16 '\x04\x00'
+patched entry-size 54 '\x07\x00'
+patched no-headers 56 '\x00\x00'
+patched headers-outside 32 '\xff\xff\xff\xff\xff\xff\xff\x7f'
+patched huge $((64 + 3 * 56 + 40)) '\xff\xff\xff\xff\xff'
+for program in class32 big-endian relocatable core-dump entry-size no-headers headers-outside huge; do
+  not_started "" "./$program"
+done
+patched arm 18 '\x28\x00'
+not_started "not for x86-64" ./arm
+patched overlap $((64 + 56 + 16)) '\x00\x00\x40'
+not_started "overlap" ./overlap
+if ((EUID != 0)); then
+  cp "$hello" secret && chmod 000 secret
+  not_started "Permission denied" ./secret
+fi
+# Names may hold anything; the message is one line all the same.
+faultline run $'./two\nlines\e[1m'
+expect_complaint 125 "./two?lines?[1m: No such file or directory"
+
+faultline run --mem 32K "$hello"
+expect_complaint 125 "not enough memory"
+passed

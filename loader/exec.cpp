@@ -49,7 +49,8 @@ struct ImageExtent {
     VirtAddr program_headers;       // the mapped copy of the table; 0 (plus the bias) where no segment holds it
 };
 
-// The file's addresses; fs/binfmt_elf.c computes the same in load_elf_binary.
+// The file's addresses; fs/binfmt_elf.c computes the same in load_elf_binary, with minima and maxima where we have
+// sorted segments.
 ImageExtent extent_of(const ElfImage& image) {
     ImageExtent extent{};
     for (const ElfSegment& segment : image.segments) {
@@ -59,7 +60,7 @@ ImageExtent extent_of(const ElfImage& image) {
             extent.end_code = file_end;
         }
         extent.start_data = segment.address;
-        extent.end_data = std::max(extent.end_data, file_end);
+        extent.end_data = file_end;
         extent.end = segment.address + segment.memory_bytes;
         const std::uint64_t table = image.program_header_offset;
         if (segment.file_offset <= table && table - segment.file_offset < segment.file_bytes) {

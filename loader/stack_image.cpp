@@ -58,18 +58,19 @@ public:
         left_bytes_ -= count;
         next_ = next_ - count;
         reversed_.push_back(std::byte{0});
-        for (auto c = text.rbegin(); c != text.rend(); ++c) reversed_.push_back(static_cast<std::byte>(*c));
+        const auto bytes = std::as_bytes(std::span(text));
+        reversed_.insert(reversed_.end(), bytes.rbegin(), bytes.rend());
         return next_;
     }
 
     // Ascending order in memory means that the last string is pushed first.
     bool push_all(const std::vector<std::string>& strings, std::vector<VirtAddr>& starts) {
-        for (auto text = strings.rbegin(); text != strings.rend(); ++text) {
-            const auto start = push(*text);
+        starts.resize(strings.size());
+        for (std::size_t i = strings.size(); i-- > 0;) {
+            const auto start = push(strings[i]);
             if (!start) return false;
-            starts.push_back(*start);
+            starts[i] = *start;
         }
-        std::reverse(starts.begin(), starts.end());
         return true;
     }
 

@@ -17,14 +17,13 @@ namespace {
 
 using Lines = std::vector<std::string>;
 
-const loader::ProgramArguments arguments{.execfn = "./tiny", .argv = {"./tiny", "x"}, .envp = {"A=B"}};
+loader::ProgramArguments arguments() { return {.execfn = "./tiny", .argv = {"./tiny", "x"}, .envp = {"A=B"}}; }
 
-// Where the kernel's ranges are for a program that does not use the mmap area itself.
-const Lines kernel_lines{"7ffff7ff7000-7ffff7ffb000 r--p 0 [vvar]", "7ffff7ffb000-7ffff7ffd000 r--p 0 [vvar_vclock]",
-                         "7ffff7ffd000-7ffff7fff000 r-xp 0 [vdso]", "7ffffffde000-7ffffffff000 rw-p 0 [stack]"};
-
+// What follows the image of a program that does not use the mmap area itself.
 Lines with_kernel_lines(Lines image_lines) {
-    image_lines.insert(image_lines.end(), kernel_lines.begin(), kernel_lines.end());
+    image_lines.insert(image_lines.end(),
+                       {"7ffff7ff7000-7ffff7ffb000 r--p 0 [vvar]", "7ffff7ffb000-7ffff7ffd000 r--p 0 [vvar_vclock]",
+                        "7ffff7ffd000-7ffff7fff000 r-xp 0 [vdso]", "7ffffffde000-7ffffffff000 rw-p 0 [stack]"});
     return image_lines;
 }
 
@@ -41,7 +40,7 @@ bool all_are(const std::vector<std::byte>& bytes, std::byte value) {
 // The failure of loading `elf` into a machine of `frames` frames; empty where it works.
 std::string failure(const TinyElf& elf, PageCount frames, const mm::ResourceLimits& limits = {}) {
     TestMachine machine(frames, limits);
-    const auto loaded = machine.load(elf, arguments);
+    const auto loaded = machine.load(elf, arguments());
     return loaded ? "" : loaded.error();
 }
 
@@ -63,7 +62,7 @@ private:
 
 TEST_CASE("a fixed program: segments, bss, kernel ranges, stack") {
     TestMachine machine(PageCount(64));
-    const auto loaded = machine.load(TinyElf::fixed(), arguments);
+    const auto loaded = machine.load(TinyElf::fixed(), arguments());
     REQUIRE(loaded.has_value());
     CHECK(loaded->entry == VirtAddr(0x401000));
     CHECK(loaded->load_bias == 0);
@@ -79,7 +78,7 @@ TEST_CASE("a bss has its segment's right to execute, and is writable whatever th
     elf.table = {loadable(PF_R | PF_X, 0x1000, 0x401000, 0x100, 0x100), loadable(PF_R, 0x2000, 0x402000, 0x10, 0x3010),
                  loadable(PF_R | PF_X, 0x2000, 0x408000, 0x10, 0x3010),
                  loadable(PF_R | PF_W, 0x2123, 0x410456, 0, 0x3000)};
-    REQUIRE(machine.load(elf, arguments).has_value());
+    REQUIRE(machine.load(elf, arguments()).has_value());
     CHECK(machine.maps() ==
           with_kernel_lines({"401000-402000 r-xp 1000 /tiny", "402000-403000 r--p 2000 /tiny", "403000-406000 rw-p 0 ",
                              "408000-409000 r-xp 2000 /tiny", "409000-40c000 rwxp 0 ", "410000-414000 rw-p 0 "}));
@@ -89,7 +88,7 @@ TEST_CASE("an executable stack is one") {
     TestMachine machine(PageCount(64));
     TinyElf elf = TinyElf::fixed();
     elf.table.push_back(other_header(PT_GNU_STACK, PF_R | PF_W | PF_X));
-    REQUIRE(machine.load(elf, arguments).has_value());
+    REQUIRE(machine.load(elf, arguments()).has_value());
     CHECK(machine.maps().back() == "7ffffffde000-7ffffffff000 rwxp 0 [stack]");
 }
 
@@ -97,7 +96,7 @@ TEST_CASE("a position-independent program is at the top of the mmap area, and th
     TestMachine machine(PageCount(64));
     TinyElf elf = TinyElf::position_independent();
     elf.table[1].p_vaddr = 0x3000;
-    const auto loaded = machine.load(elf, arguments);
+    const auto loaded = machine.load(elf, arguments());
     REQUIRE(loaded.has_value());
     CHECK(loaded->load_bias == 0x7ffff7ff9000);
     CHECK(loaded->entry == VirtAddr(0x7ffff7ffa000));
@@ -114,7 +113,7 @@ TEST_CASE("a position-independent program linked high up has a negative bias") {
     TinyElf elf = TinyElf::position_independent();
     elf.table[0].p_vaddr = elf.header.e_entry = 0x7ffffff00000;
     elf.table[1].p_vaddr = 0x7ffffff02000;
-    const auto loaded = machine.load(elf, arguments);
+    const auto loaded = machine.load(elf, arguments());
     REQUIRE(loaded.has_value());
     CHECK(loaded->entry == VirtAddr(0x7ffff7ffa000));
     CHECK(loaded->load_bias == 0x7ffff7ffa000 - 0x7ffffff00000);
@@ -124,7 +123,7 @@ TEST_CASE("a position-independent program lies at a multiple of its alignment") 
     TestMachine machine(PageCount(64));
     TinyElf elf = TinyElf::position_independent();
     elf.table[0].p_align = 0x200000;
-    REQUIRE(machine.load(elf, arguments).has_value());
+    REQUIRE(machine.load(elf, arguments()).has_value());
     CHECK(machine.maps() ==
           with_kernel_lines({"7ffff7e00000-7ffff7e01000 r-xp 1000 /tiny", "7ffff7e01000-7ffff7e02000 rw-p 2000 /tiny",
                              "7ffff7e02000-7ffff7e04000 rw-p 0 "}));
@@ -132,7 +131,7 @@ TEST_CASE("a position-independent program lies at a multiple of its alignment") 
 
 TEST_CASE("the bounds that /proc shows") {
     TestMachine machine(PageCount(64));
-    const auto loaded = machine.load(TinyElf::fixed(), arguments);
+    const auto loaded = machine.load(TinyElf::fixed(), arguments());
     REQUIRE(loaded.has_value());
     const mm::ImageBounds& bounds = machine.mm().bounds();
     CHECK(bounds.start_code == VirtAddr(0x401000));
@@ -149,13 +148,13 @@ TEST_CASE("a program without executable segments has an empty range of code") {
     TestMachine machine(PageCount(64));
     TinyElf elf = TinyElf::fixed();
     elf.table.erase(elf.table.begin());
-    REQUIRE(machine.load(elf, arguments).has_value());
+    REQUIRE(machine.load(elf, arguments()).has_value());
     CHECK(machine.mm().bounds().start_code == machine.mm().bounds().end_code);
 }
 
 TEST_CASE("the stack holds what the stack pointer promises") {
     TestMachine machine(PageCount(64));
-    const auto loaded = machine.load(TinyElf::fixed(), arguments);
+    const auto loaded = machine.load(TinyElf::fixed(), arguments());
     REQUIRE(loaded.has_value());
     const VirtAddr argc = loaded->stack_pointer;
     mm::UserMemory& memory = machine.user_memory();
@@ -176,7 +175,7 @@ TEST_CASE("the stack holds what the stack pointer promises") {
 TEST_CASE("AT_PHDR is where the segment that holds the table puts it, and the bias alone where none does") {
     const auto headers_at = [](const TinyElf& elf) {
         TestMachine machine(PageCount(64));
-        REQUIRE(machine.load(elf, arguments).has_value());
+        REQUIRE(machine.load(elf, arguments()).has_value());
         const auto& auxv = machine.mm().saved_auxv();
         const auto found = std::find(auxv.begin(), auxv.end(), AT_PHDR);
         REQUIRE(found != auxv.end());
@@ -186,6 +185,8 @@ TEST_CASE("AT_PHDR is where the segment that holds the table puts it, and the bi
     TinyElf elf = TinyElf::fixed();
     elf.table.insert(elf.table.begin(), loadable(PF_R, 0, 0x400000, 0x200, 0x200));
     CHECK(headers_at(elf) == 0x400040);
+    elf.table[0].p_filesz = 0x40;  // ends where the table starts
+    CHECK(headers_at(elf) == 0);
     elf = TinyElf::position_independent();
     elf.table.insert(elf.table.begin(), loadable(PF_R, 0, 0, 0x200, 0x200));
     CHECK(headers_at(elf) == 0x7ffff7ffa040);
@@ -193,7 +194,7 @@ TEST_CASE("AT_PHDR is where the segment that holds the table puts it, and the bi
 
 TEST_CASE("the tail of the last file page is zero, and so is the bss") {
     TestMachine machine(PageCount(64));
-    REQUIRE(machine.load(TinyElf::fixed(), arguments).has_value());
+    REQUIRE(machine.load(TinyElf::fixed(), arguments()).has_value());
     CHECK(all_are(read(machine, VirtAddr(0x402000), 0x10), TinyElf::filler));
     CHECK(all_are(read(machine, VirtAddr(0x402010), 0x2ff0), std::byte{0}));
 }
@@ -203,7 +204,7 @@ TEST_CASE("the tail keeps the file's bytes where the program may not write, or h
     TinyElf elf = TinyElf::fixed();
     elf.table[1].p_flags = PF_R;
     elf.table.push_back(loadable(PF_R | PF_W, 0x2000, 0x408000, 0x10, 0x10));
-    REQUIRE(machine.load(elf, arguments).has_value());
+    REQUIRE(machine.load(elf, arguments()).has_value());
     CHECK(all_are(read(machine, VirtAddr(0x402010), 0xff0), TinyElf::filler));
     CHECK(all_are(read(machine, VirtAddr(0x408010), 0xff0), TinyElf::filler));
 }
@@ -212,14 +213,14 @@ TEST_CASE("a data segment that fills its last page has no tail to clear") {
     TestMachine machine(PageCount(64));
     TinyElf elf = TinyElf::fixed();
     elf.table[1].p_filesz = 0x1000;
-    REQUIRE(machine.load(elf, arguments).has_value());
+    REQUIRE(machine.load(elf, arguments()).has_value());
     CHECK(machine.mm().rss().total() == PageCount(1));  // the stack's; nothing of the image was touched
     CHECK(all_are(read(machine, VirtAddr(0x403000), 0x1000), std::byte{0}));
 }
 
 TEST_CASE("nothing is copied before it is touched") {
     TestMachine machine(PageCount(64));
-    REQUIRE(machine.load(TinyElf::fixed(), arguments).has_value());
+    REQUIRE(machine.load(TinyElf::fixed(), arguments()).has_value());
     // The stack's top page and the copy of the data page whose tail was cleared.
     CHECK(machine.mm().rss().anonymous == PageCount(2));
     CHECK(machine.mm().rss().file == PageCount(0));
@@ -239,12 +240,12 @@ TEST_CASE("the stack limit bounds what exec maps of the stack, but never its str
     mm::ResourceLimits limits;
     limits.stack_bytes = 0x8000;
     TestMachine machine(PageCount(64), limits);
-    REQUIRE(machine.load(TinyElf::fixed(), arguments).has_value());
+    REQUIRE(machine.load(TinyElf::fixed(), arguments()).has_value());
     CHECK(machine.maps().back() == "7fffffff7000-7ffffffff000 rw-p 0 [stack]");
 
     limits.stack_bytes = 0;
     TestMachine without(PageCount(64), limits);
-    REQUIRE(without.load(TinyElf::fixed(), arguments).has_value());
+    REQUIRE(without.load(TinyElf::fixed(), arguments()).has_value());
     CHECK(without.maps().back() == "7fffffffe000-7ffffffff000 rw-p 0 [stack]");
 }
 
@@ -319,7 +320,7 @@ TEST_CASE("arguments that are too long are refused before anything is mapped") {
 TEST_CASE("a data page that cannot be read") {
     TestMachine machine(PageCount(64));
     const auto program = machine.file(std::make_unique<FailingTailSource>(TinyElf::fixed().bytes()));
-    CHECK(machine.load(program, arguments).error() ==
+    CHECK(machine.load(program, arguments()).error() ==
           "cannot zero the end of the data at 0x402010: Input/output error");
 }
 
@@ -330,7 +331,7 @@ TEST_CASE("every allocation of an exec may fail: one clear line, and nothing is 
             REQUIRE(failures < 100);
             TestMachine machine(PageCount(64));
             machine.memory().buddy().fail_after(failures);
-            const auto result = machine.load(elf, arguments);
+            const auto result = machine.load(elf, arguments());
             loaded = result.has_value();
             if (!loaded) CHECK(result.error().find("not enough memory") != std::string::npos);
             CHECK(machine.broken_invariants() == Lines{});

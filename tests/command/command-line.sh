@@ -15,7 +15,7 @@ for words in "--help" "-h" "run --help" "run -h"; do
 done
 for option in --mem --trace --trace-format --stats --strace --seed --clock --env --paranoid; do
   faultline run --help
-  check "the help of run explains $option" matches "$stdout" "${new_line} +$option[ []"
+  check "the help of run explains $option" matches "$stdout" "${new_line} +${option}[ []"
 done
 check "the help shows which values need '='" contains "$stdout" "--trace[=FILE]"
 faultline --version

@@ -30,14 +30,15 @@ struct MachineOptions {
     PageCount memory{65536};  // RAM; 256 MiB
     ClockMode clock = ClockMode::virtual_time;
     Paranoia paranoia = Paranoia::off;
-    std::uint64_t seed = 0;                    // of every random source that the guest sees
+    std::uint64_t seed = 0;  // of every random source that the guest sees
+    // Must outlive run(). An event's file belongs to the machine: nobody may keep it for longer than the machine lives.
     mm::FaultObserver* fault_observer = nullptr;
-    std::FILE* strace_output = nullptr;        // where system calls are logged; nullptr: not at all
+    std::FILE* strace_output = nullptr;  // where system calls are logged; nullptr: not at all
 };
 
 struct ProgramSpec {
     std::string path;
-    std::vector<std::string> argv;  // argv[0] included
+    std::vector<std::string> argv;         // argv[0] included
     std::vector<std::string> environment;  // "KEY=VALUE"
 };
 
@@ -45,7 +46,7 @@ struct ProgramSpec {
 struct MachineStatistics {
     mm::FaultCounters faults;
     PageCount total_frames, used_frames, peak_used_frames;
-    PageCount page_table_pages;        // at the end
+    PageCount page_table_pages;  // at the end
     std::array<std::uint64_t, mm::BuddyAllocator::order_count> buddy_free_blocks{};
     emu::TlbStats tlb;
     std::uint64_t map_count = 0;
@@ -54,9 +55,9 @@ struct MachineStatistics {
     mm::VmCounters vm;
     PageCount hiwater_vm;
     std::uint64_t system_calls = 0;
-    std::uint64_t instructions = 0;    // 0 under ClockMode::host
+    std::uint64_t instructions = 0;  // 0 under ClockMode::host
     std::uint64_t virtual_time_ns = 0;
-    std::uint64_t wall_time_ns = 0;    // run() alone
+    std::uint64_t wall_time_ns = 0;  // run() alone
 };
 
 class Machine {

@@ -1,5 +1,7 @@
 #include "kernel/signal_frame.hpp"
 
+#include "emu/cpu.hpp"
+
 #include <cstddef>
 #include <cstring>
 
@@ -62,6 +64,14 @@ void restore_registers(emu::Registers& r, const UserSignalContext& context) {
     r.rdx = context.rdx, r.rax = context.rax, r.rcx = context.rcx, r.rsp = context.rsp;
     r.rip = context.rip;
     r.rflags = (r.rflags & ~emu::rflags_user_mask) | (context.rflags & emu::rflags_user_mask);
+}
+
+// A code or stack segment that does not lead back to 64-bit user mode, which is all that this processor does.
+std::optional<std::uint64_t> unusable_selector(const UserContext& context) {
+    const std::uint16_t cs = context.machine.cs | 3, ss = context.machine.ss | 3;
+    if (cs != emu::user_cs) return cs;
+    if (ss != emu::user_ss && (context.flags & uc_strict_restore_ss) != 0) return ss;
+    return std::nullopt;
 }
 
 template <class T>
@@ -159,12 +169,14 @@ Result<emu::FpuState> pop_signal_frame(Task& task) {
     if (!context) return fail(context.error());
     task.signals.set_blocked(SignalSet(context->mask));
 
-    // A selector of another mode would leave 64-bit user mode, which is all that this processor does.
     const UserSignalContext& machine = context->machine;
-    const bool usable_selectors = (machine.cs | 3) == emu::user_cs &&
-                                  ((machine.ss | 3) == emu::user_ss || (context->flags & uc_strict_restore_ss) == 0);
     restore_registers(task.registers, machine);
-    if (!usable_selectors) return fail(Errno::efault);
+    if (const auto bad = unusable_selector(*context)) {
+        // IRET raises #GP, and names the selector.
+        task.trap.number = static_cast<std::uint64_t>(emu::Vector::general_protection);
+        task.trap.error_code = *bad & ~std::uint64_t{3};
+        return fail(Errno::efault);
+    }
 
     emu::FpuState fpu{};  // a frame without one resets it
     if (machine.fpu_state != 0) {

@@ -1,0 +1,108 @@
+#include "kernel_support.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+namespace fl::test {
+
+namespace {
+
+emu::Ram make_ram(PageCount frames) {
+    auto ram = emu::Ram::create(frames);
+    REQUIRE(ram.has_value());
+    return std::move(*ram);
+}
+
+}  // namespace
+
+HostPipe::HostPipe() {
+    REQUIRE(::pipe(ends_.data()) == 0);
+    REQUIRE(::fcntl(ends_[0], F_SETFL, O_NONBLOCK) == 0);
+}
+
+HostPipe::~HostPipe() {
+    close_read_end();
+    ::close(ends_[1]);
+}
+
+void HostPipe::close_read_end() {
+    if (ends_[0] >= 0) ::close(ends_[0]);
+    ends_[0] = -1;
+}
+
+void HostPipe::put(const std::string& text) const {
+    REQUIRE(::write(ends_[1], text.data(), text.size()) == static_cast<ssize_t>(text.size()));
+}
+
+std::string HostPipe::take() const {
+    std::string text(1 << 16, '\0');
+    const ssize_t got = ::read(ends_[0], text.data(), text.size());
+    text.resize(static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
+    return text;
+}
+
+TestSystem::TestSystem(PageCount frames, std::FILE* strace_output)
+    : ram_(make_ram(frames)),
+      memory_(ram_),
+      files_(memory_),
+      mmu_(ram_),
+      faults_(memory_),
+      used_before_(memory_.used_page_count()),
+      clock_(kernel::ClockMode::virtual_time, work_),
+      random_(1),
+      system_{task_, cpu_, clock_, random_, memory_, faults_, {}},
+      dispatcher_(system_, strace_output) {
+    auto mm = mm::MmStruct::create(memory_, files_, kernel::memory_limits(task_.limits));
+    REQUIRE(mm.has_value());
+    task_.mm = std::move(*mm);
+    task_.user_memory = std::make_unique<mm::UserMemory>(mmu_, faults_, *task_.mm);
+    faults_.set_mm(task_.mm.get());
+    task_.executable = "/bin/guest";
+    REQUIRE(map(data, data_bytes, mm::prot_read | mm::prot_write) == data);
+    REQUIRE(map(read_only, page_size, mm::prot_read) == read_only);
+}
+
+TestSystem::~TestSystem() {
+    const std::array<const mm::MmStruct*, 1> all = {task_.mm.get()};
+    CHECK(mm::verify(memory_, all, files_.files()) == std::vector<std::string>{});
+    faults_.set_mm(nullptr);
+    task_.user_memory.reset();
+    task_.mm.reset();
+    CHECK(memory_.used_page_count() == used_before_);
+}
+
+std::uint64_t TestSystem::map(std::uint64_t address, std::uint64_t size_bytes, std::uint64_t prot) {
+    mm::MapRequest request;
+    request.hint = VirtAddr(address);
+    request.length_bytes = size_bytes;
+    request.prot = prot;
+    request.flags = mm::map_private | mm::map_anonymous | mm::map_fixed;
+    const auto mapped = task_.mm->map(request);
+    return mapped ? mapped->value() : 0;
+}
+
+std::int64_t TestSystem::call(std::uint64_t number, std::initializer_list<std::uint64_t> arguments) {
+    emu::Registers& r = task_.registers;
+    const std::array<std::uint64_t*, 6> slots = {&r.rdi, &r.rsi, &r.rdx, &r.r10, &r.r8, &r.r9};
+    for (std::uint64_t* slot : slots) *slot = 0;
+    std::size_t index = 0;
+    for (const std::uint64_t argument : arguments) *slots[index++] = argument;
+    r.rax = number;
+    dispatcher_.dispatch();
+    return static_cast<std::int64_t>(r.rax);
+}
+
+void TestSystem::put_text(std::uint64_t address, const std::string& text) {
+    const auto bytes = std::as_bytes(std::span(text.c_str(), text.size() + 1));
+    REQUIRE(user().copy_to(VirtAddr(address), bytes).has_value());
+}
+
+std::string TestSystem::get_text(std::uint64_t address, std::size_t size) {
+    std::string text(size, '\0');
+    REQUIRE(user().copy_from(VirtAddr(address), std::as_writable_bytes(std::span(text))).has_value());
+    return text;
+}
+
+}  // namespace fl::test

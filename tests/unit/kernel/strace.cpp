@@ -1,0 +1,143 @@
+#include "kernel/strace.hpp"
+
+#include "kernel/syscall_names.hpp"
+#include "kernel_support.hpp"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+
+#include <csignal>
+#include <memory>
+
+using namespace fl;
+using namespace fl::kernel;
+using test::negative;
+using test::TestSystem;
+
+namespace {
+
+constexpr std::uint64_t data = TestSystem::data;
+
+std::string quoted_text(const std::string& text) { return quoted(std::as_bytes(std::span(text))); }
+
+// A process under --strace, and what is said of it.
+struct Traced {
+    Traced() { system.task().files = FileTable({pipe.read_end(), pipe.write_end()}); }
+
+    // The line of one call.
+    std::string line(std::uint64_t number, std::initializer_list<std::uint64_t> arguments = {}) {
+        system.call(number, arguments);
+        std::string text(4096, '\0');
+        std::rewind(log.get());
+        text.resize(std::fread(text.data(), 1, text.size(), log.get()));
+        std::rewind(log.get());
+        REQUIRE(::ftruncate(::fileno(log.get()), 0) == 0);
+        return text.empty() ? text : text.substr(0, text.size() - 1);
+    }
+
+    test::HostPipe pipe;
+    std::unique_ptr<std::FILE, int (*)(std::FILE*)> log{std::tmpfile(), &std::fclose};
+    TestSystem system{PageCount(64), log.get()};
+};
+
+}  // namespace
+
+TEST_CASE("strings are quoted as strace does it") {
+    CHECK(quoted_text("") == "\"\"");
+    CHECK(quoted_text("a\"b\\c\n\t") == R"("a\"b\\c\n\t")");
+    CHECK(quoted_text(std::string("\0", 1)) == R"("\0")");
+    CHECK(quoted_text(std::string("\0"
+                                  "7",
+                                  2)) == R"("\0007")");
+    CHECK(quoted_text("\x7f\xff"
+                      "8") == R"("\177\3778")");
+    CHECK(quoted_text(std::string(32, 'x')) == "\"" + std::string(32, 'x') + "\"");
+    CHECK(quoted_text(std::string(33, 'x')) == "\"" + std::string(32, 'x') + "\"...");
+}
+
+TEST_CASE("memory calls") {
+    Traced t;
+    CHECK(t.line(SYS_mmap, {0, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, negative(-1), 0}) ==
+          "mmap(NULL, 8192, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0) = 0x7ffff7ffd000");
+    CHECK(t.line(SYS_mmap, {data, 4096, PROT_NONE, MAP_SHARED | MAP_FIXED, 7, 0x1000}) ==
+          "mmap(0x100000, 4096, PROT_NONE, MAP_SHARED|MAP_FIXED, 7, 0x1000) = -1 EBADF (Bad file descriptor)");
+    CHECK(t.line(SYS_munmap, {data, 4096}) == "munmap(0x100000, 4096) = 0");
+    CHECK(t.line(SYS_mprotect, {data + 4096, 4096, PROT_READ}) == "mprotect(0x101000, 4096, PROT_READ) = 0");
+    CHECK(t.line(SYS_madvise, {data + 4096, 4096, MADV_DONTNEED}) == "madvise(0x101000, 4096, MADV_DONTNEED) = 0");
+    CHECK(t.line(SYS_brk, {0}) == "brk(NULL) = NULL");
+}
+
+TEST_CASE("input and output") {
+    Traced t;
+    t.system.put_text(data, "hello\n");
+    CHECK(t.line(SYS_write, {1, data, 6}) == R"(write(1, "hello\n", 6) = 6)");
+    CHECK(t.line(SYS_write, {1, TestSystem::nowhere, 6}) == "write(1, 0x300000, 6) = -1 EFAULT (Bad address)");
+    const test::HostPipe input;
+    input.put("abc");
+    t.system.task().files = FileTable({input.read_end()});
+    CHECK(t.line(SYS_read, {0, data, 100}) == R"(read(0, "abc", 100) = 3)");
+    CHECK(t.line(SYS_read, {9, data, 100}) == "read(9, 0x100000, 100) = -1 EBADF (Bad file descriptor)");
+    t.system.put(data + 64, std::array<std::uint64_t, 4>{data, 1, data, 2});
+    CHECK(t.line(SYS_writev, {9, data + 64, 2}) ==
+          R"(writev(9, [{iov_base="a", iov_len=1}, {iov_base="ab", iov_len=2}], 2) = -1 EBADF (Bad file descriptor))");
+    CHECK(t.line(SYS_ioctl, {0, 0x5401, data}) ==
+          "ioctl(0, TCGETS, 0x100000) = -1 ENOTTY (Inappropriate ioctl for device)");
+}
+
+TEST_CASE("calls that are not implemented are named") {
+    Traced t;
+    t.system.put_text(data, "/etc/passwd");
+    CHECK(t.line(SYS_openat, {negative(AT_FDCWD), data, 0, 0}) ==
+          R"(openat(AT_FDCWD, "/etc/passwd", 0, 0) = -1 ENOSYS (Function not implemented))");
+    CHECK(t.line(SYS_epoll_create1, {7}) == "epoll_create1(0x7, 0, 0, 0, 0, 0) = -1 ENOSYS (Function not implemented)");
+    CHECK(t.line(9999) == "syscall_0x270f(0, 0, 0, 0, 0, 0) = -1 ENOSYS (Function not implemented)");
+}
+
+TEST_CASE("processes, limits, clocks") {
+    Traced t;
+    CHECK(t.line(SYS_getpid) == "getpid() = 1");
+    CHECK(t.line(SYS_prlimit64, {0, RLIMIT_STACK, 0, data}) ==
+          "prlimit64(0, RLIMIT_STACK, NULL, {rlim_cur=8192*1024, rlim_max=RLIM64_INFINITY}) = 0");
+    CHECK(t.line(SYS_arch_prctl, {0x1002, 0x1234}) == "arch_prctl(ARCH_SET_FS, 0x1234) = 0");
+    t.system.clock().sleep_ns(1'000'000'002);
+    CHECK(t.line(SYS_clock_gettime, {1, data}) == "clock_gettime(CLOCK_MONOTONIC, {tv_sec=1, tv_nsec=2}) = 0");
+    CHECK(t.line(SYS_clock_gettime, {1, TestSystem::nowhere}) ==
+          "clock_gettime(CLOCK_MONOTONIC, 0x300000) = -1 EFAULT (Bad address)");
+}
+
+TEST_CASE("signals") {
+    Traced t;
+    t.system.put(data, SignalAction{0x1234, 0x0400'0004, 0x5678, SignalSet::of(SIGHUP).bits()});
+    CHECK(t.line(SYS_rt_sigaction, {SIGSEGV, data, 0, 8}) ==
+          "rt_sigaction(SIGSEGV, {sa_handler=0x1234, sa_mask=[HUP], sa_flags=SA_RESTORER|SA_SIGINFO, "
+          "sa_restorer=0x5678}, NULL, 8) = 0");
+    t.system.put(data, ~std::uint64_t{0});
+    CHECK(t.line(SYS_rt_sigprocmask, {SIG_SETMASK, data, 0, 8}) == "rt_sigprocmask(SIG_SETMASK, ~[], NULL, 8) = 0");
+    CHECK(t.line(SYS_rt_sigprocmask, {SIG_SETMASK, 0, data, 8}) ==
+          "rt_sigprocmask(SIG_SETMASK, NULL, ~[KILL STOP], 8) = 0");
+    CHECK(t.line(SYS_tgkill, {1, 1, SIGUSR1}) == "tgkill(1, 1, SIGUSR1) = 0");
+    CHECK(format_signal(SignalInfo{SIGSEGV, SEGV_MAPERR, SignalInfo::Detail::address}) ==
+          "--- SIGSEGV {si_signo=SIGSEGV, si_code=SEGV_MAPERR, si_addr=NULL} ---");
+    CHECK(format_signal(SignalInfo{SIGTRAP, si_code_kernel, SignalInfo::Detail::address}) ==
+          "--- SIGTRAP {si_signo=SIGTRAP, si_code=SI_KERNEL, si_addr=NULL} ---");
+    CHECK(format_signal(SignalInfo{SIGUSR1, si_code_tkill, SignalInfo::Detail::sender, 1, 0}) ==
+          "--- SIGUSR1 {si_signo=SIGUSR1, si_code=SI_TKILL, si_pid=1, si_uid=0} ---");
+}
+
+TEST_CASE("the end of a program") {
+    Traced t;
+    CHECK(t.line(SYS_exit_group, {3}) == "exit_group(3) = ?");
+    CHECK(format_end(ExitStatus{3, 0, false}) == "+++ exited with 3 +++");
+    CHECK(format_end(ExitStatus{139, SIGSEGV, false}) == "+++ killed by SIGSEGV +++");
+}
+
+TEST_CASE("watching changes nothing: no fault, no page") {
+    Traced t;
+    const auto used = t.system.memory().used_page_count();
+    const auto faults = t.system.faults().counters().total();
+    // The buffer was never touched; the call fails before it looks at it.
+    CHECK(t.line(SYS_write, {9, data, 3}) == R"(write(9, "\0\0\0", 3) = -1 EBADF (Bad file descriptor))");
+    CHECK(t.system.memory().used_page_count() == used);
+    CHECK(t.system.faults().counters().total() == faults);
+}

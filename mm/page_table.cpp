@@ -89,13 +89,17 @@ void PageTable::free_subtree(Pfn table, unsigned level) {
     tables_ -= PageCount(1);
 }
 
-void PageTable::for_each_table(const std::function<void(Pfn)>& visit) const { visit_tables(root_, 4, visit); }
+void PageTable::for_each_table(const std::function<void(Pfn, VirtRange)>& visit) const {
+    visit_tables(root_, 4, VirtAddr(0), visit);
+}
 
-void PageTable::visit_tables(Pfn table, unsigned level, const std::function<void(Pfn)>& visit) const {
-    visit(table);
+void PageTable::visit_tables(Pfn table, unsigned level, VirtAddr base,
+                             const std::function<void(Pfn, VirtRange)>& visit) const {
+    visit(table, VirtRange{base, base + 512 * span_bytes(level)});
     if (level == 1) return;
-    for (const Pte entry : memory_->ram().table(table)) {
-        if (!entry.is_none()) visit_tables(entry.pfn(), level - 1, visit);
+    const auto entries = memory_->ram().table(table);
+    for (std::uint64_t i = 0; i < 512; ++i) {
+        if (!entries[i].is_none()) visit_tables(entries[i].pfn(), level - 1, base + i * span_bytes(level), visit);
     }
 }
 

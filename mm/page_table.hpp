@@ -37,8 +37,8 @@ public:
     // Frees the tables that cover part of `range` and lie wholly inside `limits`, where no VMA is left.
     void free_tables(VirtRange range, VirtRange limits);
 
-    // Every table page, root first: for verify.
-    void for_each_table(const std::function<void(Pfn)>& visit) const;
+    // Every table page with the range that it covers, root first: for verify.
+    void for_each_table(const std::function<void(Pfn, VirtRange)>& visit) const;
 
 private:
     PageTable(PhysicalMemory& memory, Pfn root) : memory_(&memory), root_(root), tables_(1) {}
@@ -65,7 +65,8 @@ private:
 
     void free_tables_below(Pfn table, unsigned level, VirtAddr base, VirtRange range, VirtRange limits);
     void free_subtree(Pfn table, unsigned level);
-    void visit_tables(Pfn table, unsigned level, const std::function<void(Pfn)>& visit) const;
+    void visit_tables(Pfn table, unsigned level, VirtAddr base,
+                      const std::function<void(Pfn, VirtRange)>& visit) const;
 
     PhysicalMemory* memory_;
     Pfn root_;

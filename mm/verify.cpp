@@ -91,6 +91,9 @@ private:
     void check_pte(const MmStruct& mm, const Vma& vma, VirtAddr at, Pte pte, RssCounters& rss) {
         ++ptes_[&mm];
         if (!pte.is_resident()) return complain("pte {:#x}: {:#x} names a swap slot", at.value(), pte.raw());
+        if (pte.pfn().value() >= memory_.total_page_count().value()) {
+            return complain("pte {:#x}: frame {} lies beyond RAM", at.value(), pte.pfn().value());
+        }
         const Frame& frame = memory_.frames()[pte.pfn()];
         check_rights(vma, at, pte, frame);
         if (pte.pfn() == memory_.zero_page()) {
@@ -135,8 +138,12 @@ private:
 
     void check_tables(const MmStruct& mm) {
         PageCount tables;
-        mm.page_table().for_each_table([&](Pfn pfn) {
+        mm.page_table().for_each_table([&](Pfn pfn, VirtRange covered) {
             tables += PageCount(1);
+            const Vma* vma = mm.vmas().find(covered.start);
+            if (pfn != mm.page_table().root() && (vma == nullptr || vma->start() >= covered.end)) {
+                complain("frame {}: a page table for {:#x}, where no vma is", pfn.value(), covered.start.value());
+            }
             if (memory_.frames()[pfn].state != FrameState::page_table) {
                 complain("frame {}: used as a page table, in another state", pfn.value());
             }

@@ -30,7 +30,7 @@ struct Tables {
     }
     std::uint64_t scanned_tables() const {
         std::uint64_t count = 0;
-        table.for_each_table([&](Pfn) { ++count; });
+        table.for_each_table([&](Pfn, VirtRange) { ++count; });
         return count;
     }
 

@@ -16,9 +16,10 @@ Result<void> MmStruct::add_anonymous(VirtRange range, VmFlags flags) {
     const PageCount pages = range.page_count();
     if (!may_expand(flags, pages) || map_count() > max_map_count || !may_commit(pages)) return fail(Errno::enomem);
     Vma& added = insert(range, VmaContent{flags, AnonymousBacking{}, range.start.vpn().value()});
-    // It joins what lies below, but the heap never joins the bss: the search for a neighbour stops at start_brk.
+    // It joins what lies below, but the heap never joins the bss: the search for a neighbour stops at start_brk
+    // (vma_prev_limit, which still finds a mapping that reaches across it).
     const Vma* below = added.previous();
-    if (below != nullptr && below->start() >= start_brk_ && can_merge(*below, added)) {
+    if (below != nullptr && below->end() > start_brk_ && can_merge(*below, added)) {
         merge_with_next(*vmas_.find(below->start()));
     }
     return {};

@@ -146,6 +146,15 @@ TEST_CASE("brk: the heap joins neither the bss below it nor the mapping above") 
     CHECK(machine.broken() == "");
 }
 
+TEST_CASE("brk: the heap joins a mapping that was laid over its start") {
+    HeapMachine machine;
+    REQUIRE(machine.mm->set_brk(page(2)) == page(2));
+    REQUIRE(machine.map(base_address - 2 * page_size, 4).has_value());
+    REQUIRE(machine.mm->set_brk(page(4)) == page(4));
+    CHECK(machine.layout(base_address - 2 * page_size) == Lines{"0-6 rw-p"});
+    CHECK(machine.broken() == "");
+}
+
 // --- exec's part -------------------------------------------------------------------------------------------------------
 
 TEST_CASE("bss: joins anonymous memory below it, must not overlap, and may be empty") {

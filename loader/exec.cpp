@@ -24,21 +24,19 @@ constexpr std::uint64_t stack_expand_bytes = 128ULL << 10;
 // user half).
 constexpr VirtAddr position_independent_brk = VirtAddr(mm::task_size.value() / 3 * 2).page_ceil();
 
-// What the kernel keeps for its vDSO, from high to low (arch/x86/entry/vdso/vma.c, map_vdso). Nothing stands behind
+// What the kernel keeps for its vDSO, from low to high (arch/x86/entry/vdso/vma.c, map_vdso). Nothing stands behind
 // these ranges yet; they are there so that all that is mapped later has the addresses that it has on Linux.
 struct KernelRange {
     const char* name;
     PageCount page_count;
     mm::VmFlags flags;
 };
-constexpr mm::VmFlags vm_pfnmap{0x400};
-constexpr mm::VmFlags vm_io{0x4000};
 constexpr mm::VmFlags vdso_data_flags =
-    mm::vm_read | mm::vm_mayread | vm_io | vm_pfnmap | mm::vm_dontdump | mm::vm_dontexpand;
+    mm::vm_read | mm::vm_mayread | mm::vm_io | mm::vm_pfnmap | mm::vm_dontdump | mm::vm_dontexpand;
 constexpr std::array kernel_ranges{
-    KernelRange{"[vdso]", PageCount(2), mm::vm_read | mm::vm_exec | mm::vm_may_flags | mm::vm_dontexpand},
-    KernelRange{"[vvar_vclock]", PageCount(2), vdso_data_flags},
     KernelRange{"[vvar]", PageCount(4), vdso_data_flags},
+    KernelRange{"[vvar_vclock]", PageCount(2), vdso_data_flags},
+    KernelRange{"[vdso]", PageCount(2), mm::vm_read | mm::vm_exec | mm::vm_may_flags | mm::vm_dontexpand},
 };
 
 // Where the image lies in memory, as the rest of exec needs it.
@@ -127,8 +125,16 @@ private:
     }
 
     Loaded<void> reserve_kernel_ranges() {
+        PageCount pages;
+        for (const KernelRange& range : kernel_ranges) pages += range.page_count;
+        // One place for all of them: a hole that would take only some is passed over.
+        const auto found = mm_.find_free_range(pages.bytes());
+        if (!found) return no_memory("the vDSO");
+        VirtAddr start = *found;
         for (const KernelRange& range : kernel_ranges) {
-            if (!mm_.map_special(range.name, range.page_count.bytes(), range.flags)) return no_memory(range.name);
+            const VirtAddr end = start + range.page_count.bytes();
+            if (!mm_.map_special(range.name, VirtRange{start, end}, range.flags)) return no_memory(range.name);
+            start = end;
         }
         return {};
     }

@@ -64,13 +64,17 @@ Result<void> MmStruct::map_stack(VirtAddr top, std::uint64_t size_bytes, bool ex
     return {};
 }
 
-Result<VirtAddr> MmStruct::map_special(const char* name, std::uint64_t size_bytes, VmFlags flags) {
-    const PageCount pages = PageCount::of_bytes(size_bytes);
-    if (!may_expand(flags, pages)) return fail(Errno::enomem);
-    const auto start = search_unmapped_area(0, pages.bytes());
+Result<VirtAddr> MmStruct::find_free_range(std::uint64_t size_bytes) const {
+    const auto start = search_unmapped_area(0, PageCount::of_bytes(size_bytes).bytes());
     if (!start) return fail(Errno::enomem);
-    insert(VirtRange{*start, *start + pages.bytes()}, VmaContent{flags | vm_dontexpand, SpecialBacking{name}, 0});
     return *start;
+}
+
+Result<void> MmStruct::map_special(const char* name, VirtRange range, VmFlags flags) {
+    FL_ASSERT(vmas_.find_intersection(range) == nullptr);
+    if (!may_expand(flags, range.page_count())) return fail(Errno::enomem);
+    insert(range, VmaContent{flags | vm_dontexpand, SpecialBacking{name}, 0});
+    return {};
 }
 
 // mm/mmap.c, expand_downwards and acct_stack_growth.

@@ -101,8 +101,10 @@ public:
     Result<void> map_bss(VirtRange range, bool executable);
     // The stack VMA right below `top`, `size_bytes` large, that grows down to the stack limit.
     Result<void> map_stack(VirtAddr top, std::uint64_t size_bytes, bool executable);
-    // A range that the kernel keeps for itself, at the top of the mmap area ([vvar], [vdso]).
-    Result<VirtAddr> map_special(const char* name, std::uint64_t size_bytes, VmFlags flags);
+    // The highest free place of this size in the mmap area; ENOMEM.
+    Result<VirtAddr> find_free_range(std::uint64_t size_bytes) const;
+    // A free range that the kernel keeps for itself ([vvar], [vdso]); ENOMEM where the limits forbid it.
+    Result<void> map_special(const char* name, VirtRange range, VmFlags flags);
     void set_start_brk(VirtAddr start) { start_brk_ = brk_ = start; }
     void set_bounds(const ImageBounds& bounds) { bounds_ = bounds; }
     // Pairs of (type, value) ending with (0, 0), as on the stack.

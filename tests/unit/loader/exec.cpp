@@ -108,6 +108,18 @@ TEST_CASE("a position-independent program is at the top of the mmap area, and th
     CHECK(machine.mm().start_brk() == VirtAddr(0x555555555000));
 }
 
+TEST_CASE("the kernel's ranges stay together, below a hole that would take only some of them") {
+    TestMachine machine(PageCount(64));
+    TinyElf elf = TinyElf::position_independent();
+    elf.table[1].p_vaddr = 0x5000;
+    const auto loaded = machine.load(elf, arguments());
+    REQUIRE(loaded.has_value());
+    const Lines maps = machine.maps();
+    CHECK(maps[0] == "7ffff7ff0000-7ffff7ff4000 r--p 0 [vvar]");
+    CHECK(maps[2] == "7ffff7ff6000-7ffff7ff8000 r-xp 0 [vdso]");
+    CHECK(maps[3] == "7ffff7ff8000-7ffff7ff9000 r-xp 1000 /tiny");
+}
+
 TEST_CASE("a position-independent program linked high up has a negative bias") {
     TestMachine machine(PageCount(64));
     TinyElf elf = TinyElf::position_independent();

@@ -26,7 +26,8 @@ DefaultAction default_action(int number) {
 }
 
 std::string signal_name(int number) {
-    if (number >= first_realtime && number <= signal_count) return "SIGRT_" + std::to_string(number - first_realtime);
+    if (number == first_realtime) return "SIGRTMIN";
+    if (number > first_realtime && number <= signal_count) return "SIGRT_" + std::to_string(number - first_realtime);
     if (const char* name = ::sigabbrev_np(number); name != nullptr) return std::string("SIG") + name;
     return "signal " + std::to_string(number);
 }

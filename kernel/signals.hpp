@@ -94,7 +94,7 @@ struct AlternateStack {
 
 enum class DefaultAction : std::uint8_t { terminate, ignore, stop };
 DefaultAction default_action(int number);
-// "SIGSEGV", "SIGRT_1"; "signal 99" for a number that is none.
+// "SIGSEGV", "SIGRTMIN", "SIGRT_1"; "signal 99" for a number that is none.
 std::string signal_name(int number);
 
 enum class SignalQueue : std::uint8_t { thread, process };

@@ -70,7 +70,7 @@ std::string set_text(std::uint64_t bits) {
     std::string text;
     for (int number = 1; number <= signal_count; ++number) {
         if (SignalSet(inverted ? ~bits : bits).has(number)) {
-            text += (text.empty() ? "" : " ") + signal_name(number).substr(number < 32 ? 3 : 0);
+            text += (text.empty() ? "" : " ") + signal_name(number).substr(std::string_view("SIG").size());
         }
     }
     return (inverted ? "~[" : "[") + text + "]";

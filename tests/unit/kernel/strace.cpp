@@ -116,6 +116,9 @@ TEST_CASE("signals") {
     CHECK(t.line(SYS_rt_sigprocmask, {SIG_SETMASK, data, 0, 8}) == "rt_sigprocmask(SIG_SETMASK, ~[], NULL, 8) = 0");
     CHECK(t.line(SYS_rt_sigprocmask, {SIG_SETMASK, 0, data, 8}) ==
           "rt_sigprocmask(SIG_SETMASK, NULL, ~[KILL STOP], 8) = 0");
+    t.system.put(data, SignalSet::of(32).bits() | SignalSet::of(33).bits());
+    CHECK(t.line(SYS_rt_sigprocmask, {SIG_UNBLOCK, data, 0, 8}) ==
+          "rt_sigprocmask(SIG_UNBLOCK, [RTMIN RT_1], NULL, 8) = 0");
     CHECK(t.line(SYS_tgkill, {1, 1, SIGUSR1}) == "tgkill(1, 1, SIGUSR1) = 0");
     CHECK(format_signal(SignalInfo{SIGSEGV, SEGV_MAPERR, SignalInfo::Detail::address}) ==
           "--- SIGSEGV {si_signo=SIGSEGV, si_code=SEGV_MAPERR, si_addr=NULL} ---");

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdio>
 #include <cstdlib>
 
 using namespace fl;
@@ -35,14 +36,14 @@ struct UserIovec {
 // A regular file of the host that is gone as soon as it is closed.
 class TemporaryFile {
 public:
-    TemporaryFile() : fd_(::open("/tmp", O_TMPFILE | O_RDWR, 0600)) { REQUIRE(fd_ >= 0); }
+    TemporaryFile() : file_(std::tmpfile()) { REQUIRE(file_ != nullptr); }
     TemporaryFile(const TemporaryFile&) = delete;
     TemporaryFile& operator=(const TemporaryFile&) = delete;
-    ~TemporaryFile() { ::close(fd_); }
-    int fd() const { return fd_; }
+    ~TemporaryFile() { std::fclose(file_); }
+    int fd() const { return ::fileno(file_); }
 
 private:
-    int fd_;
+    std::FILE* file_;
 };
 
 }  // namespace

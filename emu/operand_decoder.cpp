@@ -13,6 +13,7 @@ namespace fl::emu {
 namespace {
 
 constexpr std::size_t cache_entries = 1024;
+constexpr std::uint8_t rbp_index = 6;
 constexpr std::uint8_t rsp_index = 7;
 constexpr std::uint8_t rip_index = 16;
 
@@ -106,7 +107,7 @@ bool stack_operand(const cs_insn& instruction, MemoryOperand& result) {
         return true;
     }
     if (id == X86_INS_LEAVE) {
-        result.base = index_of(X86_REG_RBP);
+        result.base = rbp_index;
         return true;
     }
     if (id == X86_INS_ENTER) {
@@ -146,6 +147,10 @@ VirtAddr MemoryOperand::resolve(const Registers& registers) const {
     if (segment_is_fs) address += registers.fs_base;
     if (segment_is_gs) address += registers.gs_base;
     return VirtAddr(address);
+}
+
+bool MemoryOperand::through_stack_segment() const {
+    return (base == rsp_index || base == rbp_index) && !segment_is_fs && !segment_is_gs;
 }
 
 OperandDecoder::OperandDecoder() = default;

@@ -29,6 +29,8 @@ struct MemoryOperand {
     std::int64_t displacement = 0;  // of a RIP-relative operand: from the start of the instruction
 
     VirtAddr resolve(const Registers& registers) const;
+    // Whether SS is the segment it goes through, which decides between #SS and #GP (Intel SDM vol. 1, 3.7.4).
+    bool through_stack_segment() const;
 };
 
 class OperandDecoder {

@@ -152,9 +152,19 @@ TEST_CASE("exceptions come with the processor's vector and the instruction") {
     SUBCASE("in al, dx") { expect_exception({0x90, 0xec, 0x90}, Vector::general_protection, 1); }
     SUBCASE("out dx, al") { expect_exception({0x90, 0xee, 0x90}, Vector::general_protection, 1); }
     SUBCASE("int 0x80") { expect_exception({0x90, 0xcd, 0x80}, Vector::general_protection, 1); }
+    SUBCASE("int 0") { expect_exception({0x90, 0xcd, 0x00, 0x90}, Vector::general_protection, 1); }
+    SUBCASE("int 14") { expect_exception({0x90, 0xcd, 0x0e, 0x90}, Vector::general_protection, 1); }
     SUBCASE("sysenter") { expect_exception({0x90, 0x0f, 0x34}, Vector::general_protection, 1); }
     SUBCASE("ud2") { expect_exception({0x90, 0x0f, 0x0b}, Vector::invalid_opcode, 1); }
     SUBCASE("div by zero") { expect_exception({0x31, 0xc9, 0xf7, 0xf1}, Vector::divide_error, 2); }
+    SUBCASE("div by zero behind what looks like int 0") {
+        // mov eax, 0xcd00...: the division's predecessor ends in the bytes cd 00.
+        expect_exception({0x31, 0xc9, 0x66, 0xb8, 0xcd, 0x00, 0xf7, 0xf1}, Vector::divide_error, 6);
+    }
+    SUBCASE("non-canonical stack") {
+        // mov rsp, rdi; push rax
+        expect_exception(mov_rdi(0x00ff'0000'0000'0000) + Bytes{0x48, 0x89, 0xfc, 0x50}, Vector::stack_fault, 13);
+    }
     SUBCASE("int3") { expect_exception({0x90, 0xcc}, Vector::breakpoint, 2); }
     SUBCASE("non-canonical address") {
         expect_exception(mov_rdi(0x00ff'0000'0000'0000) + Bytes{0x8b, 0x07}, Vector::general_protection, 10);

@@ -70,7 +70,7 @@ void OutputFile::begin() {
     if (owned_) static_cast<void>(::ftruncate(descriptor_, 0) == 0);
 }
 
-std::optional<int> OutputFile::write(const std::string& bytes) {
+std::optional<int> OutputFile::write(const std::string& bytes) const {
     std::size_t written = 0;
     while (written < bytes.size()) {
         const ssize_t count = ::write(descriptor_, bytes.data() + written, bytes.size() - written);

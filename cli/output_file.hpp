@@ -16,6 +16,8 @@ public:
     static OutputFile standard_error();
     // The error is one line that names the file.
     static tl::expected<OutputFile, std::string> open(const std::string& path);
+    OutputFile(const OutputFile&) = delete;
+    OutputFile& operator=(const OutputFile&) = delete;
     OutputFile(OutputFile&& other) noexcept;
     OutputFile& operator=(OutputFile&&) = delete;
     ~OutputFile();
@@ -29,7 +31,7 @@ public:
     // The run has started: from here on the file is ours.
     void begin();
     // Writes all of `bytes`; errno of what went wrong, or nothing.
-    std::optional<int> write(const std::string& bytes);
+    std::optional<int> write(const std::string& bytes) const;
     // Closes the file; errno where the system found only now that it could not keep the bytes.
     std::optional<int> close();
 

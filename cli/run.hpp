@@ -32,6 +32,7 @@ public:
     explicit RunCommand(CLI::App& application);
     RunCommand(const RunCommand&) = delete;
     RunCommand& operator=(const RunCommand&) = delete;
+    ~RunCommand() = default;
 
     CLI::App& subcommand() { return subcommand_; }
     // After parsing: runs the program, whose path and arguments these are. Returns the command's exit status.

@@ -79,12 +79,12 @@ const std::string& JsonlWriter::instruction_fields(const TracedFault& fault) {
     if (instruction.id != 0 && fields.id == instruction.id) return fields.text;
     fields.id = 0;
     fields.text.clear();
-    fmt::format_to(std::back_inserter(fields.text),
-                   ",\"ip\":\"{:#x}\",\"symbol\":", fault.event.origin.instruction.value());
+    fmt::format_to(std::back_inserter(fields.text), R"(,"ip":"{:#x}","symbol":)",
+                   fault.event.origin.instruction.value());
     append_json_string_or_null(fields.text, instruction.symbol);
-    fields.text += ",\"source\":";
+    fields.text += R"(,"source":)";
     append_json_string_or_null(fields.text, instruction.source);
-    fields.text += ",\"insn\":";
+    fields.text += R"(,"insn":)";
     append_json_string_or_null(fields.text, instruction.text);
     fields.id = instruction.id;
     return fields.text;
@@ -98,7 +98,7 @@ const std::string& JsonlWriter::vma_fields(const mm::VmaSnapshot& vma) {
     std::string text =
         fmt::format(R"({{"start":"{:#x}","end":"{:#x}","prot":)", vma.range.start.value(), vma.range.end.value());
     append_json_string(text, mm::protection_string(vma.flags));
-    text += ",\"name\":";
+    text += R"(,"name":)";
     append_json_string(text, vma.name);
     text += '}';
     last.range = vma.range;
@@ -113,38 +113,38 @@ void JsonlWriter::write_line(const mm::FaultEvent& event, const std::string& ins
     char* line = output_.reserve(fixed_line_bytes + instruction.size() + vma.size());
     if (line == nullptr) return;
     Cursor to(line);
-    to.text("{\"seq\":");
+    to.text(R"({"seq":)");
     to.number(event.sequence);
-    to.text(",\"time\":");
+    to.text(R"(,"time":)");
     to.number(event.origin.time_ns);
-    to.text(",\"pid\":");
+    to.text(R"(,"pid":)");
     to.number(event.origin.pid);
-    to.text(",\"tid\":");
+    to.text(R"(,"tid":)");
     to.number(event.origin.tid);
     to.text(instruction);
-    to.text(",\"addr\":");
+    to.text(R"(,"addr":)");
     to.hex(event.address.value());
-    to.text(",\"access\":");
+    to.text(R"(,"access":)");
     to.text(access_name(event.access));
-    to.text(",\"error_code\":");
+    to.text(R"(,"error_code":)");
     to.number(event.error_code);
-    to.text(",\"mode\":");
+    to.text(R"(,"mode":)");
     to.text(mode_name(event.mode));
-    to.text(",\"kind\":\"");
+    to.text(R"(,"kind":")");
     to.text(mm::fault_kind_name(event.kind));
-    to.text("\",\"vma\":");
+    to.text(R"(","vma":)");
     to.text(vma);
-    to.text(",\"pfn\":");
+    to.text(R"(,"pfn":)");
     if (event.pfn) {
         to.number(event.pfn->value());
     } else {
         to.text("null");
     }
-    to.text(",\"pte_before\":");
+    to.text(R"(,"pte_before":)");
     to.hex(event.pte_before.raw());
-    to.text(",\"pte_after\":");
+    to.text(R"(,"pte_after":)");
     to.hex(event.pte_after.raw());
-    to.text(",\"tables_allocated\":");
+    to.text(R"(,"tables_allocated":)");
     to.number(event.tables_allocated);
     to.text("}\n");
     output_.commit(static_cast<std::size_t>(to.at() - line));

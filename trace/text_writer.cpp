@@ -133,7 +133,7 @@ struct TextWriter::Column {
     static constexpr unsigned always = 100;
 };
 
-const std::array<TextWriter::Column, 19> TextWriter::all_columns = {{
+constexpr std::array<TextWriter::Column, 19> TextWriter::all_columns = {{
     {"seq", {5, Align::right, Cut::never}, Column::always,
      [](std::string& to, const TracedFault& fault) { print(to, "{}", fault.event.sequence); }, dim},
     {"time us", {10, Align::right, Cut::never}, 30,

@@ -20,6 +20,8 @@ class TextWriter final : public Writer {
 public:
     // `output` must outlive the writer.
     TextWriter(Output& output, const TerminalTraits& terminal);
+    TextWriter(const TextWriter&) = delete;
+    TextWriter& operator=(const TextWriter&) = delete;
     ~TextWriter() override;
 
     void write(const TracedFault& fault) noexcept override;

@@ -11,6 +11,7 @@ namespace {
 
 std::string text_of(const std::vector<unsigned>& values) {
     std::vector<std::byte> code;
+    code.reserve(values.size());
     for (const unsigned value : values) code.push_back(static_cast<std::byte>(value));
     return Disassembler().disassemble(VirtAddr(0x401000), code);
 }

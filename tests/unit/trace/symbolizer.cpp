@@ -158,7 +158,7 @@ TEST_CASE("programs with random damage are survived") {
     const std::string bytes = contents(guest("hello-musl"));
     const auto header = structure_at<Elf64_Ehdr>(bytes, 0);
     const TemporaryFile file(bytes);
-    std::mt19937 random(20240229);
+    std::mt19937 random(1);  // NOLINT(cert-msc32-c,cert-msc51-cpp): the same damage in every run
     for (int round = 0; round < 150; ++round) {
         std::string damaged = bytes;
         // Half of the rounds aim at the section headers, where most of the trust is.

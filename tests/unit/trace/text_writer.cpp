@@ -14,10 +14,10 @@ using namespace fl::trace;
 
 namespace {
 
-const Instruction store{1, "main+0x1f", "guest-programs/hello.c:12", "mov byte ptr [rdi], 1"};
+Instruction store() { return {1, "main+0x1f", "guest-programs/hello.c:12", "mov byte ptr [rdi], 1"}; }
 
 std::vector<std::string> written(const TerminalTraits& terminal, const std::vector<mm::FaultEvent>& events,
-                                 const Instruction& instruction = store) {
+                                 const Instruction& instruction = store()) {
     test::CapturedOutput captured;
     TextWriter writer(captured.output(), terminal);
     for (const mm::FaultEvent& event : events) writer.write({event, instruction});

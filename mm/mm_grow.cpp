@@ -61,6 +61,8 @@ Result<void> MmStruct::map_stack(VirtAddr top, std::uint64_t size_bytes, bool ex
     if (executable) flags = flags | vm_exec;
     if (vmas_.find_intersection(range) != nullptr || !may_expand(flags, range.page_count())) return fail(Errno::enomem);
     insert(range, VmaContent{flags, AnonymousBacking{}, range.start.vpn().value()});
+    // Until exec knows the stack pointer: the range is [stack] from its first fault on.
+    bounds_.start_stack = top;
     return {};
 }
 

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -91,6 +92,7 @@ public:
     void set_root(Pfn root) override;
     void flush_tlb() override { tlb_stale_ = true; }
     void request_stop() override { end_run(Exit{Exit::Reason::halt}); }
+    void interrupt() override;
     VirtAddr instruction_pointer() const override;
     std::uint64_t retired_instructions() const override { return retired_; }
     TlbStats tlb_stats() const override { return tlb_stats_; }
@@ -140,7 +142,8 @@ private:
     bool retranslate_ = false;  // a fetch hit a stale frame: throw the translations away and run again
     bool tlb_stale_ = false;
     bool in_run_ = false;
-    Registers loaded_{};  // what the engine's registers hold between runs
+    std::atomic<bool> interrupted_{false};  // set by a signal handler
+    Registers loaded_{};                    // what the engine's registers hold between runs
 
     std::uint64_t retired_ = 0;
     std::uint64_t budget_end_ = no_budget;
@@ -248,13 +251,21 @@ Exit UnicornCpu::run(Registers& registers, std::uint64_t instruction_budget) {
         if (tlb_stale_) flush_tlb_now();
         exit_.reset();
         retranslate_ = false;
+        if (interrupted_.exchange(false)) {
+            exit_ = Exit{Exit::Reason::halt};
+            break;
+        }
         const uc_err error = uc_emu_start(engine_, loaded_.rip, 0, 0, 0);
         load_registers(loaded_);
         if (retranslate_) {
             // The aborted fetch left nothing behind but an address: run the same instruction again.
             continue;
         }
-        if (exit_.has_value()) break;
+        if (exit_.has_value() || interrupted_) {
+            if (!exit_.has_value()) exit_ = Exit{Exit::Reason::halt};
+            interrupted_ = false;
+            break;
+        }
         // Nothing asked for a stop, so Unicorn gave up by itself: a translator limit (an instruction longer than 15
         // bytes) or a state it cannot go on from. A processor raises #GP for the former.
         (void)error;
@@ -280,6 +291,12 @@ void UnicornCpu::set_root(Pfn root) {
     if (root == root_) return;
     root_ = root;
     tlb_stale_ = true;
+}
+
+void UnicornCpu::interrupt() {
+    static_assert(std::atomic<bool>::is_always_lock_free);
+    interrupted_ = true;
+    uc_emu_stop(engine_);  // sets flags that the translated code polls
 }
 
 VirtAddr UnicornCpu::instruction_pointer() const {

@@ -41,7 +41,7 @@ struct Exit {
         fault,      // a page fault that the handler called fatal: `fault` says which
         exception,  // `vector`; rip is the instruction (behind it for breakpoint and debug)
         quantum,    // the instruction budget is used up
-        halt,       // request_stop()
+        halt,       // request_stop() or interrupt()
     };
     Reason reason;
     Vector vector{};
@@ -86,6 +86,9 @@ public:
     virtual void flush_tlb() = 0;
     // From within a callback: leave run() with Exit::halt as soon as possible.
     virtual void request_stop() = 0;
+    // The same from a host's signal handler: async-signal-safe. Outside of run() it ends the next one at once. Asked
+    // for in the instant in which a run begins, it may wait for that run's next exit.
+    virtual void interrupt() = 0;
 
     // The instruction that is executing, valid inside the page-fault handler; after run() it is registers.rip. For a
     // fetch that straddles into a missing page it is the start of the translated block.

@@ -1,5 +1,6 @@
 #include "kernel/machine.hpp"
 
+#include "kernel/host_signals.hpp"
 #include "kernel/peek.hpp"
 #include "kernel/signal_delivery.hpp"
 #include "kernel/syscall_table.hpp"
@@ -90,6 +91,7 @@ private:
     void handle_fault(const emu::PageFault& fault);
     void handle_exception(emu::Vector vector);
     void raise(const Trap& trap, bool resume_flag);
+    void take_host_signals();
     void deliver();
     void settle();
     void kill_for_memory();
@@ -188,6 +190,7 @@ ExitStatus MachineImplementation::run() {
     const auto started = std::chrono::steady_clock::now();
     {
         const SigpipeIgnored sigpipe_ignored;
+        const HostSignals host_signals(*cpu_);
         while (!task_.exit && broken_.empty()) step();
     }
     const auto wall_time = std::chrono::steady_clock::now() - started;
@@ -218,7 +221,16 @@ void MachineImplementation::step() {
         case emu::Exit::Reason::halt: break;
     }
     settle();
+    take_host_signals();
     deliver();
+}
+
+// As from the terminal's or a shell's kill: sent by the kernel's user to the process.
+void MachineImplementation::take_host_signals() {
+    while (const auto number = HostSignals::take()) {
+        // A standard signal needs no room in a queue.
+        (void)task_.signals.send(SignalQueue::process, SignalInfo{.number = *number, .code = si_code_kernel}, 0);
+    }
 }
 
 void MachineImplementation::handle_fault(const emu::PageFault& fault) {

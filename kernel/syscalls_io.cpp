@@ -1,5 +1,6 @@
 // Input and output on the standard streams, straight through to the host's (Linux: fs/read_write.c, fs/pipe.c,
 // fs/stat.c).
+#include "kernel/host_signals.hpp"
 #include "kernel/syscalls.hpp"
 
 #include <fcntl.h>
@@ -94,12 +95,12 @@ private:
     std::uint64_t left_ = 0;
 };
 
-// write(2) on the host until it takes something. A signal that the emulator itself gets is none of the guest's.
+// write(2) on the host until it takes something. A signal that is not relayed to the guest is none of its business.
 Result<std::uint64_t> write_to_host(int host_fd, std::span<const std::byte> bytes) {
     for (;;) {
         const ssize_t written = ::write(host_fd, bytes.data(), bytes.size());
         if (written >= 0) return static_cast<std::uint64_t>(written);
-        if (errno != EINTR) return fail(host_error());
+        if (errno != EINTR || HostSignals::arrived()) return fail(host_error());
     }
 }
 
@@ -107,7 +108,7 @@ Result<std::uint64_t> read_from_host(int host_fd, std::span<std::byte> into) {
     for (;;) {
         const ssize_t got = ::read(host_fd, into.data(), into.size());
         if (got >= 0) return static_cast<std::uint64_t>(got);
-        if (errno != EINTR) return fail(host_error());
+        if (errno != EINTR || HostSignals::arrived()) return fail(host_error());
     }
 }
 

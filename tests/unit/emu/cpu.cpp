@@ -2,6 +2,9 @@
 
 #include "machine_support.hpp"
 
+#include <sys/time.h>
+#include <csignal>
+
 using namespace fl;
 using namespace fl::emu;
 using namespace fl::emu::test;
@@ -256,6 +259,27 @@ TEST_CASE("a stop asked for by the fault handler ends the run") {
     };
     // mov rdi, data; mov [rdi], eax; jmp $
     CHECK(machine.run(code, mov_rdi(data.value()) + Bytes{0x89, 0x07, 0xeb, 0xfe}).reason == Exit::Reason::halt);
+}
+
+TEST_CASE("an interrupt from outside ends a run that would not end by itself") {
+    TestMachine machine;
+    // Armed while the program runs: the timer's signal arrives on this thread, as a terminal's would.
+    static Cpu* running = nullptr;
+    running = machine.cpu.get();
+    struct sigaction act {};
+    act.sa_handler = [](int) { running->interrupt(); };
+    struct sigaction previous {};
+    REQUIRE(sigaction(SIGALRM, &act, &previous) == 0);
+    const itimerval soon{.it_interval = {.tv_sec = 0, .tv_usec = 20'000}, .it_value = {.tv_sec = 0, .tv_usec = 20'000}};
+    REQUIRE(setitimer(ITIMER_REAL, &soon, nullptr) == 0);
+    CHECK(machine.run(code, {0xeb, 0xfe}).reason == Exit::Reason::halt);  // jmp $
+    const itimerval never{};
+    setitimer(ITIMER_REAL, &never, nullptr);
+    sigaction(SIGALRM, &previous, nullptr);
+    CHECK(machine.registers.rip == code.value());
+
+    machine.cpu->interrupt();
+    CHECK(machine.cpu->run(machine.registers).reason == Exit::Reason::halt);
 }
 
 TEST_CASE("a TLB entry does not outlive its PTE once the TLB is flushed") {

@@ -30,6 +30,7 @@ public:
     void set_root(Pfn) override {}
     void flush_tlb() override {}
     void request_stop() override {}
+    void interrupt() override {}
     VirtAddr instruction_pointer() const override { return VirtAddr(0); }
     std::uint64_t retired_instructions() const override { return 0; }
     emu::TlbStats tlb_stats() const override { return {}; }

@@ -80,7 +80,7 @@ std::uint64_t minor_faults() {
     return static_cast<std::uint64_t>(usage.ru_minflt);
 }
 
-__attribute__((noinline)) AccessOutcome native_access(VirtAddr address, Access access, std::uint8_t value) {
+__attribute__((noinline, no_sanitize("address"))) AccessOutcome native_access(VirtAddr address, Access access, std::uint8_t value) {
     AccessOutcome outcome;
     if (sigsetjmp(after_signal, 0) != 0) {
         if (signal_number == SIGBUS) return {.refusal = "sigbus", .value = 0, .faults = 0};

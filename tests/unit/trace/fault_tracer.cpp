@@ -5,7 +5,6 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
-#include <cstring>
 #include <vector>
 
 using namespace fl;
@@ -36,7 +35,7 @@ class FakeCode final : public CodeReader {
 public:
     std::size_t peek(VirtAddr /*address*/, std::span<std::byte> into) const override {
         const std::size_t size = std::min(into.size(), code.size());
-        std::memcpy(into.data(), code.data(), size);
+        std::copy_n(code.begin(), size, into.begin());
         return size;
     }
     std::vector<std::byte> code;

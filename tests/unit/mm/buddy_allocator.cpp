@@ -20,7 +20,8 @@ public:
     Result<Pfn> allocate(unsigned order) {
         const auto pfn = allocator.allocate(order);
         if (!pfn) return pfn;
-        for (std::uint64_t i = 0; i < (std::uint64_t{1} << order); ++i) table.mark_used(*pfn + i, FrameState::anonymous);
+        for (std::uint64_t i = 0; i < (std::uint64_t{1} << order); ++i)
+            table.mark_used(*pfn + i, FrameState::anonymous);
         return pfn;
     }
     void free(Pfn pfn, unsigned order) {

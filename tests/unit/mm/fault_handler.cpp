@@ -89,8 +89,8 @@ TEST_CASE("classify: every combination of range, access, entry and circumstance"
     for (unsigned prot = 0; prot < 8; ++prot) {
         const VmFlags rights = VmFlags(prot) | vm_may_flags;
         const auto add = [&](VmFlags extra, VmaBacking backing) {
-            vmas.push_back(std::make_unique<Vma>(VirtRange{page(0), page(4)},
-                                                 VmaContent{rights | extra, std::move(backing), 0}));
+            vmas.push_back(
+                std::make_unique<Vma>(VirtRange{page(0), page(4)}, VmaContent{rights | extra, std::move(backing), 0}));
         };
         add({}, AnonymousBacking{});
         add(vm_growsdown, AnonymousBacking{});
@@ -100,9 +100,8 @@ TEST_CASE("classify: every combination of range, access, entry and circumstance"
         add({}, SpecialBacking{"[vvar]"});
     }
     const emu::Pte read_only = emu::Pte::present(Pfn(5), {.writable = false, .user = true});
-    const std::vector<emu::Pte> entries = {
-        emu::Pte::none(), read_only, read_only.with_writable(), read_only.with_prot_none(),
-        emu::Pte::swapped(emu::SwapSlot(3))};
+    const std::vector<emu::Pte> entries = {emu::Pte::none(), read_only, read_only.with_writable(),
+                                           read_only.with_prot_none(), emu::Pte::swapped(emu::SwapSlot(3))};
 
     std::set<FaultKind> seen;
     std::size_t combinations = 0;
@@ -145,7 +144,8 @@ TEST_CASE("fault kinds: names and which of them are fatal") {
     CHECK(fault_kind_name(FaultKind::oom) == std::string("oom"));
 }
 
-// --- anonymous memory --------------------------------------------------------------------------------------------------
+// --- anonymous memory
+// --------------------------------------------------------------------------------------------------
 
 TEST_CASE("fault: first write, first read, and the write after it") {
     Machine machine;
@@ -493,7 +493,8 @@ TEST_CASE("fault: a page that somebody else refers to is copied") {
     CHECK(machine.broken() == "");
 }
 
-// --- out of frames -----------------------------------------------------------------------------------------------------
+// --- out of frames
+// -----------------------------------------------------------------------------------------------------
 
 TEST_CASE("fault: out of frames at each allocation in turn, nothing has changed and it works the next time") {
     struct Case {
@@ -515,7 +516,8 @@ TEST_CASE("fault: out of frames at each allocation in turn, nothing has changed 
          },
          Access::write, FaultKind::zero_upgrade},
         {"file", [&](Machine& m) { map_file(m, prot_read, file_private); }, Access::read, FaultKind::file_major},
-        {"shared file", [&](Machine& m) { map_file(m, read_write, file_shared); }, Access::write, FaultKind::file_major},
+        {"shared file", [&](Machine& m) { map_file(m, read_write, file_shared); }, Access::write,
+         FaultKind::file_major},
         {"copy of a page never read", [&](Machine& m) { map_file(m, read_write, file_private); }, Access::write,
          FaultKind::cow},
         {"copy of a page read before",
@@ -604,7 +606,8 @@ TEST_CASE("fault: reading ahead stops where memory ends, and the page asked for 
     CHECK(machine.broken() == "");
 }
 
-// --- kernel mode and events ----------------------------------------------------------------------------------------------
+// --- kernel mode and events
+// ----------------------------------------------------------------------------------------------
 
 TEST_CASE("fault: the kernel's accesses are served the same, and their effects wait for it") {
     Machine machine;

@@ -80,7 +80,8 @@ std::uint64_t minor_faults() {
     return static_cast<std::uint64_t>(usage.ru_minflt);
 }
 
-__attribute__((noinline, no_sanitize("address"))) AccessOutcome native_access(VirtAddr address, Access access, std::uint8_t value) {
+__attribute__((noinline, no_sanitize("address"))) AccessOutcome native_access(VirtAddr address, Access access,
+                                                                              std::uint8_t value) {
     AccessOutcome outcome;
     if (sigsetjmp(after_signal, 0) != 0) {
         if (signal_number == SIGBUS) return {.refusal = "sigbus", .value = 0, .faults = 0};
@@ -115,8 +116,8 @@ std::string native_layout() {
         unsigned long end = 0;
         unsigned long offset = 0;
         char rights[5] = {};
-        if (std::sscanf(line, "%lx-%lx %4s %lx", &start, &end, rights, &offset) == 4 &&
-            start >= window_start.value() && end <= page(window_pages).value()) {
+        if (std::sscanf(line, "%lx-%lx %4s %lx", &start, &end, rights, &offset) == 4 && start >= window_start.value() &&
+            end <= page(window_pages).value()) {
             layout << (start - window_start.value()) / page_size << "-" << (end - window_start.value()) / page_size
                    << " " << rights << " " << offset / page_size << "; ";
         }
@@ -126,7 +127,8 @@ std::string native_layout() {
     return layout.str();
 }
 
-// --- both sides --------------------------------------------------------------------------------------------------------
+// --- both sides
+// --------------------------------------------------------------------------------------------------------
 
 struct Operation {
     enum class Kind : std::uint8_t { map, unmap, protect, advise, load, store };
@@ -182,17 +184,17 @@ public:
     std::string on_host(const Operation& operation) {
         switch (operation.kind) {
             case Operation::Kind::map: {
-                const void* at = ::mmap(pointer(operation.address()), operation.length_bytes,
-                                        static_cast<int>(operation.prot), static_cast<int>(operation.flags),
-                                        operation.of_file ? descriptor_ : -1,
-                                        static_cast<off_t>(operation.pgoff * page_size));
+                const void* at =
+                    ::mmap(pointer(operation.address()), operation.length_bytes, static_cast<int>(operation.prot),
+                           static_cast<int>(operation.flags), operation.of_file ? descriptor_ : -1,
+                           static_cast<off_t>(operation.pgoff * page_size));
                 return at == MAP_FAILED ? std::to_string(errno) : "ok";
             }
             case Operation::Kind::unmap:
                 return native_result(::munmap(pointer(operation.address()), operation.length_bytes));
             case Operation::Kind::protect:
-                return native_result(::mprotect(pointer(operation.address()), operation.length_bytes,
-                                                static_cast<int>(operation.prot)));
+                return native_result(
+                    ::mprotect(pointer(operation.address()), operation.length_bytes, static_cast<int>(operation.prot)));
             case Operation::Kind::advise:
                 return native_result(::madvise(pointer(operation.address()), operation.length_bytes, operation.advice));
             case Operation::Kind::load: return describe(native_access(operation.address(), Access::read, 0));
@@ -217,17 +219,16 @@ public:
             case Operation::Kind::advise:
                 return our_result(machine_.mm->advise(operation.address(), operation.length_bytes, operation.advice));
             case Operation::Kind::load: return describe(our_access(operation.address(), Access::read, 0));
-            case Operation::Kind::store:
-                return describe(our_access(operation.address(), Access::write, next_value_));
+            case Operation::Kind::store: return describe(our_access(operation.address(), Access::write, next_value_));
         }
         return "?";
     }
     std::string our_layout() const {
         std::ostringstream layout;
         for (const Vma* vma = machine_.mm->vmas().first(); vma != nullptr; vma = vma->next()) {
-            layout << ((vma->start() - window_start) >> page_shift) << "-" << ((vma->end() - window_start) >> page_shift)
-                   << " " << protection_string(vma->flags()) << " " << (vma->file() != nullptr ? vma->pgoff() : 0)
-                   << "; ";
+            layout << ((vma->start() - window_start) >> page_shift) << "-"
+                   << ((vma->end() - window_start) >> page_shift) << " " << protection_string(vma->flags()) << " "
+                   << (vma->file() != nullptr ? vma->pgoff() : 0) << "; ";
         }
         return layout.str();
     }
@@ -292,11 +293,13 @@ private:
     std::string history_;
 };
 
-// --- what this kernel is like --------------------------------------------------------------------------------------------
+// --- what this kernel is like
+// --------------------------------------------------------------------------------------------
 
 Operation map_at(std::uint64_t first, std::uint64_t pages, std::uint64_t prot,
                  std::uint64_t flags = test::private_anonymous | map_fixed) {
-    return {.kind = Operation::Kind::map, .first = first, .length_bytes = pages * page_size, .prot = prot, .flags = flags};
+    return {
+        .kind = Operation::Kind::map, .first = first, .length_bytes = pages * page_size, .prot = prot, .flags = flags};
 }
 Operation protect(std::uint64_t first, std::uint64_t pages, std::uint64_t prot) {
     return {.kind = Operation::Kind::protect, .first = first, .length_bytes = pages * page_size, .prot = prot};
@@ -347,9 +350,9 @@ bool host_has_our_rules() {
 
 Operation random_operation(std::mt19937_64& random, std::uint64_t pages) {
     using Kind = Operation::Kind;
-    static constexpr Kind kinds[] = {Kind::map,    Kind::map,    Kind::map,   Kind::unmap, Kind::protect,
-                                     Kind::protect, Kind::protect, Kind::advise, Kind::load, Kind::load,
-                                     Kind::store,  Kind::store,  Kind::store, Kind::store};
+    static constexpr Kind kinds[] = {Kind::map,     Kind::map,     Kind::map,    Kind::unmap, Kind::protect,
+                                     Kind::protect, Kind::protect, Kind::advise, Kind::load,  Kind::load,
+                                     Kind::store,   Kind::store,   Kind::store,  Kind::store};
     // Not PROT_EXEC alone: processors with protection keys hide such memory from reads.
     static constexpr std::uint64_t prots[] = {0, 1, 1, 3, 3, 3, 3, 5, 7, 2};
     static constexpr int advices[] = {0, 1, 2, 3, 4, 4, 4, 10, 11, 16, 17, 18, 19, 20, 5, 99};
@@ -418,7 +421,8 @@ TEST_CASE("host kernel: random sequences of mmap, munmap, mprotect, madvise and 
         std::mt19937_64 random(seed);
         Pair pair;
         pair.count_faults = count_faults;
-        for (int i = 0; i < 60; ++i) REQUIRE(pair.step(random_operation(random, seed % 3 == 0 ? 8 : window_pages)) == "");
+        for (int i = 0; i < 60; ++i)
+            REQUIRE(pair.step(random_operation(random, seed % 3 == 0 ? 8 : window_pages)) == "");
         REQUIRE(pair.compare_contents() == "");
     }
 }

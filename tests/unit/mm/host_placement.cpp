@@ -47,7 +47,8 @@ void copy_own_layout(Machine& machine) {
         unsigned long end = 0;
         REQUIRE(std::sscanf(line, "%lx-%lx", &start, &end) == 2);
         const char* newline = std::strchr(line, '\n');
-        const std::string_view text(line, newline != nullptr ? static_cast<std::size_t>(newline - line) : std::strlen(line));
+        const std::string_view text(line,
+                                    newline != nullptr ? static_cast<std::size_t>(newline - line) : std::strlen(line));
         if (end <= task_size.value()) {
             const std::uint64_t stack = text.ends_with("[stack]") ? map_growsdown : 0;
             const auto copied = machine.mm->map(MapRequest{.hint = VirtAddr(start),

@@ -19,13 +19,14 @@
 
 namespace fl {
 
-inline std::ostream& operator<<(std::ostream& out, VirtAddr address) { return out << std::hex << address.value() << std::dec; }
+inline std::ostream& operator<<(std::ostream& out, VirtAddr address) {
+    return out << std::hex << address.value() << std::dec;
+}
 inline std::ostream& operator<<(std::ostream& out, Pfn pfn) { return out << "pfn " << pfn.value(); }
 inline std::ostream& operator<<(std::ostream& out, PageCount pages) { return out << pages.value() << " pages"; }
 inline std::ostream& operator<<(std::ostream& out, Errno error) { return out << errno_name(error); }
 
 }  // namespace fl
-
 
 namespace fl::mm {
 
@@ -67,7 +68,8 @@ public:
 class FixedOrigin final : public FaultOriginSource {
 public:
     FaultOrigin fault_origin(emu::Mode mode) const override {
-        return FaultOrigin{.time_ns = 42, .pid = 7, .tid = 8, .instruction = VirtAddr(mode == emu::Mode::user ? 0x401000 : 0)};
+        return FaultOrigin{
+            .time_ns = 42, .pid = 7, .tid = 8, .instruction = VirtAddr(mode == emu::Mode::user ? 0x401000 : 0)};
     }
 };
 

@@ -133,6 +133,31 @@ TEST_CASE("mprotect: PROT_NONE hides a page and its content comes back") {
     CHECK(machine.broken() == "");
 }
 
+TEST_CASE("mprotect: hiding a page that was only read makes the processor forget it") {
+    Machine machine;
+    REQUIRE(machine.map(page(0), 2).has_value());
+    machine.read(page(0));
+    machine.mm->take_effects();
+    REQUIRE(machine.mm->protect(page(1), page_size, 0).has_value());
+    CHECK_FALSE(machine.mm->take_effects().tlb_stale);
+    REQUIRE(machine.mm->protect(page(0), page_size, 0).has_value());
+    CHECK(machine.mm->take_effects().tlb_stale);
+}
+
+TEST_CASE("mprotect: a page that somebody else refers to stays read-only, so that a write copies it") {
+    Machine machine;
+    REQUIRE(machine.map(page(0), 1).has_value());
+    machine.write(page(0));
+    const Pfn pfn = machine.pte(page(0)).pfn();
+    machine.memory.add_reference(pfn);
+    REQUIRE(machine.mm->protect(page(0), page_size, prot_read).has_value());
+    REQUIRE(machine.mm->protect(page(0), page_size, read_write).has_value());
+    CHECK(machine.write(page(0)) == Kinds{FaultKind::cow});
+    CHECK(machine.pte(page(0)).pfn() != pfn);
+    machine.memory.release(pfn);
+    CHECK(machine.broken() == "");
+}
+
 TEST_CASE("mprotect: a hidden page is freed with its mapping") {
     Machine machine;
     const PageCount free_before = machine.free_frames();
@@ -303,9 +328,9 @@ TEST_CASE("madvise: advice that becomes a flag splits, and merges when it is tak
     Machine machine;
     MmStruct& mm = *machine.mm;
     REQUIRE(machine.map(page(0), 6).has_value());
-    for (const auto& [set, clear] : {std::pair{madv_dontfork, madv_dofork}, std::pair{madv_dontdump, madv_dodump},
-                                     std::pair{madv_wipeonfork, madv_keeponfork}, std::pair{madv_random, 0},
-                                     std::pair{madv_sequential, 0}}) {
+    for (const auto& [set, clear] :
+         {std::pair{madv_dontfork, madv_dofork}, std::pair{madv_dontdump, madv_dodump},
+          std::pair{madv_wipeonfork, madv_keeponfork}, std::pair{madv_random, 0}, std::pair{madv_sequential, 0}}) {
         CAPTURE(set);
         REQUIRE(mm.advise(page(2), 2 * page_size, set).has_value());
         CHECK(mm.map_count() == 3);

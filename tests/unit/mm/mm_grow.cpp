@@ -155,7 +155,8 @@ TEST_CASE("brk: the heap joins a mapping that was laid over its start") {
     CHECK(machine.broken() == "");
 }
 
-// --- exec's part -------------------------------------------------------------------------------------------------------
+// --- exec's part
+// -------------------------------------------------------------------------------------------------------
 
 TEST_CASE("bss: joins anonymous memory below it, must not overlap, and may be empty") {
     Machine machine;
@@ -187,7 +188,8 @@ TEST_CASE("special mappings lie in the mmap area, have a name and nothing behind
     CHECK(machine.broken() == "");
 }
 
-// --- stack -------------------------------------------------------------------------------------------------------------
+// --- stack
+// -------------------------------------------------------------------------------------------------------------
 
 TEST_CASE("stack: grows page by page down to its limit") {
     Machine machine;

@@ -33,8 +33,8 @@ TEST_CASE("mmap: each errno") {
     const auto map = [&](const MapRequest& request) { return outcome(mm.map(request)); };
 
     CHECK(map(anonymous(0)) == "EINVAL");
-    CHECK(map(anonymous(~std::uint64_t{0})) == "ENOMEM");       // wraps when rounded up
-    CHECK(map(anonymous(task_size.value() + 1)) == "ENOMEM");   // larger than the user half
+    CHECK(map(anonymous(~std::uint64_t{0})) == "ENOMEM");         // wraps when rounded up
+    CHECK(map(anonymous(task_size.value() + 1)) == "ENOMEM");     // larger than the user half
     CHECK(map(anonymous(page_size, map_anonymous)) == "EINVAL");  // neither private nor shared
     CHECK(map(anonymous(page_size, map_anonymous | 4)) == "EINVAL");
     CHECK(map(anonymous(page_size, map_anonymous | map_shared_validate)) == "EINVAL");
@@ -170,7 +170,7 @@ TEST_CASE("mmap: MAP_32BIT searches the second gigabyte from below, and takes a 
     CHECK(mm.map(anonymous(page_size, flags, VirtAddr(0x20000000))) == VirtAddr(0x20000000));
     CHECK(mm.map(anonymous(page_size, flags, VirtAddr(0x90000000))) == VirtAddr(0x40003000));
     CHECK(mm.map(anonymous(page_size, flags, VirtAddr(0x7ffff000))) == VirtAddr(0x7ffff000));
-    CHECK(mm.map(anonymous(2 * page_size, flags, VirtAddr(0x7fffe000)))  == VirtAddr(0x40004000));
+    CHECK(mm.map(anonymous(2 * page_size, flags, VirtAddr(0x7fffe000))) == VirtAddr(0x40004000));
     CHECK(outcome(mm.map(anonymous(0x40000000, flags))) == "ENOMEM");
     CHECK(machine.broken() == "");
 }

@@ -58,8 +58,10 @@ struct Model {
         bool whole = true;
         for (std::uint64_t i = 0; i < count; ++i) {
             const auto found = pages.find(first + i);
-            if (found == pages.end()) whole = false;
-            else found->second.own.reset();
+            if (found == pages.end())
+                whole = false;
+            else
+                found->second.own.reset();
         }
         return whole;
     }
@@ -68,7 +70,8 @@ struct Model {
         const auto found = pages.find(at);
         if (found == pages.end()) return FaultKind::segv_maperr;
         const ModelPage& model = found->second;
-        if (model.prot == 0 || (access == Access::write && (model.prot & prot_write) == 0)) return FaultKind::segv_accerr;
+        if (model.prot == 0 || (access == Access::write && (model.prot & prot_write) == 0))
+            return FaultKind::segv_accerr;
         const bool past_end = model.sharing == Sharing::private_file && model.index >= file_page_count && !model.own;
         return past_end ? std::optional(FaultKind::sigbus) : std::nullopt;
     }
@@ -136,7 +139,8 @@ public:
             const Vma* vma = machine.mm->vmas().find(page(i));
             const bool mapped = vma != nullptr && vma->start() <= page(i);
             const auto found = model.pages.find(i);
-            if (mapped != (found != model.pages.end())) return "page " + std::to_string(i) + " mapped in one only, " + history;
+            if (mapped != (found != model.pages.end()))
+                return "page " + std::to_string(i) + " mapped in one only, " + history;
             if (!mapped) continue;
             const std::uint64_t rights = (vma->flags() & vm_access_flags).bits();
             if (rights != found->second.prot) return "page " + std::to_string(i) + ": rights differ, " + history;
@@ -190,13 +194,15 @@ private:
         const bool of_file = operation.sharing == Sharing::private_file;
         if (!of_file) flags |= map_anonymous;
         model.map(operation.first, operation.count, operation.prot, operation.sharing);
-        return same(true, machine.map(page(operation.first), operation.count, operation.prot, flags,
-                                      of_file ? file : nullptr).has_value());
+        return same(true,
+                    machine.map(page(operation.first), operation.count, operation.prot, flags, of_file ? file : nullptr)
+                        .has_value());
     }
     std::string brk(std::uint64_t wanted) {
         // A page must stay free between the break and what lies above.
         bool free = true;
-        for (std::uint64_t i = model_brk; i <= wanted && wanted > model_brk; ++i) free = free && !model.pages.contains(i);
+        for (std::uint64_t i = model_brk; i <= wanted && wanted > model_brk; ++i)
+            free = free && !model.pages.contains(i);
         if (wanted >= heap_page && free) {
             for (std::uint64_t i = model_brk; i < wanted; ++i) {
                 model.pages[i] = ModelPage{prot_read | prot_write, Sharing::private_anonymous, std::nullopt, 0, 0};
@@ -252,9 +258,9 @@ std::vector<Operation> short_alphabet() {
 
 Operation random_operation(std::mt19937_64& random, std::uint64_t pages) {
     using Kind = Operation::Kind;
-    static constexpr Kind kinds[] = {Kind::map,   Kind::map,   Kind::unmap, Kind::protect, Kind::protect,
-                                     Kind::forget, Kind::brk,  Kind::load,  Kind::load,    Kind::store,
-                                     Kind::store, Kind::store, Kind::store};
+    static constexpr Kind kinds[] = {Kind::map,    Kind::map,   Kind::unmap, Kind::protect, Kind::protect,
+                                     Kind::forget, Kind::brk,   Kind::load,  Kind::load,    Kind::store,
+                                     Kind::store,  Kind::store, Kind::store};
     Operation operation{.kind = kinds[random() % std::size(kinds)]};
     operation.first = random() % pages;
     operation.count = 1 + random() % std::min<std::uint64_t>(4, pages - operation.first);

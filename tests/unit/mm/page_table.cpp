@@ -61,10 +61,10 @@ TEST_CASE("page table: ensure adds the missing tables, and only those") {
     CHECK(count_after(0x400000) == 4);
     CHECK(count_after(0x400000) == 4);
     CHECK(count_after(0x401000) == 4);
-    CHECK(count_after(0x5ff000) == 4);            // the last page of the same PTE table
-    CHECK(count_after(0x600000) == 5);            // the next PTE table
-    CHECK(count_after(gib) == 7);                 // the next PMD
-    CHECK(count_after(512 * gib) == 10);          // the next PUD
+    CHECK(count_after(0x5ff000) == 4);    // the last page of the same PTE table
+    CHECK(count_after(0x600000) == 5);    // the next PTE table
+    CHECK(count_after(gib) == 7);         // the next PMD
+    CHECK(count_after(512 * gib) == 10);  // the next PUD
     CHECK(count_after(0x7fffffffe000) == 13);
 }
 
@@ -85,14 +85,9 @@ TEST_CASE("page table: find and ensure give the same entry, the one that the pro
 
 TEST_CASE("page table: for_each visits what lies in the range, in order, across all boundaries") {
     Tables tables;
-    const std::vector<VirtAddr> places = {VirtAddr(0),
-                                          VirtAddr(2 * mib - page_size),
-                                          VirtAddr(2 * mib),
-                                          VirtAddr(gib - page_size),
-                                          VirtAddr(gib),
-                                          VirtAddr(512 * gib - page_size),
-                                          VirtAddr(512 * gib),
-                                          VirtAddr(0x7fffffffe000)};
+    const std::vector<VirtAddr> places = {
+        VirtAddr(0),   VirtAddr(2 * mib - page_size),   VirtAddr(2 * mib),   VirtAddr(gib - page_size),
+        VirtAddr(gib), VirtAddr(512 * gib - page_size), VirtAddr(512 * gib), VirtAddr(0x7fffffffe000)};
     for (std::size_t i = 0; i < places.size(); ++i) tables.put(places[i], i + 1);
     CHECK(tables.marks(everything) == Marks{1, 2, 3, 4, 5, 6, 7, 8});
     for (std::size_t from = 0; from < places.size(); ++from) {
@@ -162,7 +157,8 @@ TEST_CASE("page table: free_tables frees upper tables with all that is below the
     tables.table.free_tables(VirtRange{VirtAddr(gib), VirtAddr(2 * gib)}, VirtRange{VirtAddr(gib), VirtAddr(3 * gib)});
     CHECK(tables.table.table_count() == PageCount(7));
     // All of the first 512 GiB: the PUD as well.
-    tables.table.free_tables(VirtRange{VirtAddr(3 * gib), VirtAddr(4 * gib)}, VirtRange{VirtAddr(0), VirtAddr(512 * gib)});
+    tables.table.free_tables(VirtRange{VirtAddr(3 * gib), VirtAddr(4 * gib)},
+                             VirtRange{VirtAddr(0), VirtAddr(512 * gib)});
     CHECK(tables.table.table_count() == PageCount(4));
     tables.table.free_tables(everything, everything);
     CHECK(tables.table.table_count() == PageCount(1));

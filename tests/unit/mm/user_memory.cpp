@@ -187,6 +187,12 @@ TEST_CASE("user memory: strings") {
     CHECK(user.read_string(page(0) + 10, page_size) == long_text);
     CHECK(outcome(user.read_string(page(0) + 10, page_size - 1)) == "ENAMETOOLONG");
 
+    // Exactly as long as allowed, with the NUL on the next page: it has to be looked for there.
+    put_string(user, page(1) - 4, "four");
+    CHECK(user.read_string(page(1) - 4, 4) == std::string("four"));
+    REQUIRE(user.write(page(1), 'x').has_value());
+    CHECK(outcome(user.read_string(page(1) - 4, 4)) == "ENAMETOOLONG");
+
     // Up to the last byte of the last page; without a NUL the fault behind it counts.
     put_string(user, page(2) - 4, "abc");
     CHECK(user.read_string(page(2) - 4, 100) == std::string("abc"));

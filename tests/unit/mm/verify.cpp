@@ -72,16 +72,14 @@ TEST_CASE("verify: entries that grant more than their VMA") {
 }
 
 TEST_CASE("verify: entries that point to the wrong place") {
-    check_reported("is no user page", [](Sample& s) {
-        s.slot(1) = emu::Pte::present(s.mm->page_table().root(), {.user = true});
-    });
+    check_reported("is no user page",
+                   [](Sample& s) { s.slot(1) = emu::Pte::present(s.mm->page_table().root(), {.user = true}); });
     check_reported("is no user page", [](Sample& s) { s.slot(1) = emu::Pte::present(Pfn(0), {.user = true}); });
     check_reported("lies beyond RAM", [](Sample& s) { s.slot(1) = emu::Pte::present(Pfn(64), {.user = true}); });
     check_reported("names a swap slot", [](Sample& s) { s.slot(1) = emu::Pte::swapped(emu::SwapSlot(1)); });
     check_reported("maps another page than the file's", [](Sample& s) { std::swap(s.slot(8), s.slot(16)); });
-    check_reported("lie outside every vma", [](Sample& s) {
-        s.slot(3) = emu::Pte::present(s.memory.zero_page(), {.user = true});
-    });
+    check_reported("lie outside every vma",
+                   [](Sample& s) { s.slot(3) = emu::Pte::present(s.memory.zero_page(), {.user = true}); });
     check_reported("does not lead back to pte", [](Sample& s) { std::swap(s.slot(0), s.slot(9)); });
     check_reported("does not lead back to pte", [](Sample& s) {
         s.memory.frames().set_anchor(s.slot(0).pfn(), RmapAnchor{s.mm->id() + 1, page(0).vpn().value()});
@@ -122,7 +120,8 @@ TEST_CASE("verify: counters of the address space") {
     check_reported("virtual size counters differ", [](Sample& s) {
         s.mm->vmas().resize(s.vma(20), VirtRange{page(20), page(22)});
     });
-    check_reported("virtual size counters differ", [](Sample& s) { s.vma(20).set_flags(s.vma(20).flags() | vm_write); });
+    check_reported("virtual size counters differ",
+                   [](Sample& s) { s.vma(20).set_flags(s.vma(20).flags() | vm_write); });
 }
 
 TEST_CASE("verify: VMAs") {

@@ -88,9 +88,8 @@ void require_same_searches(VmaTree& tree, const Naive& naive, std::mt19937_64& r
         if (previous != nullptr) REQUIRE(previous->start() == at(below->first));
 
         const std::uint64_t end = page + 1 + random() % 20;
-        const auto touching = std::find_if(naive.entries.begin(), naive.entries.end(), [&](const auto& entry) {
-            return entry.first < end && page < entry.end;
-        });
+        const auto touching = std::find_if(naive.entries.begin(), naive.entries.end(),
+                                           [&](const auto& entry) { return entry.first < end && page < entry.end; });
         const Vma* intersection = tree.find_intersection(VirtRange{at(page), at(end)});
         REQUIRE((intersection == nullptr) == (touching == naive.entries.end()));
         if (intersection != nullptr) REQUIRE(intersection->start() == at(touching->first));
@@ -197,8 +196,9 @@ TEST_CASE("vma tree: random inserts, removals and resizes agree with a sorted ve
             if (size == 0 || dice < (growing ? 60 : 20)) {
                 const std::uint64_t first = 1 + random() % span;
                 const std::uint64_t end = first + 1 + random() % 12;
-                const bool free = std::none_of(naive.entries.begin(), naive.entries.end(),
-                                               [&](const auto& entry) { return entry.first < end && first < entry.end; });
+                const bool free = std::none_of(naive.entries.begin(), naive.entries.end(), [&](const auto& entry) {
+                    return entry.first < end && first < entry.end;
+                });
                 if (free) {
                     const bool grows = random() % 5 == 0;
                     tree.insert(make(first, end, grows ? vm_read | vm_growsdown : vm_read));

@@ -65,8 +65,7 @@ private:
 
     void free_tables_below(Pfn table, unsigned level, VirtAddr base, VirtRange range, VirtRange limits);
     void free_subtree(Pfn table, unsigned level);
-    void visit_tables(Pfn table, unsigned level, VirtAddr base,
-                      const std::function<void(Pfn, VirtRange)>& visit) const;
+    void visit_tables(Pfn table, unsigned level, VirtAddr base, const std::function<void(Pfn, VirtRange)>& visit) const;
 
     PhysicalMemory* memory_;
     Pfn root_;

@@ -1,7 +1,8 @@
 // FaultHandler: the kernel's answer to a page fault (Linux: do_user_addr_fault and handle_mm_fault).
 //
 // It answers in two steps: classify() names the fault, a pure function; resolve() makes the PTE good. Every allocation
-// of a fault happens before its first change, so that running out of frames leaves the address space as it was.
+// of a fault happens before its first change, so that running out of frames leaves the address space as it was (but for
+// a stack that has grown, which stays grown, as on Linux).
 #pragma once
 
 #include "emu/page_fault.hpp"

@@ -86,6 +86,8 @@ Result<VmFlags> MmStruct::map_flags(const MapRequest& request) {
     if ((request.flags & map_growsdown) != 0) flags = flags | vm_growsdown;
     if ((request.flags & map_locked) != 0) flags = flags | vm_locked;
     if ((request.flags & map_noreserve) != 0) flags = flags | vm_noreserve;
+    // A thread's stack is no place for huge pages (include/linux/mman.h, since 6.7).
+    if ((request.flags & mm::map_stack) != 0) flags = flags | vm_nohugepage;
     switch (request.flags & map_type_mask) {
         case map_private:
             if (request.file != nullptr && flags.has(vm_growsdown)) return fail(Errno::einval);

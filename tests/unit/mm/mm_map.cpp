@@ -56,6 +56,17 @@ TEST_CASE("mmap: each errno") {
     CHECK(machine.broken() == "");
 }
 
+TEST_CASE("mmap: memory for a thread's stack is kept apart from other memory") {
+    Machine machine;
+    MmStruct& mm = *machine.mm;
+    REQUIRE(mm.map(anonymous(page_size, private_anonymous | map_stack)).has_value());
+    REQUIRE(mm.map(anonymous(page_size)).has_value());
+    CHECK(mm.map_count() == 2);
+    REQUIRE(mm.map(anonymous(page_size)).has_value());
+    CHECK(mm.map_count() == 2);
+    CHECK(machine.broken() == "");
+}
+
 TEST_CASE("mmap: the check that comes first wins") {
     Machine machine;
     MmStruct& mm = *machine.mm;

@@ -9,6 +9,7 @@
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
+#include <csignal>
 #include <cstdio>
 #include <exception>
 #include <memory>
@@ -81,6 +82,8 @@ int run_command_line(std::vector<std::string> words) {
 }  // namespace
 
 int main(int argc, char** argv) {
+    // A reader of the trace or the statistics that goes away is an output that failed, with a line and a status.
+    std::signal(SIGPIPE, SIG_IGN);
     try {
         fl::cli::set_up_messages();
         return run_command_line({argv + std::min(argc, 1), argv + argc});

@@ -56,7 +56,7 @@ void must(uc_err error, const char* what) {
 class BlockLengths {
 public:
     std::uint64_t instructions(uc_engine* engine, std::uint64_t address, std::uint32_t size_bytes) {
-        Entry& entry = entries_[(address ^ (address >> 12)) & (entries_.size() - 1)];
+        Entry& entry = entry_of(address);
         if (entry.address != address || entry.size_bytes != size_bytes) {
             uc_tb block{};
             must(uc_ctl_request_cache(engine, address, &block), "to look up a translated block");
@@ -64,6 +64,8 @@ public:
         }
         return entry.instructions;
     }
+    // A block was translated, perhaps anew from other bytes.
+    void note_translated(const uc_tb& block) { entry_of(block.pc) = Entry{block.pc, block.size, block.icount}; }
     void forget_all() { entries_.assign(entries_.size(), Entry{}); }
 
 private:
@@ -72,6 +74,8 @@ private:
         std::uint32_t size_bytes = 0;
         std::uint32_t instructions = 0;
     };
+    Entry& entry_of(std::uint64_t address) { return entries_[(address ^ (address >> 12)) & (entries_.size() - 1)]; }
+
     std::vector<Entry> entries_ = std::vector<Entry>(1U << 14);
 };
 
@@ -118,15 +122,19 @@ private:
     void clear_exception_state();
 
     static UnicornCpu& self(void* user_data) { return *static_cast<UnicornCpu*>(user_data); }
-    static bool on_tlb_fill(uc_engine*, std::uint64_t address, uc_mem_type type, uc_tlb_entry* entry, void* user_data);
-    static void on_block(uc_engine*, std::uint64_t address, std::uint32_t size_bytes, void* user_data);
-    static void on_syscall(uc_engine*, void* user_data);
-    static void on_refused_instruction(uc_engine*, void* user_data);
-    static void on_interrupt(uc_engine*, std::uint32_t vector, void* user_data);
-    static bool on_invalid_instruction(uc_engine*, void* user_data);
-    static std::uint32_t on_port_in(uc_engine*, std::uint32_t port, int size_bytes, void* user_data);
-    static void on_port_out(uc_engine*, std::uint32_t port, int size_bytes, std::uint32_t value, void* user_data);
-    static int on_rdtsc(uc_engine*, void* user_data);
+    static bool on_tlb_fill(uc_engine*, std::uint64_t address, uc_mem_type type, uc_tlb_entry* entry,
+                            void* user_data) noexcept;
+    // Nothing may be thrown through Unicorn's frames; out of host memory ends the process here.
+    static void on_translated(uc_engine*, uc_tb* block, uc_tb* previous, void* user_data) noexcept;
+    static void on_block(uc_engine*, std::uint64_t address, std::uint32_t size_bytes, void* user_data) noexcept;
+    static void on_syscall(uc_engine*, void* user_data) noexcept;
+    static void on_refused_instruction(uc_engine*, void* user_data) noexcept;
+    static void on_interrupt(uc_engine*, std::uint32_t vector, void* user_data) noexcept;
+    static bool on_invalid_instruction(uc_engine*, void* user_data) noexcept;
+    static std::uint32_t on_port_in(uc_engine*, std::uint32_t port, int size_bytes, void* user_data) noexcept;
+    static void on_port_out(uc_engine*, std::uint32_t port, int size_bytes, std::uint32_t value,
+                            void* user_data) noexcept;
+    static int on_rdtsc(uc_engine*, void* user_data) noexcept;
 
     Mmu& mmu_;
     PageFaultHandler& handler_;
@@ -236,8 +244,10 @@ void UnicornCpu::install_hooks() {
     add_hook(UC_HOOK_INSN, &on_port_in, UC_X86_INS_IN);
     add_hook(UC_HOOK_INSN, &on_port_out, UC_X86_INS_OUT);
     add_hook(UC_HOOK_INSN, &on_rdtsc, UC_X86_INS_RDTSC);
-    add_hook(UC_HOOK_INSN, &on_rdtsc, UC_X86_INS_RDTSCP);
-    if (counting_ == Counting::instructions) add_hook(UC_HOOK_BLOCK, &on_block);
+    if (counting_ == Counting::instructions) {
+        add_hook(UC_HOOK_BLOCK, &on_block);
+        add_hook(UC_HOOK_EDGE_GENERATED, &on_translated);
+    }
 }
 
 Exit UnicornCpu::run(Registers& registers, std::uint64_t instruction_budget) {
@@ -257,15 +267,10 @@ Exit UnicornCpu::run(Registers& registers, std::uint64_t instruction_budget) {
         }
         const uc_err error = uc_emu_start(engine_, loaded_.rip, 0, 0, 0);
         load_registers(loaded_);
-        if (retranslate_) {
-            // The aborted fetch left nothing behind but an address: run the same instruction again.
-            continue;
-        }
-        if (exit_.has_value() || interrupted_) {
-            if (!exit_.has_value()) exit_ = Exit{Exit::Reason::halt};
-            interrupted_ = false;
-            break;
-        }
+        if (!exit_.has_value() && interrupted_.exchange(false)) exit_ = Exit{Exit::Reason::halt};
+        if (exit_.has_value()) break;
+        // The aborted fetch left nothing behind but an address: run the same instruction again.
+        if (retranslate_) continue;
         // Nothing asked for a stop, so Unicorn gave up by itself: a translator limit (an instruction longer than 15
         // bytes) or a state it cannot go on from. A processor raises #GP for the former.
         (void)error;
@@ -273,16 +278,10 @@ Exit UnicornCpu::run(Registers& registers, std::uint64_t instruction_budget) {
         break;
     }
     in_run_ = false;
-    if (exit_registers_.has_value()) {
-        loaded_ = *exit_registers_;
-        exit_registers_.reset();
-        Registers exact = loaded_;
-        loaded_.rax = ~exact.rax;  // force the engine's copies to be rewritten
-        loaded_.rip = ~exact.rip;
-        registers = exact;
-    } else {
-        registers = loaded_;
-    }
+    registers = exit_registers_.value_or(loaded_);
+    // Only exceptions are told by their hook; after them the engine's registers are loaded again.
+    FL_ASSERT(!exit_registers_.has_value() || exit_->reason == Exit::Reason::exception);
+    exit_registers_.reset();
     if (exit_->reason == Exit::Reason::exception) clear_exception_state();
     return *exit_;
 }
@@ -472,12 +471,13 @@ std::size_t UnicornCpu::read_code(VirtAddr address, std::span<std::byte> into) c
 }
 
 bool UnicornCpu::on_tlb_fill(uc_engine*, std::uint64_t address, uc_mem_type type, uc_tlb_entry* entry,
-                             void* user_data) {
+                             void* user_data) noexcept {
     const Access access = type == UC_MEM_WRITE ? Access::write : type == UC_MEM_FETCH ? Access::execute : Access::read;
     return self(user_data).fill_tlb(VirtAddr(address), access, *entry);
 }
 
-void UnicornCpu::on_block(uc_engine* engine, std::uint64_t address, std::uint32_t size_bytes, void* user_data) {
+void UnicornCpu::on_block(uc_engine* engine, std::uint64_t address, std::uint32_t size_bytes,
+                          void* user_data) noexcept {
     UnicornCpu& cpu = self(user_data);
     if (cpu.retired_ >= cpu.budget_end_) {
         cpu.end_run(Exit{Exit::Reason::quantum});
@@ -486,18 +486,24 @@ void UnicornCpu::on_block(uc_engine* engine, std::uint64_t address, std::uint32_
     cpu.retired_ += cpu.block_lengths_.instructions(engine, address, size_bytes);
 }
 
-void UnicornCpu::on_syscall(uc_engine*, void* user_data) { self(user_data).end_run(Exit{Exit::Reason::syscall}); }
+void UnicornCpu::on_translated(uc_engine*, uc_tb* block, uc_tb*, void* user_data) noexcept {
+    self(user_data).block_lengths_.note_translated(*block);
+}
+
+void UnicornCpu::on_syscall(uc_engine*, void* user_data) noexcept {
+    self(user_data).end_run(Exit{Exit::Reason::syscall});
+}
 
 // #GP. SYSENTER is for 32-bit system calls, which this kernel is built without: its MSR is 0. IN and OUT need an I/O
 // privilege that no program has.
-void UnicornCpu::on_refused_instruction(uc_engine*, void* user_data) {
+void UnicornCpu::on_refused_instruction(uc_engine*, void* user_data) noexcept {
     UnicornCpu& cpu = self(user_data);
     cpu.exit_registers_.emplace();
     cpu.load_registers(*cpu.exit_registers_);
     cpu.end_run(Exit{Exit::Reason::exception, Vector::general_protection});
 }
 
-void UnicornCpu::on_interrupt(uc_engine*, std::uint32_t vector, void* user_data) {
+void UnicornCpu::on_interrupt(uc_engine*, std::uint32_t vector, void* user_data) noexcept {
     UnicornCpu& cpu = self(user_data);
     Registers registers;
     cpu.load_registers(registers);
@@ -512,22 +518,22 @@ void UnicornCpu::on_interrupt(uc_engine*, std::uint32_t vector, void* user_data)
     cpu.end_run(Exit{Exit::Reason::exception, static_cast<Vector>(vector)});
 }
 
-bool UnicornCpu::on_invalid_instruction(uc_engine*, void* user_data) {
+bool UnicornCpu::on_invalid_instruction(uc_engine*, void* user_data) noexcept {
     UnicornCpu& cpu = self(user_data);
     if (!cpu.exit_.has_value()) cpu.exit_ = Exit{Exit::Reason::exception, Vector::invalid_opcode};
     return false;
 }
 
-std::uint32_t UnicornCpu::on_port_in(uc_engine*, std::uint32_t, int, void* user_data) {
+std::uint32_t UnicornCpu::on_port_in(uc_engine*, std::uint32_t, int, void* user_data) noexcept {
     on_refused_instruction(nullptr, user_data);
     return 0;
 }
 
-void UnicornCpu::on_port_out(uc_engine*, std::uint32_t, int, std::uint32_t, void* user_data) {
+void UnicornCpu::on_port_out(uc_engine*, std::uint32_t, int, std::uint32_t, void* user_data) noexcept {
     on_refused_instruction(nullptr, user_data);
 }
 
-int UnicornCpu::on_rdtsc(uc_engine* engine, void* user_data) {
+int UnicornCpu::on_rdtsc(uc_engine* engine, void* user_data) noexcept {
     const std::uint64_t cycles = self(user_data).timestamps_.timestamp_cycles();
     const std::uint64_t low = cycles & 0xffff'ffff;
     const std::uint64_t high = cycles >> 32;

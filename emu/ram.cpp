@@ -11,14 +11,14 @@
 namespace fl::emu {
 
 CodeFrames::CodeFrames(PageCount frames)
-    : frames_(frames),
-      // calloc of this size is a lazy mapping: frames that are never used cost nothing at start-up.
+    :  // calloc of this size is a lazy mapping: frames that are never used cost nothing at start-up.
       state_(static_cast<std::uint8_t*>(std::calloc(frames.value(), 1)), &std::free) {
     if (state_ == nullptr) throw std::bad_alloc();
 }
 
 void CodeFrames::forget_all() {
-    std::memset(state_.get(), 0, frames_.value());
+    for (const Pfn pfn : fetched_frames_) state_[pfn.value()] = 0;
+    fetched_frames_.clear();
     any_stale_ = false;
 }
 

@@ -14,6 +14,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
 namespace fl::emu {
 
@@ -27,7 +28,10 @@ class CodeFrames {
 public:
     explicit CodeFrames(PageCount frames);
 
-    void note_fetched(Pfn pfn) { state_[pfn.value()] |= fetched; }
+    void note_fetched(Pfn pfn) {
+        if (state_[pfn.value()] == 0) fetched_frames_.push_back(pfn);
+        state_[pfn.value()] |= fetched;
+    }
     void note_rewritten(Pfn pfn) {
         std::uint8_t& state = state_[pfn.value()];
         if (state == 0) return;
@@ -43,8 +47,8 @@ public:
 private:
     static constexpr std::uint8_t fetched = 1;
     static constexpr std::uint8_t stale = 2;
-    PageCount frames_;
     std::unique_ptr<std::uint8_t[], void (*)(void*)> state_;
+    std::vector<Pfn> fetched_frames_;
     bool any_stale_ = false;
 };
 

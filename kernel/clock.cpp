@@ -1,5 +1,7 @@
 #include "kernel/clock.hpp"
 
+#include "kernel/host_signals.hpp"
+
 #include <algorithm>
 #include <cerrno>
 #include <ctime>
@@ -23,10 +25,14 @@ std::uint64_t host_ns(clockid_t clock) {
     return static_cast<std::uint64_t>(now.tv_sec) * ns_per_s + static_cast<std::uint64_t>(now.tv_nsec);
 }
 
-void host_sleep_until(std::uint64_t monotonic_ns) {
+std::uint64_t host_sleep_until(std::uint64_t monotonic_ns) {
     const timespec deadline{static_cast<time_t>(monotonic_ns / ns_per_s), static_cast<long>(monotonic_ns % ns_per_s)};
     while (::clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &deadline, nullptr) == EINTR) {
+        if (!HostSignals::arrived()) continue;
+        const std::uint64_t now_ns = host_ns(CLOCK_MONOTONIC);
+        return monotonic_ns > now_ns ? monotonic_ns - now_ns : 0;
     }
+    return 0;
 }
 
 }  // namespace
@@ -57,12 +63,10 @@ CpuTime Clock::cpu_time() const {
     return CpuTime{work.instructions, work.minor_faults * costs_.minor_fault_ns};
 }
 
-void Clock::sleep_ns(std::uint64_t duration_ns) {
-    if (mode_ == ClockMode::host) {
-        host_sleep_until(add_times(host_ns(CLOCK_MONOTONIC), duration_ns));
-    } else {
-        slept_ns_ = add_times(slept_ns_, duration_ns);
-    }
+std::uint64_t Clock::sleep_ns(std::uint64_t duration_ns) {
+    if (mode_ == ClockMode::host) return host_sleep_until(add_times(host_ns(CLOCK_MONOTONIC), duration_ns));
+    slept_ns_ = add_times(slept_ns_, duration_ns);
+    return 0;
 }
 
 }  // namespace fl::kernel

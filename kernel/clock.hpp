@@ -62,8 +62,8 @@ public:
     std::uint64_t realtime_ns() const;
     // User time is instructions, system time is minor faults; a major fault waits for a disk and takes no processor.
     CpuTime cpu_time() const;
-    // Virtual time jumps; host time is waited for.
-    void sleep_ns(std::uint64_t duration_ns);
+    // Virtual time jumps; host time is waited for. Returns what is left where a signal to relay came first.
+    std::uint64_t sleep_ns(std::uint64_t duration_ns);
 
     // RDTSC: a processor of 1 GHz.
     std::uint64_t timestamp_cycles() override { return elapsed_ns(); }

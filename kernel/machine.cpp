@@ -253,7 +253,7 @@ void MachineImplementation::raise(const Trap& trap, bool resume_flag) {
 }
 
 void MachineImplementation::deliver() {
-    if (task_.exit || task_.signals.pending().empty()) return;
+    if (task_.exit || (task_.signals.pending().empty() && !task_.restart_call)) return;
     kernel_entry_ = VirtAddr(task_.registers.rip);
     deliver_signals(*system_, signal_observer_);
     settle();

@@ -1,15 +1,32 @@
 #include "kernel/signal_delivery.hpp"
 
+#include "kernel/rseq.hpp"
 #include "kernel/signal_frame.hpp"
 
 namespace fl::kernel {
 
 namespace {
 
+constexpr std::uint64_t syscall_instruction_bytes = 2;
+
+// Back to the SYSCALL instruction, with the number that it was made with.
+void restart_interrupted_call(Task& task) {
+    if (!task.restart_call) return;
+    task.registers.rip -= syscall_instruction_bytes;
+    task.registers.rax = *task.restart_call;
+    task.restart_call.reset();
+}
+
 // handle_signal() and signal_delivered().
 void run_handler(System& system, const Delivery& delivery) {
     Task& task = system.task;
     const int number = delivery.info.number;
+    if ((delivery.action.flags & SignalAction::flag_restart) != 0) restart_interrupted_call(task);
+    task.restart_call.reset();
+    if (!abort_rseq_section(task)) {
+        task.signals.frame_failed(SIGSEGV);
+        return;
+    }
     if (!push_signal_frame(task, delivery, system.cpu.fpu_state())) {
         task.signals.frame_failed(number);
         return;
@@ -26,7 +43,7 @@ void deliver_signals(System& system, const SignalObserver& observer) {
     Task& task = system.task;
     while (!task.exit) {
         const auto delivery = task.signals.next();
-        if (!delivery) return;
+        if (!delivery) return restart_interrupted_call(task);
         if (observer) observer(delivery->info);
         if (delivery->effect == Delivery::Effect::terminate) {
             task.die_of(delivery->info.number);

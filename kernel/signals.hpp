@@ -48,6 +48,7 @@ struct SignalAction {
 
     static constexpr std::uint64_t flag_siginfo = 0x4;
     static constexpr std::uint64_t flag_restorer = 0x0400'0000;
+    static constexpr std::uint64_t flag_restart = 0x1000'0000;
     static constexpr std::uint64_t flag_onstack = 0x0800'0000;
     static constexpr std::uint64_t flag_nodefer = 0x4000'0000;
     static constexpr std::uint64_t flag_resethand = 0x8000'0000;

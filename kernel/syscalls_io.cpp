@@ -112,6 +112,12 @@ Result<std::uint64_t> read_from_host(int host_fd, std::span<std::byte> into) {
     }
 }
 
+// What a signal ended before anything was done may be made again once the signal is dealt with.
+Result<std::uint64_t> restartable(System& system, const Result<std::uint64_t>& result) {
+    if (!result && result.error() == Errno::eintr) system.task.restart_call = system.task.registers.rax;
+    return result;
+}
+
 // Nobody reads the other end any more: EPIPE, and SIGPIPE as from the process itself.
 void send_sigpipe(System& system) {
     Task& task = system.task;
@@ -149,7 +155,7 @@ Result<std::uint64_t> write_segments(System& system, const Descriptor& file, con
         const auto written = write_to_host(file.host_fd, chunk.first(usable));
         if (!written) {
             if (written.error() == Errno::epipe) send_sigpipe(system);
-            return done > 0 ? Result<std::uint64_t>(done) : written;
+            return done > 0 ? Result<std::uint64_t>(done) : restartable(system, written);
         }
         done += *written;
         if (*written < wanted) break;
@@ -164,7 +170,7 @@ Result<std::uint64_t> read_into_segments(System& system, const Descriptor& file,
         const std::uint64_t wanted = std::min(cursor.bytes_left(), read_chunk_bytes);
         system.transfer.resize(std::max<std::size_t>(system.transfer.size(), wanted));
         const auto got = read_from_host(file.host_fd, std::span(system.transfer).first(wanted));
-        if (!got) return done > 0 ? Result<std::uint64_t>(done) : got;
+        if (!got) return done > 0 ? Result<std::uint64_t>(done) : restartable(system, got);
         const std::uint64_t copied = cursor.transfer(
             std::span<const std::byte>(system.transfer).first(*got),
             [&](VirtAddr at, std::span<const std::byte> part) { return system.user().copy_to_partial(at, part); });

@@ -7,6 +7,7 @@ namespace {
 
 constexpr std::uint64_t map_hugetlb = 0x4'0000;
 constexpr unsigned map_huge_shift = 26;
+constexpr std::uint64_t map_nonblock = 0x1'0000;
 
 // No huge pages are reserved, so that a mapping of them finds none; the sizes are those that x86-64 knows.
 Errno refuse_huge_pages(std::uint64_t flags) {
@@ -52,6 +53,9 @@ Result<std::uint64_t> sys_mmap(System& system, const Arguments& a) {
     request.pgoff = offset >> page_shift;
     const auto start = system.task.mm->map(request);
     if (!start) return fail(start.error());
+    const bool populate =
+        (flags & mm::map_locked) != 0 || (flags & (mm::map_populate | map_nonblock)) == mm::map_populate;
+    if (populate) system.user().populate(VirtRange{*start, *start + PageCount::of_bytes(a[1]).bytes()});
     return start->value();
 }
 

@@ -1,5 +1,6 @@
 // The process: who it is, what it may use and has used, and its end (Linux: kernel/sys.c,
 // arch/x86/kernel/process_64.c).
+#include "kernel/rseq.hpp"
 #include "kernel/syscalls.hpp"
 
 #include <algorithm>
@@ -87,7 +88,7 @@ static_assert(sizeof(UserSystemInfo) == 112);
 
 Result<std::uint64_t> sys_arch_prctl(System& system, const Arguments& a) {
     emu::Registers& registers = system.task.registers;
-    switch (a[0]) {
+    switch (int_argument(a[0])) {
         case arch_set_fs: return set_segment_base(registers.fs_base, a[1]);
         case arch_set_gs: return set_segment_base(registers.gs_base, a[1]);
         case arch_get_fs: return answer(system.user().write(VirtAddr(a[1]), registers.fs_base));
@@ -110,8 +111,14 @@ Result<std::uint64_t> sys_set_robust_list(System& system, const Arguments& a) {
     return 0;
 }
 
-// As a kernel without CONFIG_RSEQ answers.
-Result<std::uint64_t> sys_rseq(System&, const Arguments&) { return fail(Errno::enosys); }
+Result<std::uint64_t> sys_rseq(System& system, const Arguments& a) {
+    constexpr std::uint32_t flag_unregister = 1;
+    const RseqArea area{a[0], static_cast<std::uint32_t>(a[1]), static_cast<std::uint32_t>(a[3])};
+    const auto flags = static_cast<std::uint32_t>(a[2]);
+    if (flags == flag_unregister) return answer(unregister_rseq(system.task, area));
+    if (flags != 0) return fail(Errno::einval);
+    return answer(register_rseq(system.task, area));
+}
 
 Result<std::uint64_t> sys_prlimit64(System& system, const Arguments& a) {
     Task& task = system.task;

@@ -69,6 +69,14 @@ Result<std::uint64_t> read_duration(System& system, std::uint64_t address) {
     return seconds * ns_per_s + static_cast<std::uint64_t>(wanted->nanoseconds);
 }
 
+// EINTR where a signal came first; the time that was left goes to `remaining`, unless that is 0.
+Result<std::uint64_t> sleep(System& system, std::uint64_t duration_ns, std::uint64_t remaining) {
+    const std::uint64_t left_ns = system.clock.sleep_ns(duration_ns);
+    if (left_ns == 0) return 0;
+    if (auto done = write_optional(system, remaining, timespec_of(left_ns)); !done) return fail(done.error());
+    return fail(Errno::eintr);
+}
+
 }  // namespace
 
 Result<std::uint64_t> sys_clock_gettime(System& system, const Arguments& a) {
@@ -99,12 +107,10 @@ Result<std::uint64_t> sys_time(System& system, const Arguments& a) {
     return seconds;
 }
 
-// Nothing can interrupt a sleep here, so that the time that remains is never asked for.
 Result<std::uint64_t> sys_nanosleep(System& system, const Arguments& a) {
     const auto duration_ns = read_duration(system, a[0]);
     if (!duration_ns) return duration_ns;
-    system.clock.sleep_ns(*duration_ns);
-    return 0;
+    return sleep(system, *duration_ns, a[1]);
 }
 
 Result<std::uint64_t> sys_clock_nanosleep(System& system, const Arguments& a) {
@@ -124,8 +130,8 @@ Result<std::uint64_t> sys_clock_nanosleep(System& system, const Arguments& a) {
         const std::uint64_t now_ns = read_clock(system, *clock);
         duration_ns = duration_ns > now_ns ? duration_ns - now_ns : 0;
     }
-    system.clock.sleep_ns(duration_ns);
-    return 0;
+    // Who waits for a point in time knows it still: nothing is said of the rest.
+    return sleep(system, duration_ns, (a[1] & TIMER_ABSTIME) != 0 ? 0 : a[3]);
 }
 
 }  // namespace fl::kernel

@@ -30,6 +30,13 @@ struct TrapState {
     std::uint64_t address = 0;  // CR2, of page faults
 };
 
+// What rseq(2) registered.
+struct RseqArea {
+    std::uint64_t address = 0;
+    std::uint32_t size_bytes = 0;
+    std::uint32_t signature = 0;
+};
+
 struct Task {
     std::uint32_t pid = 1;
     std::uint32_t tid = 1;
@@ -45,8 +52,13 @@ struct Task {
     Signals signals;
     TrapState trap;
     LimitTable limits = default_limits();
+    std::optional<RseqArea> rseq;
     std::uint64_t clear_child_tid = 0;
     std::uint64_t robust_list = 0;
+
+    // The number of a call that a signal ended before it did anything: it is made again unless a handler without
+    // SA_RESTART runs first (-ERESTARTSYS).
+    std::optional<std::uint64_t> restart_call;
 
     std::optional<ExitStatus> exit;  // set: the program is over
 

@@ -198,7 +198,10 @@ Result<void> MmStruct::advise_part(Vma& vma, VirtRange part, int advice) {
         case madv_random: flags = (flags & ~vm_seq_read) | vm_rand_read; break;
         case madv_sequential: flags = (flags & ~vm_rand_read) | vm_seq_read; break;
         case madv_dontfork: flags = flags | vm_dontcopy; break;
-        case madv_dofork: flags = flags & ~vm_dontcopy; break;
+        case madv_dofork:
+            if (flags.has(vm_io)) return fail(Errno::einval);
+            flags = flags & ~vm_dontcopy;
+            break;
         case madv_hugepage: flags = (flags & ~vm_nohugepage) | vm_hugepage; break;
         case madv_nohugepage: flags = (flags & ~vm_hugepage) | vm_nohugepage; break;
         case madv_dontdump: flags = flags | vm_dontdump; break;
@@ -212,7 +215,7 @@ Result<void> MmStruct::advise_part(Vma& vma, VirtRange part, int advice) {
             break;
         case madv_keeponfork: flags = flags & ~vm_wipeonfork; break;
         case madv_dontneed:
-            if (flags.has(vm_locked)) return fail(Errno::einval);
+            if (flags.has_any(vm_locked | vm_pfnmap)) return fail(Errno::einval);
             zap(part);
             return {};
         case madv_free:
@@ -222,7 +225,7 @@ Result<void> MmStruct::advise_part(Vma& vma, VirtRange part, int advice) {
             return {};
         case madv_cold:
         case madv_pageout:
-            if (flags.has(vm_locked)) return fail(Errno::einval);
+            if (flags.has_any(vm_locked | vm_pfnmap)) return fail(Errno::einval);
             return {};
         default: return {};  // madv_willneed: a hint without a duty
     }

@@ -64,6 +64,15 @@ Result<void> UserMemory::clear(VirtAddr target, std::uint64_t size_bytes) {
     return {};
 }
 
+void UserMemory::populate(VirtRange range) {
+    for (VirtAddr at = range.start; at < range.end; at = at + page_size) {
+        const Vma* vma = mm_.vmas().find(at);
+        if (vma == nullptr || vma->start() > at || !vma->is_accessible()) return;
+        const bool write = vma->flags().has(vm_write) && !vma->is_shared();
+        if (!reach(at, write ? emu::Access::write : emu::Access::read)) return;
+    }
+}
+
 Result<std::string> UserMemory::read_string(VirtAddr source, std::uint64_t max_bytes) {
     std::string text;
     while (text.size() <= max_bytes) {

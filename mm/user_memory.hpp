@@ -23,6 +23,9 @@ public:
     // As many bytes as there are before a fault: read(2) and write(2) answer with the part that worked.
     std::uint64_t copy_from_partial(VirtAddr source, std::span<std::byte> into);
     std::uint64_t copy_to_partial(VirtAddr target, std::span<const std::byte> from);
+    // Brings in the pages of `range` before they are touched (mm_populate): writable private ones as by a write, others
+    // as by a read. Stops at the first that cannot be had.
+    void populate(VirtRange range);
     // A NUL-terminated string without its NUL; ENAMETOOLONG where it is longer than `max_bytes`.
     Result<std::string> read_string(VirtAddr source, std::uint64_t max_bytes);
 

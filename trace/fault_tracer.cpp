@@ -23,7 +23,8 @@ void FaultTracer::attach(ImageInfo image, const CodeReader& code) {
 void FaultTracer::on_fault(const mm::FaultEvent& event) noexcept {
     const VirtAddr address = event.origin.instruction;
     const Instruction* instruction = &unknown_;
-    if (code_ != nullptr && address != VirtAddr()) {
+    const bool in_exec = event.mode == emu::Mode::kernel && address == VirtAddr();
+    if (code_ != nullptr && !in_exec) {
         try {
             instruction = &instruction_at(address);
         } catch (const std::exception&) {

@@ -101,7 +101,7 @@ char access_letter(emu::Access access) {
 
 void print_instruction_address(std::string& to, const TracedFault& fault) {
     const VirtAddr address = fault.event.origin.instruction;
-    if (address == VirtAddr()) {
+    if (fault.event.mode == emu::Mode::kernel && address == VirtAddr()) {
         to += "exec";
     } else if (fault.instruction.symbol.empty()) {
         print(to, "{:#x}", address.value());

@@ -244,6 +244,21 @@ TEST_CASE("instructions are counted block by block, and a budget ends the run") 
     CHECK(limited.registers.rcx == 0);
 }
 
+TEST_CASE("rewritten code is counted as what it is now") {
+    TestMachine machine;
+    const VirtAddr jit(0x60'0000);
+    const Pfn pfn = machine.map(jit, user_all);
+    machine.map(data, user_data);
+    machine.registers.rsp = data.value() + 0x800;
+    // Eight NOPs and RET; then, in as many bytes, one long NOP and RET.
+    machine.write(pfn, 0, Bytes(8, 0x90) + Bytes{0xc3});
+    // call rdi; mov rax, imm64; mov [rdi], rax; call rdi; syscall
+    machine.run(code, mov_rdi(jit.value()) +
+                          Bytes{0xff, 0xd7, 0x48, 0xb8, 0x0f, 0x1f, 0x84, 0, 0, 0, 0, 0, 0x48, 0x89, 0x07, 0xff, 0xd7} +
+                          syscall_bytes);
+    CHECK(machine.cpu->retired_instructions() == 2 + 9 + 3 + 2 + 1);
+}
+
 TEST_CASE("without counting nothing is counted") {
     TestMachine machine(Counting::none);
     machine.run(code, syscall_bytes);
@@ -374,16 +389,19 @@ TEST_CASE("code whose page was replaced by a copy runs the copy") {
 
 TEST_CASE("the TLB grows with the working set") {
     TestMachine machine;
-    // Touch 16 pages in a loop many times; far fewer fills than accesses, and never a wrong byte.
-    for (std::uint64_t i = 0; i < 16; ++i) machine.map(data + i * page_size, user_data);
-    // mov rdi, data; mov edx, 100000; again: mov ecx, 16; mov rsi, rdi;
+    // 1024 pages, four times what the TLB starts with, all on one frame: swept in order, each access would miss if the
+    // TLB did not grow.
+    constexpr std::uint64_t pages = 1024, sweeps = 200;
+    const Pfn pfn = machine.map(data, user_data);
+    for (std::uint64_t i = 1; i < pages; ++i) machine.slot(data + i * page_size) = Pte::present(pfn, user_data);
+    // mov rdi, data; mov edx, sweeps; again: mov ecx, pages; mov rsi, rdi;
     // page: inc dword [rsi]; add rsi, 4096; dec ecx; jnz page; dec edx; jnz again; syscall
     machine.run(code, mov_rdi(data.value()) +
-                          Bytes{0xba, 0xa0, 0x86, 1, 0,    0xb9, 16, 0,    0,    0,    0x48, 0x89, 0xfe, 0xff, 0x06,
-                                0x48, 0x81, 0xc6, 0, 0x10, 0,    0,  0xff, 0xc9, 0x75, 0xf3, 0xff, 0xca, 0x75, 0xe7} +
+                          Bytes{0xba, 0xc8, 0,    0, 0,    0xb9, 0, 4,    0,    0,    0x48, 0x89, 0xfe, 0xff, 0x06,
+                                0x48, 0x81, 0xc6, 0, 0x10, 0,    0, 0xff, 0xc9, 0x75, 0xf3, 0xff, 0xca, 0x75, 0xe7} +
                           syscall_bytes);
     std::uint32_t count = 0;
-    std::memcpy(&count, machine.ram.frame(machine.slot(data + 15 * page_size).pfn()).data(), 4);
-    CHECK(count == 100'000);
-    CHECK(machine.cpu->tlb_stats().fills < 1000);
+    std::memcpy(&count, machine.ram.frame(pfn).data(), 4);
+    CHECK(count == pages * sweeps);
+    CHECK(machine.cpu->tlb_stats().fills < pages * sweeps / 10);
 }

@@ -58,6 +58,19 @@ TEST_CASE("mmap of a stream") {
     ::close(both);
 }
 
+TEST_CASE("MAP_POPULATE and MAP_LOCKED bring the pages at once, MAP_NONBLOCK does not") {
+    TestSystem system;
+    const auto resident = [&] { return system.task().mm->rss().anonymous.value(); };
+    const std::uint64_t before = resident();
+    CHECK(system.call(SYS_mmap, {0, 3 * 4096, read_write, 0x8022, test::negative(-1), 0}) > 0);
+    CHECK(resident() == before + 3);
+    CHECK(system.call(SYS_mmap, {0, 4096, read_write, 0x2022, test::negative(-1), 0}) > 0);
+    CHECK(resident() == before + 4);
+    CHECK(system.call(SYS_mmap, {0, 4096, read_write, 0x18022, test::negative(-1), 0}) > 0);
+    CHECK(system.call(SYS_mmap, {0, 4096, PROT_NONE, 0x8022, test::negative(-1), 0}) > 0);
+    CHECK(resident() == before + 4);
+}
+
 TEST_CASE("mprotect takes rights away from the kernel's copies too") {
     TestSystem system;
     system.put(TestSystem::data, 'x');

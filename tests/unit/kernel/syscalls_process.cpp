@@ -1,3 +1,4 @@
+#include "kernel/rseq.hpp"
 #include "kernel_support.hpp"
 
 #include <sys/resource.h>
@@ -56,7 +57,55 @@ TEST_CASE("lists of the thread library") {
     TestSystem system;
     CHECK(system.call(SYS_set_robust_list, {data, 24}) == 0);
     CHECK(system.call(SYS_set_robust_list, {data, 23}) == minus(Errno::einval));
-    CHECK(system.call(SYS_rseq, {data, 32, 0, 0x53053053}) == minus(Errno::enosys));
+}
+
+TEST_CASE("a restartable-sequences area is registered once, and tells the processor") {
+    TestSystem system;
+    constexpr std::uint64_t signature = 0x53053053;
+    system.put(data, std::array<std::uint32_t, 2>{0, ~0U});
+    CHECK(system.call(SYS_rseq, {data + 8, 32, 0, signature}) == minus(Errno::einval));
+    CHECK(system.call(SYS_rseq, {data, 31, 0, signature}) == minus(Errno::einval));
+    CHECK(system.call(SYS_rseq, {data, 32, 2, signature}) == minus(Errno::einval));
+    CHECK(system.call(SYS_rseq, {TestSystem::kernel_half, 32, 0, signature}) == minus(Errno::efault));
+    CHECK(system.call(SYS_rseq, {data, 32, 1, signature}) == minus(Errno::einval));
+
+    CHECK(system.call(SYS_rseq, {data, 32, 0, signature}) == 0);
+    CHECK(system.get<std::uint32_t>(data + 4) == 0);
+    CHECK(system.call(SYS_rseq, {data, 32, 0, signature}) == minus(Errno::ebusy));
+    CHECK(system.call(SYS_rseq, {data, 32, 0, 1}) == minus(Errno::eperm));
+    CHECK(system.call(SYS_rseq, {data + 32, 32, 0, signature}) == minus(Errno::einval));
+    CHECK(system.call(SYS_rseq, {data, 32, 1, 1}) == minus(Errno::eperm));
+    CHECK(system.call(SYS_rseq, {data, 32, 1, signature}) == 0);
+    CHECK(system.get<std::uint32_t>(data + 4) == ~0U);
+}
+
+TEST_CASE("a signal inside of a restartable sequence sends it to its abort handler") {
+    TestSystem system;
+    constexpr std::uint32_t signature = 0x53053053;
+    constexpr std::uint64_t section = data + 256, start_ip = 0x40'1000, abort_ip = data + 512;
+    REQUIRE(system.call(SYS_rseq, {data, 32, 0, signature}) == 0);
+    system.put(section, std::array<std::uint64_t, 4>{0, start_ip, 16, abort_ip});
+    system.put(abort_ip - 4, signature);
+    system.put(data + 8, section);
+    system.registers().rip = start_ip + 15;
+    REQUIRE(kernel::abort_rseq_section(system.task()).has_value());
+    CHECK(system.registers().rip == abort_ip);
+    CHECK(system.get<std::uint64_t>(data + 8) == 0);
+
+    // Behind its last instruction it is over, and goes on.
+    system.put(data + 8, section);
+    system.registers().rip = start_ip + 16;
+    REQUIRE(kernel::abort_rseq_section(system.task()).has_value());
+    CHECK(system.registers().rip == start_ip + 16);
+
+    // A handler without the signature is an attack or a mistake.
+    system.put(data + 8, section);
+    system.put(abort_ip - 4, std::uint32_t{0});
+    system.registers().rip = start_ip;
+    CHECK(kernel::abort_rseq_section(system.task()).error() == Errno::einval);
+    CHECK(system.registers().rip == start_ip);
+    system.put(data + 8, TestSystem::nowhere);
+    CHECK(kernel::abort_rseq_section(system.task()).error() == Errno::efault);
 }
 
 TEST_CASE("limits can be read and set, and memory management obeys them") {

@@ -83,7 +83,9 @@ int run_command_line(std::vector<std::string> words) {
 
 int main(int argc, char** argv) {
     // A reader of the trace or the statistics that goes away is an output that failed, with a line and a status.
+    // So is one that grows past the limit of file sizes.
     std::signal(SIGPIPE, SIG_IGN);
+    std::signal(SIGXFSZ, SIG_IGN);
     try {
         fl::cli::set_up_messages();
         return run_command_line({argv + std::min(argc, 1), argv + argc});

@@ -111,6 +111,8 @@ private:
 
     bool fill_tlb(VirtAddr page, Access access, uc_tlb_entry& entry);
     VirtAddr locate(const PageFault& fault) const override;
+    bool instruction_writes(VirtAddr page) const;
+    std::span<const MemoryOperand> operands_of(const Registers& registers) const;
     Vector non_canonical_vector(VirtAddr page, Access access) const;
     bool is_software_interrupt(std::uint32_t vector, const Registers& registers) const;
     std::size_t read_code(VirtAddr address, std::span<std::byte> into) const;
@@ -257,7 +259,7 @@ Exit UnicornCpu::run(Registers& registers, std::uint64_t instruction_budget) {
     in_run_ = true;
     store_registers(registers);
     for (;;) {
-        if (mmu_.ram().code_frames().any_stale()) flush_translations_now();
+        if (retranslate_ || mmu_.ram().code_frames().any_stale()) flush_translations_now();
         if (tlb_stale_) flush_tlb_now();
         exit_.reset();
         retranslate_ = false;
@@ -366,6 +368,11 @@ bool UnicornCpu::fill_tlb(VirtAddr page, Access access, uc_tlb_entry& entry) {
         return false;
     }
     auto translation = mmu_.translate(root_, page, access, Mode::user);
+    if (!translation && access == Access::read && instruction_writes(page)) {
+        // Unicorn reads before it writes; a processor faults once, for the write.
+        access = Access::write;
+        translation = mmu_.translate(root_, page, access, Mode::user);
+    }
     for (unsigned handled = 0; !translation; ++handled) {
         FL_ASSERT(handled < PageFaultHandler::max_faults_per_access);
         PageFault fault{page, access, Mode::user, translation.error(), this};
@@ -379,15 +386,26 @@ bool UnicornCpu::fill_tlb(VirtAddr page, Access access, uc_tlb_entry& entry) {
         if (outcome == FaultOutcome::retry_tlb_stale) tlb_stale_ = true;
         translation = mmu_.translate(root_, page, access, Mode::user);
     }
+    bool writable = translation->writable;
     // EXEC only where a fetch asks for it: an executable TLB entry sends every store through the slow path.
-    const bool executable = access == Access::execute;
+    bool executable = access == Access::execute;
+    CodeFrames& code = mmu_.ram().code_frames();
     if (executable) {
-        CodeFrames& code = mmu_.ram().code_frames();
         if (code.is_stale(translation->pfn)) {
             retranslate_ = true;
             return false;
         }
         code.note_fetched(translation->pfn);
+    } else if (writable && code.was_fetched(translation->pfn)) {
+        // Stores to translated code. Through an executable entry Unicorn sees each of them; through another only the
+        // first, so that what was translated has to go before the next fetch. A read need not grant the write yet.
+        if (translation->executable) {
+            executable = true;
+        } else if (access == Access::write) {
+            code.note_writable(translation->pfn);
+        } else {
+            writable = false;
+        }
     }
     if (tlb_stale_) {
         flush_tlb_now();
@@ -397,8 +415,7 @@ bool UnicornCpu::fill_tlb(VirtAddr page, Access access, uc_tlb_entry& entry) {
         flush_tlb_now();
     }
     entry.paddr = translation->pfn.address().value();
-    entry.perms = static_cast<uc_prot>(UC_PROT_READ | (translation->writable ? UC_PROT_WRITE : 0) |
-                                       (executable ? UC_PROT_EXEC : 0));
+    entry.perms = static_cast<uc_prot>(UC_PROT_READ | (writable ? UC_PROT_WRITE : 0) | (executable ? UC_PROT_EXEC : 0));
     return true;
 }
 
@@ -411,9 +428,7 @@ VirtAddr UnicornCpu::locate(const PageFault& fault) const {
     const VirtAddr instruction(registers.rip);
     if (fault.access == Access::execute) return instruction.page_floor() == page ? instruction : page;
 
-    std::array<std::byte, OperandDecoder::max_instruction_bytes> code{};
-    const std::size_t code_bytes = read_code(instruction, code);
-    for (const MemoryOperand& operand : decoder_.operands(std::span(code).first(code_bytes))) {
+    for (const MemoryOperand& operand : operands_of(registers)) {
         const VirtAddr start = operand.resolve(registers);
         if (start.page_floor() == page) return start;
         const auto last = start.checked_add(operand.size_bytes - 1);
@@ -422,14 +437,30 @@ VirtAddr UnicornCpu::locate(const PageFault& fault) const {
     return page;
 }
 
+std::span<const MemoryOperand> UnicornCpu::operands_of(const Registers& registers) const {
+    std::array<std::byte, OperandDecoder::max_instruction_bytes> code{};
+    const std::size_t code_bytes = read_code(VirtAddr(registers.rip), code);
+    return decoder_.operands(std::span(code).first(code_bytes));
+}
+
+// Whether the instruction writes, or reads and writes, memory of this page.
+bool UnicornCpu::instruction_writes(VirtAddr page) const {
+    Registers registers;
+    load_registers(registers);
+    for (const MemoryOperand& operand : operands_of(registers)) {
+        const VirtAddr start = operand.resolve(registers);
+        const VirtAddr last = start.checked_add(operand.size_bytes - 1).value_or(start);
+        if (operand.is_written && start.page_floor() <= page && page <= last) return true;
+    }
+    return false;
+}
+
 // #SS for an access through the stack segment, else #GP.
 Vector UnicornCpu::non_canonical_vector(VirtAddr page, Access access) const {
     if (access == Access::execute) return Vector::general_protection;
     Registers registers;
     load_registers(registers);
-    std::array<std::byte, OperandDecoder::max_instruction_bytes> code{};
-    const std::size_t code_bytes = read_code(VirtAddr(registers.rip), code);
-    for (const MemoryOperand& operand : decoder_.operands(std::span(code).first(code_bytes))) {
+    for (const MemoryOperand& operand : operands_of(registers)) {
         if (operand.resolve(registers).page_floor() == page && operand.through_stack_segment()) {
             return Vector::stack_fault;
         }

@@ -41,8 +41,9 @@ constexpr std::array<RegisterName, 17> address_registers = {{{X86_REG_RAX, X86_R
                                                              {X86_REG_RIP, X86_REG_EIP}}};
 
 std::uint8_t index_of(unsigned name) {
-    for (std::uint8_t i = 0; i < address_registers.size(); ++i) {
-        if (address_registers[i].full == name || address_registers[i].low32 == name) return i;
+    for (std::size_t i = 0; i < address_registers.size(); ++i) {
+        const RegisterName& known = address_registers[i];
+        if (known.full == name || known.low32 == name) return static_cast<std::uint8_t>(i);
     }
     return MemoryOperand::no_register;
 }
@@ -70,6 +71,16 @@ std::uint64_t value_of(const Registers& r, std::uint8_t index) {
     }
 }
 
+bool is_any_of(unsigned id, std::initializer_list<unsigned> ids) {
+    return std::find(ids.begin(), ids.end(), id) != ids.end();
+}
+
+// Instructions whose memory operand Capstone 4 and 5 call read-only, although it is written.
+bool writes_its_memory(unsigned id) {
+    return is_any_of(id, {X86_INS_CMPXCHG, X86_INS_CMPXCHG8B, X86_INS_CMPXCHG16B, X86_INS_ROL, X86_INS_ROR, X86_INS_RCL,
+                          X86_INS_RCR, X86_INS_SHL, X86_INS_SAL, X86_INS_SHR, X86_INS_SAR, X86_INS_SHLD, X86_INS_SHRD});
+}
+
 MemoryOperand explicit_operand(const cs_insn& instruction, const cs_x86_op& operand) {
     const x86_op_mem& memory = operand.mem;
     MemoryOperand result;
@@ -79,16 +90,13 @@ MemoryOperand explicit_operand(const cs_insn& instruction, const cs_x86_op& oper
     result.address_is_32bit = instruction.detail->x86.addr_size == 4;
     result.segment_is_fs = memory.segment == X86_REG_FS;
     result.segment_is_gs = memory.segment == X86_REG_GS;
+    result.is_written = (operand.access & CS_AC_WRITE) != 0 || writes_its_memory(instruction.id);
     result.size_bytes = std::max<std::uint32_t>(operand.size, 1);
     result.displacement = memory.disp;
     if (result.base == rip_index) result.displacement += instruction.size;
     // POP computes its target after it has raised RSP (Intel SDM vol. 2, POP).
     if (instruction.id == X86_INS_POP && result.base == rsp_index) result.displacement += operand.size;
     return result;
-}
-
-bool is_any_of(unsigned id, std::initializer_list<unsigned> ids) {
-    return std::find(ids.begin(), ids.end(), id) != ids.end();
 }
 
 // What an instruction reads or writes on the stack without naming it.
@@ -100,6 +108,7 @@ bool stack_operand(const cs_insn& instruction, MemoryOperand& result) {
     result.base = rsp_index;
     if (is_any_of(id, {X86_INS_PUSH, X86_INS_CALL, X86_INS_PUSHF, X86_INS_PUSHFQ})) {
         result.displacement = -static_cast<std::int64_t>(result.size_bytes);
+        result.is_written = true;
         return true;
     }
     if (is_any_of(
@@ -115,6 +124,7 @@ bool stack_operand(const cs_insn& instruction, MemoryOperand& result) {
         const std::int64_t levels = instruction.detail->x86.op_count == 2 ? instruction.detail->x86.operands[1].imm : 0;
         result.size_bytes = static_cast<std::uint32_t>(8 * (levels % 32 + 1));
         result.displacement = -static_cast<std::int64_t>(result.size_bytes);
+        result.is_written = true;
         return true;
     }
     return false;

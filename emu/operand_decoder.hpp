@@ -25,6 +25,7 @@ struct MemoryOperand {
     bool address_is_32bit = false;  // address-size prefix
     bool segment_is_fs = false;
     bool segment_is_gs = false;
+    bool is_written = false;  // written, or read and written
     std::uint32_t size_bytes = 0;
     std::int64_t displacement = 0;  // of a RIP-relative operand: from the start of the instruction
 

@@ -22,8 +22,9 @@ using FrameBytes = std::span<std::byte, page_size>;
 
 // Which frames hold bytes that the processor has translated, and which of those were rewritten behind its back.
 //
-// The processor notices a guest's own stores to translated code; it does not notice the kernel's. Whoever changes a
-// frame's bytes from outside calls note_rewritten().
+// The processor notices a guest's stores to translated code where they go through an executable TLB entry. It does not
+// notice stores through one that is only writable (note_writable), nor the kernel's: whoever changes a frame's bytes
+// from outside calls note_rewritten().
 class CodeFrames {
 public:
     explicit CodeFrames(PageCount frames);
@@ -31,6 +32,10 @@ public:
     void note_fetched(Pfn pfn) {
         if (state_[pfn.value()] == 0) fetched_frames_.push_back(pfn);
         state_[pfn.value()] |= fetched;
+    }
+    // A guest's stores to the frame will go unnoticed: its next fetch has to translate anew.
+    void note_writable(Pfn pfn) {
+        if (state_[pfn.value()] != 0) state_[pfn.value()] |= stale;
     }
     void note_rewritten(Pfn pfn) {
         std::uint8_t& state = state_[pfn.value()];

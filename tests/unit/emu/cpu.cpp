@@ -368,6 +368,55 @@ TEST_CASE("a program that rewrites its own code runs what it wrote") {
     CHECK(machine.registers.rax == 2);
 }
 
+TEST_CASE("an instruction that reads and writes faults once, for the write") {
+    TestMachine machine;
+    machine.on_fault = [&](const PageFault& fault) {
+        machine.map(fault.address.page_floor(), user_data);
+        return FaultOutcome::retry;
+    };
+    machine.run(code, mov_rdi(data.value()) + Bytes{0xf0, 0xff, 0x07} + syscall_bytes);  // lock inc dword [rdi]
+    REQUIRE(machine.faults.size() == 1);
+    CHECK(machine.faults[0].access == Access::write);
+    CHECK(machine.faults[0].error_code == (PageFaultCode::write | PageFaultCode::user));
+}
+
+TEST_CASE("stores anywhere on a page of code are noticed, also after the TLB lost it") {
+    TestMachine machine;
+    const VirtAddr jit(0x60'0000);
+    const Pfn pfn = machine.map(jit, user_all);
+    const auto call = [&] {
+        machine.registers.rip = code.value();
+        REQUIRE(machine.cpu->run(machine.registers).reason == Exit::Reason::syscall);
+        return machine.registers.rax;
+    };
+    machine.write(pfn, 0x10, Bytes{0xb8, 1, 0, 0, 0, 0xc3});  // mov eax, 1; ret
+    machine.map(data, user_data);
+    machine.registers.rsp = data.value() + 0x800;
+    // mov rdi, jit; mov byte [rdi + 0x100], 7; mov [rdi + 0x11], bl; add rdi, 0x10; call rdi; syscall
+    machine.write(machine.map(code, user_code), 0,
+                  mov_rdi(jit.value()) + Bytes{0xc6, 0x87, 0, 1, 0, 0, 7, 0x88, 0x5f, 0x11, 0x48, 0x83, 0xc7, 0x10} +
+                      Bytes{0xff, 0xd7} + syscall_bytes);
+    SUBCASE("writable and executable at once") {
+        for (std::uint64_t value = 2; value < 10; ++value) {
+            machine.registers.rbx = value;
+            machine.cpu->flush_tlb();
+            CHECK(call() == value);
+        }
+    }
+    SUBCASE("writable or executable, never both") {
+        machine.slot(jit) = Pte::present(pfn, user_code);
+        machine.on_fault = [&](const PageFault& fault) {
+            machine.slot(jit) = Pte::present(pfn, fault.access == Access::write ? user_data : user_code);
+            return FaultOutcome::retry_tlb_stale;
+        };
+        for (std::uint64_t value = 2; value < 10; ++value) {
+            machine.registers.rbx = value;
+            CHECK(call() == value);
+        }
+        CHECK(machine.faults.size() == 16);
+    }
+}
+
 TEST_CASE("code whose page was replaced by a copy runs the copy") {
     TestMachine machine;
     const VirtAddr jit(0x60'0000);

@@ -65,6 +65,35 @@ TEST_CASE("string instructions name both ends") {
     CHECK(named({0xf3, 0x48, 0xab}) == List{{0x40000, 8}});    // rep stosq
 }
 
+TEST_CASE("operands that are written are told from those that are read") {
+    const auto written = [](std::vector<std::uint8_t> code) {
+        OperandDecoder decoder;
+        bool any = false;
+        for (const MemoryOperand& operand : decoder.operands(std::as_bytes(std::span(code)))) any |= operand.is_written;
+        return any;
+    };
+    CHECK(written({0x89, 0x07}));                    // mov [rdi], eax
+    CHECK(written({0xff, 0x07}));                    // inc dword [rdi]
+    CHECK(written({0x01, 0x07}));                    // add [rdi], eax
+    CHECK(written({0xf0, 0x48, 0xff, 0x07}));        // lock inc qword [rdi]
+    CHECK(written({0x87, 0x07}));                    // xchg [rdi], eax
+    CHECK(written({0xf0, 0x0f, 0xb1, 0x0f}));        // lock cmpxchg [rdi], ecx
+    CHECK(written({0x0f, 0xc1, 0x07}));              // xadd [rdi], eax
+    CHECK(written({0xf0, 0x48, 0x0f, 0xc7, 0x0f}));  // lock cmpxchg16b [rdi]
+    CHECK(written({0x0f, 0xba, 0x37, 0x01}));        // btr dword [rdi], 1
+    CHECK(written({0xc1, 0x07, 0x01}));              // rol dword [rdi], 1
+    CHECK(written({0x50}));                          // push rax
+    CHECK(written({0xff, 0x10}));                    // call [rax]: the return address
+    CHECK(written({0xa4}));                          // movsb
+    CHECK_FALSE(written({0x8b, 0x07}));              // mov eax, [rdi]
+    CHECK_FALSE(written({0x39, 0x07}));              // cmp [rdi], eax
+    CHECK_FALSE(written({0x85, 0x07}));              // test [rdi], eax
+    CHECK_FALSE(written({0x03, 0x07}));              // add eax, [rdi]
+    CHECK_FALSE(written({0x58}));                    // pop rax
+    CHECK_FALSE(written({0xff, 0x27}));              // jmp [rdi]
+    CHECK_FALSE(written({0x0f, 0xba, 0x27, 0x01}));  // bt dword [rdi], 1
+}
+
 TEST_CASE("what touches no memory names none") {
     CHECK(named({0x48, 0x8d, 0x00}).empty());  // lea rax, [rax]
     CHECK(named({0x0f, 0x1f, 0x00}).empty());  // nop dword [rax]

@@ -62,12 +62,27 @@ TEST_CASE("faults of exec come before anything can be named") {
     FakeCode code;
     code.set({0xc3});
     tracer.attach({"", 0}, code);
-    tracer.on_fault(fault_at(0));
+    mm::FaultEvent in_exec = fault_at(0);
+    in_exec.mode = emu::Mode::kernel;
+    tracer.on_fault(in_exec);
     REQUIRE(writer.seen.size() == 3);
     for (const Seen& seen : writer.seen) {
         CHECK(seen.instruction.id == 0);
         CHECK(seen.instruction.text.empty());
     }
+}
+
+TEST_CASE("a program that called address 0 is at address 0, and not in exec") {
+    RecordingWriter writer;
+    FaultTracer tracer(writer);
+    FakeCode code;
+    code.set({0xc3});
+    tracer.attach({"", 0}, code);
+    mm::FaultEvent call_of_null = fault_at(0);
+    call_of_null.mode = emu::Mode::user;
+    tracer.on_fault(call_of_null);
+    REQUIRE(writer.seen.size() == 1);
+    CHECK(writer.seen[0].instruction.id != 0);
 }
 
 TEST_CASE("an instruction is looked at once, and again when its bytes have changed") {

@@ -17,7 +17,7 @@ std::uint64_t splitmix64(std::uint64_t& state) {
 }  // namespace
 
 // Neighbouring seeds must not give neighbouring streams, and the state must not be all zeroes: splitmix64 sees to both.
-Random::Random(std::uint64_t seed) : state_{} {
+Random::Random(std::uint64_t seed) {
     for (std::uint64_t& word : state_) word = splitmix64(seed);
 }
 

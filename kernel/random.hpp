@@ -20,7 +20,7 @@ public:
     void fill(std::span<std::byte> into);
 
 private:
-    std::array<std::uint64_t, 4> state_;
+    std::array<std::uint64_t, 4> state_{};
     std::uint64_t word_ = 0;
     unsigned bytes_left_ = 0;  // of word_
 };

@@ -127,6 +127,9 @@ Result<void> set_alternate_stack(Task& task, const UserStack& wanted) {
     if (current.in_use(task.registers.rsp)) return fail(Errno::eperm);
     const std::uint32_t mode = wanted.flags & ~AlternateStack::auto_disarm;
     if (mode != AlternateStack::disabled && mode != AlternateStack::on_stack && mode != 0) return fail(Errno::einval);
+    // What is set already is not looked at again.
+    if (wanted.base == current.base && wanted.size_bytes == current.size_bytes && wanted.flags == current.flags)
+        return {};
     AlternateStack next{wanted.base, wanted.size_bytes, wanted.flags};
     if (mode == AlternateStack::disabled) {
         next.base = 0;

@@ -154,7 +154,7 @@ std::string names_text(const System& system, std::uint64_t address) {
         char system[65], node[65];
     };
     return pointed_to<Names>(system, address, [](const Names& names) {
-        return fmt::format("{{sysname=\"{}\", nodename=\"{}\", ...}}", names.system, names.node);
+        return fmt::format(R"({{sysname="{}", nodename="{}", ...}})", names.system, names.node);
     });
 }
 

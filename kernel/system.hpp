@@ -22,7 +22,7 @@ struct System {
     const mm::FaultHandler& faults;
     std::vector<std::byte> transfer;  // between guest memory and the host, kept from call to call
 
-    mm::UserMemory& user() { return *task.user_memory; }
+    mm::UserMemory& user() const { return *task.user_memory; }
 };
 
 }  // namespace fl::kernel

@@ -20,7 +20,7 @@ namespace fl::mm {
 // End of the user half (TASK_SIZE_MAX with four levels) and the fixed places of a layout without randomisation.
 inline constexpr VirtAddr task_size{0x7ffffffff000};
 inline constexpr VirtAddr stack_top{0x7ffffffff000};
-inline constexpr VirtAddr mmap_min_addr{0x1000 * 16};
+inline constexpr VirtAddr mmap_min_addr{0x1'0000};
 inline constexpr std::uint64_t max_map_count = 65530;
 
 // prot and flags of mmap(2), Linux's values.

@@ -1,17 +1,16 @@
 #include "emu/cpu.hpp"
 
+#include "emu/block_lengths.hpp"
 #include "emu/operand_decoder.hpp"
+#include "emu/unicorn_error.hpp"
 
 #include <unicorn/unicorn.h>
 
 #include <algorithm>
 #include <array>
 #include <atomic>
-#include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <optional>
-#include <vector>
 
 namespace fl::emu {
 
@@ -42,42 +41,6 @@ constexpr std::uint64_t cr4_osfxsr_osxmmexcpt = 0x600;
 constexpr std::uint64_t first_growth_distance = 512;
 
 constexpr std::uint64_t trampoline_address = 0x1000;
-
-[[noreturn]] void unicorn_refused(const char* what, uc_err error) {
-    std::fprintf(stderr, "faultline: internal error: Unicorn refused %s: %s\n", what, uc_strerror(error));
-    std::abort();
-}
-
-void must(uc_err error, const char* what) {
-    if (error != UC_ERR_OK) unicorn_refused(what, error);
-}
-
-// Instruction counts of translated blocks, by address and size: Unicorn's block hook tells bytes only.
-class BlockLengths {
-public:
-    std::uint64_t instructions(uc_engine* engine, std::uint64_t address, std::uint32_t size_bytes) {
-        Entry& entry = entry_of(address);
-        if (entry.address != address || entry.size_bytes != size_bytes) {
-            uc_tb block{};
-            must(uc_ctl_request_cache(engine, address, &block), "to look up a translated block");
-            entry = Entry{address, size_bytes, block.icount};
-        }
-        return entry.instructions;
-    }
-    // A block was translated, perhaps anew from other bytes.
-    void note_translated(const uc_tb& block) { entry_of(block.pc) = Entry{block.pc, block.size, block.icount}; }
-    void forget_all() { entries_.assign(entries_.size(), Entry{}); }
-
-private:
-    struct Entry {
-        std::uint64_t address = 0;
-        std::uint32_t size_bytes = 0;
-        std::uint32_t instructions = 0;
-    };
-    Entry& entry_of(std::uint64_t address) { return entries_[(address ^ (address >> 12)) & (entries_.size() - 1)]; }
-
-    std::vector<Entry> entries_ = std::vector<Entry>(1U << 14);
-};
 
 class UnicornCpu final : public Cpu, private FaultLocator {
 public:
@@ -117,6 +80,7 @@ private:
     bool is_software_interrupt(std::uint32_t vector, const Registers& registers) const;
     std::size_t read_code(VirtAddr address, std::span<std::byte> into) const;
     void end_run(Exit exit);
+    void refuse_instruction(const Registers& registers);
     void flush_tlb_now();
     void flush_translations_now();
     void load_registers(Registers& registers) const;
@@ -342,6 +306,12 @@ void UnicornCpu::clear_exception_state() {
     load_registers(loaded_);
 }
 
+// #GP with the registers as the instruction found them: Unicorn goes on with it before it stops.
+void UnicornCpu::refuse_instruction(const Registers& registers) {
+    exit_registers_ = registers;
+    end_run(Exit{Exit::Reason::exception, Vector::general_protection});
+}
+
 void UnicornCpu::flush_tlb_now() {
     must(uc_ctl_flush_tlb(engine_), "to flush the TLB");
     tlb_stale_ = false;
@@ -529,9 +499,9 @@ void UnicornCpu::on_syscall(uc_engine*, void* user_data) noexcept {
 // privilege that no program has.
 void UnicornCpu::on_refused_instruction(uc_engine*, void* user_data) noexcept {
     UnicornCpu& cpu = self(user_data);
-    cpu.exit_registers_.emplace();
-    cpu.load_registers(*cpu.exit_registers_);
-    cpu.end_run(Exit{Exit::Reason::exception, Vector::general_protection});
+    Registers registers;
+    cpu.load_registers(registers);
+    cpu.refuse_instruction(registers);
 }
 
 void UnicornCpu::on_interrupt(uc_engine*, std::uint32_t vector, void* user_data) noexcept {
@@ -542,8 +512,7 @@ void UnicornCpu::on_interrupt(uc_engine*, std::uint32_t vector, void* user_data)
         // The gate is not for user mode: #GP at the instruction, two bytes back. INT 0x80 is for 32-bit system calls,
         // which this kernel is built without.
         registers.rip -= 2;
-        cpu.exit_registers_ = registers;
-        cpu.end_run(Exit{Exit::Reason::exception, Vector::general_protection});
+        cpu.refuse_instruction(registers);
         return;
     }
     cpu.end_run(Exit{Exit::Reason::exception, static_cast<Vector>(vector)});

@@ -53,6 +53,24 @@ SignalInfo Signals::Queue::take(int number) {
     return info;
 }
 
+SignalSet Signals::ignored() const {
+    SignalSet set;
+    for (int number = 1; number <= signal_count; ++number) {
+        if (action(number).handler == SignalAction::ignore) set = set | SignalSet::of(number);
+    }
+    return set;
+}
+
+SignalSet Signals::caught() const {
+    SignalSet set;
+    for (int number = 1; number <= signal_count; ++number) {
+        const std::uint64_t handler = action(number).handler;
+        const bool has_handler = handler != SignalAction::default_action && handler != SignalAction::ignore;
+        if (has_handler) set = set | SignalSet::of(number);
+    }
+    return set;
+}
+
 bool Signals::is_ignored(int number) const {
     const std::uint64_t handler = action(number).handler;
     if (handler == SignalAction::ignore) return true;

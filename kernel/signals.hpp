@@ -120,6 +120,11 @@ public:
     void set_blocked(SignalSet blocked) { blocked_ = blocked & ~unblockable; }
     // Signals that wait, blocked or not.
     SignalSet pending() const { return thread_.set | process_.set; }
+    SignalSet pending(SignalQueue queue) const { return queue == SignalQueue::thread ? thread_.set : process_.set; }
+    std::size_t waiting_count() const { return thread_.waiting.size() + process_.waiting.size(); }
+    // Signals with SIG_IGN, and those with a handler.
+    SignalSet ignored() const;
+    SignalSet caught() const;
 
     // Queues a signal unless it is ignored. EAGAIN where a real-time signal finds `queue_limit` instances waiting.
     Result<void> send(SignalQueue queue, const SignalInfo& info, std::uint64_t queue_limit);

@@ -207,6 +207,14 @@ PageCount MmStruct::pages_in(VirtRange range) const {
 
 VirtAddr MmStruct::highest_vm_end() const { return vmas_.last() != nullptr ? vmas_.last()->end() : VirtAddr(0); }
 
+PageCount MmStruct::shared_vm() const {
+    PageCount pages;
+    for (const Vma* vma = vmas_.first(); vma != nullptr; vma = vma->next()) {
+        if (vma->file() != nullptr) pages += vma->page_count();
+    }
+    return pages;
+}
+
 std::string MmStruct::vma_name(const Vma& vma) const {
     if (const File* file = vma.file()) return file->identity().path;
     if (const auto* special = std::get_if<SpecialBacking>(&vma.backing())) return special->name;

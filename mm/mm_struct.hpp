@@ -128,6 +128,7 @@ public:
     PageTable& page_table() { return page_table_; }
     const PageTable& page_table() const { return page_table_; }
     PhysicalMemory& memory() { return memory_; }
+    const PhysicalMemory& memory() const { return memory_; }
     std::uint64_t map_count() const { return vmas_.count(); }
     VirtAddr start_brk() const { return start_brk_; }
     VirtAddr brk() const { return brk_; }
@@ -139,7 +140,12 @@ public:
     const VmCounters& vm() const { return vm_; }
     PageCount hiwater_rss() const { return std::max(hiwater_rss_, rss_.total()); }
     PageCount hiwater_vm() const { return std::max(hiwater_vm_, vm_.total); }
-    std::uint64_t pgtables_bytes() const { return page_table_.table_count().bytes(); }
+    // Tables of all levels but the root, which Linux does not count.
+    std::uint64_t pgtables_bytes() const { return (page_table_.table_count() - PageCount(1)).bytes(); }
+    // Nobody pins pages for a device here.
+    PageCount pinned_vm() const { return PageCount(0); }
+    // Pages of all mappings that have a file (Linux up to 4.5).
+    PageCount shared_vm() const;
     ResourceLimits& limits() { return limits_; }
     const ResourceLimits& limits() const { return limits_; }
     // [heap], [stack], a file's path, [vdso], or empty, as /proc/PID/maps prints it.

@@ -1,0 +1,57 @@
+#include "kernel/memory_census.hpp"
+
+namespace fl::kernel {
+
+namespace {
+
+void count_frame(const mm::Frame& frame, MemoryCensus& census) {
+    const PageCount one(1);
+    switch (frame.state) {
+        case mm::FrameState::page_table: census.page_tables += one; break;
+        case mm::FrameState::anonymous: census.anonymous += one; break;
+        case mm::FrameState::file_cache: census.file_cache += one; break;
+        case mm::FrameState::shared_memory: census.shared_memory += one; break;
+        case mm::FrameState::free:
+        case mm::FrameState::reserved:
+        case mm::FrameState::zero_page: return;
+    }
+    const bool in_page_cache =
+        frame.state == mm::FrameState::file_cache || frame.state == mm::FrameState::shared_memory;
+    if (in_page_cache && frame.map_count > 0) census.mapped += one;
+}
+
+}  // namespace
+
+std::unordered_set<Pfn> locked_frames(std::span<const mm::MmStruct* const> spaces) {
+    std::unordered_set<Pfn> frames;
+    for (const mm::MmStruct* mm : spaces) {
+        if (mm->vm().locked == PageCount(0)) continue;
+        for (const mm::Vma* vma = mm->vmas().first(); vma != nullptr; vma = vma->next()) {
+            if (!vma->flags().has(mm::vm_locked)) continue;
+            mm->page_table().for_each(vma->range(), [&](VirtAddr, const emu::Pte& pte) {
+                if (pte.is_resident() && pte.pfn() != mm->memory().zero_page()) frames.insert(pte.pfn());
+            });
+        }
+    }
+    return frames;
+}
+
+MemoryCensus take_census(const mm::PhysicalMemory& memory, std::span<const mm::MmStruct* const> spaces) {
+    MemoryCensus census;
+    census.total = memory.buddy().managed_page_count();
+    census.free = memory.buddy().free_page_count();
+    for (std::uint64_t i = 0; i < memory.total_page_count().value(); ++i) count_frame(memory.frames()[Pfn(i)], census);
+    for (const Pfn pfn : locked_frames(spaces)) {
+        census.locked += PageCount(1);
+        const bool anonymous = memory.frames()[pfn].state != mm::FrameState::file_cache;
+        (anonymous ? census.locked_anonymous : census.locked_file) += PageCount(1);
+    }
+    for (const mm::MmStruct* mm : spaces) {
+        for (const mm::Vma* vma = mm->vmas().first(); vma != nullptr; vma = vma->next()) {
+            if (vma->flags().has(mm::vm_account)) census.committed += vma->page_count();
+        }
+    }
+    return census;
+}
+
+}  // namespace fl::kernel

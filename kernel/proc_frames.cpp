@@ -1,0 +1,88 @@
+#include "kernel/proc_frames.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+namespace fl::kernel {
+
+namespace {
+
+constexpr std::uint64_t word_bytes = 8;
+
+// Fills `into` with word_at(i) for the words from `offset` on, of which there are `word_count`.
+template <class WordAt>
+Result<std::uint64_t> read_words(std::uint64_t offset, std::span<std::byte> into, std::uint64_t word_count,
+                                 WordAt&& word_at) {
+    if (offset % word_bytes != 0 || into.size() % word_bytes != 0) return fail(Errno::einval);
+    const std::uint64_t first = offset / word_bytes;
+    if (first >= word_count) return 0;
+    const std::uint64_t count = std::min<std::uint64_t>(into.size() / word_bytes, word_count - first);
+    for (std::uint64_t i = 0; i < count; ++i) {
+        const std::uint64_t word = word_at(first + i);
+        std::memcpy(into.data() + i * word_bytes, &word, word_bytes);
+    }
+    return count * word_bytes;
+}
+
+// fs/proc/page.c, stable_page_flags. A page of memory that only lives in the page cache (tmpfs) could go to swap alone.
+std::uint64_t flags_of(const mm::Frame& frame) {
+    const std::uint64_t mapped = frame.map_count > 0 ? kpf_mmap : 0;
+    switch (frame.state) {
+        case mm::FrameState::free: return kpf_buddy;
+        case mm::FrameState::reserved: return kpf_reserved;
+        case mm::FrameState::page_table: return kpf_pgtable;
+        case mm::FrameState::anonymous: return kpf_uptodate | kpf_lru | kpf_anon | kpf_swapbacked | mapped;
+        case mm::FrameState::file_cache: return kpf_uptodate | kpf_lru | mapped;
+        case mm::FrameState::shared_memory: return kpf_uptodate | kpf_lru | kpf_swapbacked | mapped;
+        case mm::FrameState::zero_page: return kpf_reserved | kpf_zero_page;
+    }
+    return 0;
+}
+
+}  // namespace
+
+// pte_to_pagemap_entry. The page of zeroes is nobody's: neither a file's nor exclusive.
+std::uint64_t pagemap_word(const mm::MmStruct& mm, VirtAddr page) {
+    const emu::Pte* slot = mm.page_table().find(page);
+    if (slot == nullptr) return 0;
+    switch (slot->kind()) {
+        case emu::PteKind::none: return 0;
+        case emu::PteKind::swapped: return pagemap_swapped;
+        case emu::PteKind::present:
+        case emu::PteKind::prot_none: break;
+    }
+    const Pfn pfn = slot->pfn();
+    std::uint64_t word = pagemap_present | pfn.value();
+    if (pfn == mm.memory().zero_page()) return word;
+    const mm::Frame& frame = mm.memory().frames()[pfn];
+    if (frame.state != mm::FrameState::anonymous) word |= pagemap_file;
+    if (frame.map_count == 1) word |= pagemap_exclusive;
+    return word;
+}
+
+Result<std::uint64_t> read_pagemap(const mm::MmStruct& mm, std::uint64_t offset, std::span<std::byte> into) {
+    return read_words(offset, into, mm::task_size.vpn().value(),
+                      [&](std::uint64_t page) { return pagemap_word(mm, VirtAddr(page << page_shift)); });
+}
+
+Result<std::uint64_t> read_kpagecount(const mm::PhysicalMemory& memory, std::uint64_t offset,
+                                      std::span<std::byte> into) {
+    return read_words(offset, into, memory.total_page_count().value(),
+                      [&](std::uint64_t frame) { return memory.frames()[Pfn(frame)].map_count; });
+}
+
+Result<std::uint64_t> read_kpageflags(const mm::PhysicalMemory& memory, std::span<const mm::MmStruct* const> spaces,
+                                      std::uint64_t offset, std::span<std::byte> into) {
+    const std::unordered_set<Pfn> locked = locked_frames(spaces);
+    return read_words(offset, into, memory.total_page_count().value(), [&](std::uint64_t frame) {
+        const std::uint64_t flags = flags_of(memory.frames()[Pfn(frame)]);
+        return locked.contains(Pfn(frame)) ? flags | kpf_unevictable | kpf_mlocked : flags;
+    });
+}
+
+Result<std::uint64_t> read_kpagecgroup(const mm::PhysicalMemory& memory, std::uint64_t offset,
+                                       std::span<std::byte> into) {
+    return read_words(offset, into, memory.total_page_count().value(), [](std::uint64_t) { return 0; });
+}
+
+}  // namespace fl::kernel

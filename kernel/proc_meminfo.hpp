@@ -1,0 +1,26 @@
+// The views of the whole machine's memory, in the formats of Linux: /proc/meminfo, vmstat, zoneinfo, buddyinfo, iomem.
+//
+// There is one node with one zone, Normal, that is all of RAM. What the machine does not have (swap, huge pages, slabs,
+// lists of active pages) is 0, as Linux prints it on a machine without; every page that could be reclaimed counts as
+// inactive.
+#pragma once
+
+#include "kernel/memory_census.hpp"
+#include "mm/fault_event.hpp"
+
+#include <string>
+
+namespace fl::kernel {
+
+// fs/proc/meminfo.c.
+std::string proc_meminfo(const MemoryCensus& census);
+// mm/vmstat.c: every name that 6.18 prints, in its order.
+std::string proc_vmstat(const MemoryCensus& census, const mm::FaultCounters& faults);
+// mm/vmstat.c, zoneinfo_show_print, without per-processor page sets.
+std::string proc_zoneinfo(const MemoryCensus& census, const mm::PhysicalMemory& memory);
+// mm/vmstat.c, frag_show_print.
+std::string proc_buddyinfo(const mm::PhysicalMemory& memory);
+// kernel/resource.c: what lies where in physical memory.
+std::string proc_iomem(const mm::PhysicalMemory& memory);
+
+}  // namespace fl::kernel

@@ -3,9 +3,10 @@
 //   63   62..52  51..12  11..9  8  7    6  5  4    3    2  1  0
 //   NX   -       pfn     soft   G  PAT  D  A  PCD  PWT  U  W  P
 //
-// Two kinds of entry are not present to the processor and yet not empty, as on Linux:
+// Three kinds of entry are not present to the processor and yet not empty, as on Linux:
 //   prot_none  P = 0, bit 8 = 1: a resident page that PROT_NONE hides (_PAGE_PROTNONE); the frame number is kept
 //   swapped    P = 0, bit 1 = 1, bit 8 = 0: the slot is in bits 51..12
+//   guard      P = 0, bit 9 = 1, nothing else: a page that must not be touched (PTE_MARKER_GUARD)
 //
 // Invariant: nobody outside this file touches raw bits; kind() forces the reader to tell the cases apart.
 #pragma once
@@ -16,7 +17,7 @@
 
 namespace fl::emu {
 
-enum class PteKind : std::uint8_t { none, present, prot_none, swapped };
+enum class PteKind : std::uint8_t { none, present, prot_none, swapped, guard };
 
 // Which accesses a present PTE allows beyond a supervisor's read.
 struct PteAccess {
@@ -39,6 +40,7 @@ public:
                    (access.user ? bit_user : 0) | (access.executable ? 0 : bit_no_execute));
     }
     static constexpr Pte swapped(SwapSlot slot) { return Pte(bit_swapped | (slot.value() << page_shift & mask_pfn)); }
+    static constexpr Pte guard() { return Pte(bit_guard); }
     // The entry as it lies in RAM.
     static constexpr Pte from_raw(std::uint64_t raw) { return Pte(raw); }
 
@@ -46,10 +48,12 @@ public:
     constexpr PteKind kind() const {
         if ((raw_ & bit_present) != 0) return PteKind::present;
         if (raw_ == 0) return PteKind::none;
-        return (raw_ & bit_prot_none) != 0 ? PteKind::prot_none : PteKind::swapped;
+        if ((raw_ & bit_prot_none) != 0) return PteKind::prot_none;
+        return raw_ == bit_guard ? PteKind::guard : PteKind::swapped;
     }
     constexpr bool is_present() const { return (raw_ & bit_present) != 0; }
     constexpr bool is_none() const { return raw_ == 0; }
+    constexpr bool is_guard() const { return raw_ == bit_guard; }
     // A frame stands behind it, visible to the processor or not.
     constexpr bool is_resident() const { return (raw_ & (bit_present | bit_prot_none)) != 0; }
     constexpr Pfn pfn() const {
@@ -97,6 +101,7 @@ private:
     static constexpr std::uint64_t bit_accessed = 1ULL << 5;
     static constexpr std::uint64_t bit_dirty = 1ULL << 6;
     static constexpr std::uint64_t bit_prot_none = 1ULL << 8;  // G means nothing while P = 0
+    static constexpr std::uint64_t bit_guard = 1ULL << 9;      // meaningful only while P = 0
     static constexpr std::uint64_t bit_no_execute = 1ULL << 63;
     static constexpr std::uint64_t bit_swapped = bit_writable;  // meaningful only while P = 0
     static constexpr std::uint64_t mask_pfn = 0x000f'ffff'ffff'f000ULL;

@@ -164,7 +164,7 @@ tl::expected<void, std::string> MachineImplementation::load(const ProgramSpec& p
                                                             const loader::ElfImage& image) {
     task_.name = comm_of(program.path);
     task_.executable = file->identity().path;
-    auto mm = mm::MmStruct::create(memory_, files_, memory_limits(task_.limits));
+    auto mm = mm::MmStruct::create(memory_, files_, task_.memory_limits());
     if (!mm) return tl::unexpected(std::string("not enough memory for a page table"));
     task_.mm = std::move(*mm);
     task_.user_memory = std::make_unique<mm::UserMemory>(mmu_, faults_, *task_.mm);

@@ -48,6 +48,7 @@ std::uint64_t pagemap_word(const mm::MmStruct& mm, VirtAddr page) {
     switch (slot->kind()) {
         case emu::PteKind::none: return 0;
         case emu::PteKind::swapped: return pagemap_swapped;
+        case emu::PteKind::guard: return pagemap_guard;
         case emu::PteKind::present:
         case emu::PteKind::prot_none: break;
     }

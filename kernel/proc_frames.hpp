@@ -17,6 +17,8 @@ namespace fl::kernel {
 inline constexpr std::uint64_t pagemap_exclusive = 1ULL << 56;  // mapped once
 inline constexpr std::uint64_t pagemap_file = 1ULL << 61;       // a file's page, or shared anonymous memory
 inline constexpr std::uint64_t pagemap_swapped = 1ULL << 62;
+// A guard: Linux shows the swap type and offset of its marker as well (PM_GUARD_REGION, PTE_MARKER_GUARD).
+inline constexpr std::uint64_t pagemap_guard = pagemap_swapped | 1ULL << 58 | 4 << 5 | 31;
 inline constexpr std::uint64_t pagemap_present = 1ULL << 63;
 
 // Bits of a word of kpageflags (include/uapi/linux/kernel-page-flags.h).

@@ -20,10 +20,12 @@ LimitTable default_limits() {
     return limits;
 }
 
-mm::ResourceLimits memory_limits(const LimitTable& limits) {
+mm::ResourceLimits memory_limits(const LimitTable& limits, mm::Privilege privilege) {
     return mm::ResourceLimits{
+        .privilege = privilege,
         .address_space_bytes = soft_limit(limits, Limit::address_space),
         .data_bytes = soft_limit(limits, Limit::data),
+        .data_hard_bytes = limits[static_cast<std::size_t>(Limit::data)].hard,
         .stack_bytes = soft_limit(limits, Limit::stack),
         .locked_bytes = soft_limit(limits, Limit::locked_memory),
     };

@@ -40,8 +40,8 @@ using LimitTable = std::array<LimitPair, limit_count>;
 
 // What a process has that nobody gave other limits.
 LimitTable default_limits();
-// The soft limits that the memory manager enforces.
-mm::ResourceLimits memory_limits(const LimitTable& limits);
+// The limits that the memory manager enforces.
+mm::ResourceLimits memory_limits(const LimitTable& limits, mm::Privilege privilege);
 
 inline std::uint64_t soft_limit(const LimitTable& limits, Limit limit) {
     return limits[static_cast<std::size_t>(limit)].soft;

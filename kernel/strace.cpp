@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/uio.h>
 
@@ -129,6 +130,17 @@ std::string status_text(const struct stat& status) {
     return fmt::format("{{st_mode={}, {}, ...}}", file_mode_text(status.st_mode), detail);
 }
 
+// mincore's answer, one number for each page; strace shows the first 32.
+std::string residency_text(const System& system, std::uint64_t address, std::uint64_t size_bytes) {
+    std::array<std::byte, max_text_bytes> pages{};
+    const std::uint64_t count = PageCount::of_bytes(size_bytes).value();
+    const auto wanted = std::span(pages).first(std::min<std::uint64_t>(count, pages.size()));
+    if (read_quietly(system, address, wanted) != wanted.size()) return address_text(address);
+    std::string text;
+    for (const std::byte page : wanted) text += fmt::format("{}{}", text.empty() ? "" : ", ", static_cast<int>(page));
+    return fmt::format("[{}{}]", text, count > pages.size() ? ", ..." : "");
+}
+
 struct TwoWords {
     std::int64_t first, second;
 };
@@ -201,6 +213,10 @@ std::string scalar_text(Kind kind, std::uint64_t value) {
         case Kind::protection: return flags_text(protection_names, value);
         case Kind::map_flags: return map_flags_text(value);
         case Kind::advice: return value_text(advice_names, value);
+        case Kind::sync_flags: return flags_text(sync_flag_names, value);
+        case Kind::lock_flags: return flags_text(lock_flag_names, value);
+        case Kind::lock_all_flags: return flags_text(lock_all_flag_names, value);
+        case Kind::persona: return persona_text(value);
         case Kind::signal:
             return number == 0                             ? "0"
                    : number >= 1 && number <= signal_count ? signal_name(number)
@@ -233,6 +249,7 @@ std::string argument_text(const System& system, const SyscallLine& line, std::si
             return segments_text(system, value, next,
                                  format.direction == Direction::out ? **result : ~std::uint64_t{0});
         case Kind::sigreturn: return sigreturn_text(system);
+        case Kind::residency: return residency_text(system, value, index > 0 ? line.arguments[index - 1] : 0);
         case Kind::address:
         case Kind::number:
         case Kind::count:
@@ -293,6 +310,7 @@ std::string format_result(const SyscallLine& line, const Result<std::uint64_t>& 
         return fmt::format("-1 {} ({})", errno_name(result.error()), errno_text(result.error()));
     }
     if (answers_with_address(line.number)) return address_text(*result);
+    if (line.number == SYS_personality) return fmt::format("{:#x} ({})", *result, persona_text(*result));
     return std::to_string(static_cast<std::int64_t>(*result));
 }
 

@@ -28,6 +28,11 @@ struct ArgumentFormat {
         protection,
         map_flags,
         advice,
+        sync_flags,
+        lock_flags,
+        lock_all_flags,
+        residency,  // a byte for each page of the argument before
+        persona,
         signal,
         signal_how,
         signal_set,

@@ -25,13 +25,18 @@ constexpr FlagName map_options[] = {
     NAMED(MAP_FIXED),    NAMED(MAP_ANONYMOUS), NAMED(MAP_32BIT),     NAMED(MAP_NORESERVE),      NAMED(MAP_POPULATE),
     NAMED(MAP_NONBLOCK), NAMED(MAP_GROWSDOWN), NAMED(MAP_DENYWRITE), NAMED(MAP_EXECUTABLE),     NAMED(MAP_LOCKED),
     NAMED(MAP_STACK),    NAMED(MAP_HUGETLB),   NAMED(MAP_SYNC),      NAMED(MAP_FIXED_NOREPLACE)};
-constexpr FlagName advices[] = {NAMED(MADV_NORMAL),     NAMED(MADV_RANDOM),        NAMED(MADV_SEQUENTIAL),
-                                NAMED(MADV_WILLNEED),   NAMED(MADV_DONTNEED),      NAMED(MADV_FREE),
-                                NAMED(MADV_REMOVE),     NAMED(MADV_DONTFORK),      NAMED(MADV_DOFORK),
-                                NAMED(MADV_MERGEABLE),  NAMED(MADV_UNMERGEABLE),   NAMED(MADV_HUGEPAGE),
-                                NAMED(MADV_NOHUGEPAGE), NAMED(MADV_DONTDUMP),      NAMED(MADV_DODUMP),
-                                NAMED(MADV_WIPEONFORK), NAMED(MADV_KEEPONFORK),    NAMED(MADV_COLD),
-                                NAMED(MADV_PAGEOUT),    NAMED(MADV_POPULATE_READ), NAMED(MADV_POPULATE_WRITE)};
+constexpr FlagName advices[] = {NAMED(MADV_NORMAL),     NAMED(MADV_RANDOM),          NAMED(MADV_SEQUENTIAL),
+                                NAMED(MADV_WILLNEED),   NAMED(MADV_DONTNEED),        NAMED(MADV_FREE),
+                                NAMED(MADV_REMOVE),     NAMED(MADV_DONTFORK),        NAMED(MADV_DOFORK),
+                                NAMED(MADV_MERGEABLE),  NAMED(MADV_UNMERGEABLE),     NAMED(MADV_HUGEPAGE),
+                                NAMED(MADV_NOHUGEPAGE), NAMED(MADV_DONTDUMP),        NAMED(MADV_DODUMP),
+                                NAMED(MADV_WIPEONFORK), NAMED(MADV_KEEPONFORK),      NAMED(MADV_COLD),
+                                NAMED(MADV_PAGEOUT),    NAMED(MADV_POPULATE_READ),   NAMED(MADV_POPULATE_WRITE),
+                                NAMED(MADV_HWPOISON),   {101, "MADV_SOFT_OFFLINE"},  {24, "MADV_DONTNEED_LOCKED"},
+                                {25, "MADV_COLLAPSE"},  {102, "MADV_GUARD_INSTALL"}, {103, "MADV_GUARD_REMOVE"}};
+constexpr FlagName sync_flags[] = {NAMED(MS_SYNC), NAMED(MS_ASYNC), NAMED(MS_INVALIDATE)};
+constexpr FlagName lock_flags[] = {NAMED(MLOCK_ONFAULT)};
+constexpr FlagName lock_all_flags[] = {NAMED(MCL_CURRENT), NAMED(MCL_FUTURE), NAMED(MCL_ONFAULT)};
 constexpr FlagName signal_hows[] = {NAMED(SIG_BLOCK), NAMED(SIG_UNBLOCK), NAMED(SIG_SETMASK)};
 constexpr FlagName action_flags[] = {
     {0x0400'0000, "SA_RESTORER"},  {0x0800'0000, "SA_ONSTACK"}, {0x1000'0000, "SA_RESTART"},
@@ -68,6 +73,12 @@ constexpr FlagName ioctl_requests[] = {
     {0x5401, "TCGETS"}, {0x802c'542a, "TCGETS2"}, {0x5413, "TIOCGWINSZ"}, {0x541b, "FIONREAD"}};
 constexpr FlagName seeks[] = {{0, "SEEK_SET"}, {1, "SEEK_CUR"}, {2, "SEEK_END"}, {3, "SEEK_DATA"}, {4, "SEEK_HOLE"}};
 
+constexpr FlagName persona_flags[] = {
+    {0x0020000, "UNAME26"},          {0x0040000, "ADDR_NO_RANDOMIZE"},  {0x0080000, "FDPIC_FUNCPTRS"},
+    {0x0100000, "MMAP_PAGE_ZERO"},   {0x0200000, "ADDR_COMPAT_LAYOUT"}, {0x0400000, "READ_IMPLIES_EXEC"},
+    {0x0800000, "ADDR_LIMIT_32BIT"}, {0x1000000, "SHORT_INODE"},        {0x2000000, "WHOLE_SECONDS"},
+    {0x4000000, "STICKY_TIMEOUTS"},  {0x8000000, "ADDR_LIMIT_3GB"}};
+
 #undef NAMED
 
 constexpr CodeName fault_codes[] = {
@@ -81,6 +92,9 @@ constexpr CodeName fault_codes[] = {
 
 const FlagNames protection_names = protections;
 const FlagNames advice_names = advices;
+const FlagNames sync_flag_names = sync_flags;
+const FlagNames lock_flag_names = lock_flags;
+const FlagNames lock_all_flag_names = lock_all_flags;
 const FlagNames signal_how_names = signal_hows;
 const FlagNames action_flag_names = action_flags;
 const FlagNames stack_flag_names = stack_flags;
@@ -118,6 +132,15 @@ std::string map_flags_text(std::uint64_t flags) {
     const std::uint64_t type = flags & MAP_TYPE;
     const std::string options = flags_text(map_options, flags & ~type);
     return value_text(map_types, type) + (options == "0" ? "" : "|" + options);
+}
+
+std::string persona_text(std::uint64_t value) {
+    constexpr std::uint64_t query = 0xffff'ffff, type_mask = 0xff;
+    const std::uint64_t persona = value & query;
+    if (persona == query) return "0xffffffff";
+    const std::uint64_t type = persona & type_mask;
+    const std::string options = flags_text(persona_flags, persona & ~type_mask);
+    return (type == 0 ? "PER_LINUX" : fmt::format("{:#x} /* PER_??? */", type)) + (options == "0" ? "" : "|" + options);
 }
 
 bool answers_with_address(std::uint64_t syscall_number) {

@@ -18,11 +18,16 @@ std::string flags_text(FlagNames names, std::uint64_t flags);
 // The one name of a value, or the number.
 std::string value_text(FlagNames names, std::uint64_t value);
 std::string map_flags_text(std::uint64_t flags);
+// personality(2): "PER_LINUX|ADDR_NO_RANDOMIZE"; the query as a number.
+std::string persona_text(std::uint64_t value);
 // Whether a call answers with an address: brk, mmap, mremap, shmat.
 bool answers_with_address(std::uint64_t syscall_number);
 
 extern const FlagNames protection_names;
 extern const FlagNames advice_names;
+extern const FlagNames sync_flag_names;
+extern const FlagNames lock_flag_names;
+extern const FlagNames lock_all_flag_names;
 extern const FlagNames signal_how_names;
 extern const FlagNames action_flag_names;
 extern const FlagNames stack_flag_names;

@@ -34,7 +34,16 @@ Result<std::uint64_t> sys_brk(System&, const Arguments&);
 Result<std::uint64_t> sys_mmap(System&, const Arguments&);
 Result<std::uint64_t> sys_munmap(System&, const Arguments&);
 Result<std::uint64_t> sys_mprotect(System&, const Arguments&);
+
+// --- residency
 Result<std::uint64_t> sys_madvise(System&, const Arguments&);
+Result<std::uint64_t> sys_mlock(System&, const Arguments&);
+Result<std::uint64_t> sys_mlock2(System&, const Arguments&);
+Result<std::uint64_t> sys_munlock(System&, const Arguments&);
+Result<std::uint64_t> sys_mlockall(System&, const Arguments&);
+Result<std::uint64_t> sys_munlockall(System&, const Arguments&);
+Result<std::uint64_t> sys_mincore(System&, const Arguments&);
+Result<std::uint64_t> sys_msync(System&, const Arguments&);
 
 // --- io
 Result<std::uint64_t> sys_read(System&, const Arguments&);
@@ -76,6 +85,7 @@ Result<std::uint64_t> sys_sysinfo(System&, const Arguments&);
 Result<std::uint64_t> sys_sched_yield(System&, const Arguments&);
 Result<std::uint64_t> sys_sched_getaffinity(System&, const Arguments&);
 Result<std::uint64_t> sys_getcpu(System&, const Arguments&);
+Result<std::uint64_t> sys_personality(System&, const Arguments&);
 Result<std::uint64_t> sys_exit(System&, const Arguments&);
 
 // --- signals

@@ -1,4 +1,4 @@
-// Memory: the process's address space (Linux: mm/mmap.c, mm/mprotect.c, mm/madvise.c). The work is MmStruct's.
+// Memory: the process's address space (Linux: mm/mmap.c, mm/mprotect.c). The work is MmStruct's.
 #include "kernel/syscalls.hpp"
 
 namespace fl::kernel {
@@ -34,10 +34,27 @@ Errno refuse_file_mapping(const System& system, const Arguments& a) {
     return Errno::enodev;
 }
 
+// personality(2) with READ_IMPLIES_EXEC: old programs run code in what they may read.
+std::uint64_t effective_protection(const System& system, std::uint64_t prot) {
+    const bool implies = (system.task.personality & Task::read_implies_exec) != 0 && (prot & mm::prot_read) != 0;
+    return implies ? prot | mm::prot_exec : prot;
+}
+
+// What cannot be brought in now comes, or fails, when it is touched (mm_populate).
+void populate_quietly(System& system, VirtRange range) {
+    (void)system.user().populate(range, mm::UserMemory::Failures::pass_over);
+}
+
 }  // namespace
 
 Result<std::uint64_t> sys_brk(System& system, const Arguments& a) {
-    return system.task.mm->set_brk(VirtAddr(a[0])).value();
+    mm::MmStruct& mm = *system.task.mm;
+    const VirtAddr before = mm.brk();
+    const VirtAddr after = mm.set_brk(VirtAddr(a[0]));
+    if (after > before && mm.def_flags().has(mm::vm_locked)) {
+        populate_quietly(system, VirtRange{before.page_ceil(), after.page_ceil()});
+    }
+    return after.value();
 }
 
 Result<std::uint64_t> sys_mmap(System& system, const Arguments& a) {
@@ -48,14 +65,15 @@ Result<std::uint64_t> sys_mmap(System& system, const Arguments& a) {
     mm::MapRequest request;
     request.hint = VirtAddr(a[0]);
     request.length_bytes = a[1];
-    request.prot = a[2];
+    request.prot = effective_protection(system, a[2]);
     request.flags = flags;
     request.pgoff = offset >> page_shift;
     const auto start = system.task.mm->map(request);
     if (!start) return fail(start.error());
-    const bool populate =
-        (flags & mm::map_locked) != 0 || (flags & (mm::map_populate | map_nonblock)) == mm::map_populate;
-    if (populate) system.user().populate(VirtRange{*start, *start + PageCount::of_bytes(a[1]).bytes()});
+    const bool locked = (flags & mm::map_locked) != 0 || system.task.mm->def_flags().has(mm::vm_locked);
+    if (locked || (flags & (mm::map_populate | map_nonblock)) == mm::map_populate) {
+        populate_quietly(system, VirtRange{*start, *start + PageCount::of_bytes(a[1]).bytes()});
+    }
     return start->value();
 }
 
@@ -64,11 +82,7 @@ Result<std::uint64_t> sys_munmap(System& system, const Arguments& a) {
 }
 
 Result<std::uint64_t> sys_mprotect(System& system, const Arguments& a) {
-    return answer(system.task.mm->protect(VirtAddr(a[0]), a[1], a[2]));
-}
-
-Result<std::uint64_t> sys_madvise(System& system, const Arguments& a) {
-    return answer(system.task.mm->advise(VirtAddr(a[0]), a[1], int_argument(a[2])));
+    return answer(system.task.mm->protect(VirtAddr(a[0]), a[1], effective_protection(system, a[2])));
 }
 
 }  // namespace fl::kernel

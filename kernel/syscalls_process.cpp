@@ -36,7 +36,7 @@ Result<void> change_limit(Task& task, Limit limit, const LimitPair& wanted) {
     if (wanted.soft > wanted.hard) return fail(Errno::einval);
     if (limit == Limit::open_files && wanted.hard > nr_open) return fail(Errno::eperm);
     task.limits[static_cast<std::size_t>(limit)] = wanted;
-    task.mm->limits() = memory_limits(task.limits);
+    task.mm->limits() = task.memory_limits();
     return {};
 }
 
@@ -232,6 +232,16 @@ Result<std::uint64_t> sys_getcpu(System& system, const Arguments& a) {
     const std::uint32_t first = 0;  // of processors and of memory nodes
     if (auto done = write_optional(system, a[0], first); !done) return fail(done.error());
     return answer(write_optional(system, a[1], first));
+}
+
+// The personality is kept; of what it can ask for, address randomisation is off anyway, and READ_IMPLIES_EXEC counts
+// for mappings that are made or changed from now on.
+Result<std::uint64_t> sys_personality(System& system, const Arguments& a) {
+    constexpr std::uint32_t query = 0xffff'ffff;
+    const auto wanted = static_cast<std::uint32_t>(a[0]);
+    const std::uint32_t previous = system.task.personality;
+    if (wanted != query) system.task.personality = wanted;
+    return previous;
 }
 
 // exit and exit_group: there is one thread.

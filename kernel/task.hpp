@@ -52,6 +52,12 @@ struct Task {
     Signals signals;
     TrapState trap;
     LimitTable limits = default_limits();
+    mm::ResourceLimits memory_limits() const {
+        return kernel::memory_limits(limits, uid == 0 ? mm::Privilege::root : mm::Privilege::none);
+    }
+    // personality(2): ADDR_NO_RANDOMIZE, as under `setarch -R`.
+    static constexpr std::uint32_t addr_no_randomize = 0x004'0000, read_implies_exec = 0x040'0000;
+    std::uint32_t personality = addr_no_randomize;
     std::optional<RseqArea> rseq;
     std::uint64_t clear_child_tid = 0;
     std::uint64_t robust_list = 0;

@@ -62,6 +62,7 @@ FaultKind classify(const FaultSituation& situation) {
     switch (situation.pte.kind()) {
         case PteKind::none: return classify_first_touch(situation);
         case PteKind::swapped: return FaultKind::swap_in;
+        case PteKind::guard: return FaultKind::segv_maperr;
         case PteKind::present:
         case PteKind::prot_none: break;
     }

@@ -1,4 +1,4 @@
-// MmStruct: mprotect and madvise: what gives a part of the address space other flags (mm/mprotect.c, mm/madvise.c).
+// MmStruct: giving a part of the address space other flags (mm/vma.c), and mprotect (mm/mprotect.c).
 #include "mm/mm_struct.hpp"
 
 #include <algorithm>
@@ -8,48 +8,6 @@ namespace fl::mm {
 using emu::Pte;
 
 namespace {
-
-// madvise(2) advice, Linux's values.
-enum Advice : int {
-    madv_normal = 0,
-    madv_random = 1,
-    madv_sequential = 2,
-    madv_willneed = 3,
-    madv_dontneed = 4,
-    madv_free = 8,
-    madv_dontfork = 10,
-    madv_dofork = 11,
-    madv_hugepage = 14,
-    madv_nohugepage = 15,
-    madv_dontdump = 16,
-    madv_dodump = 17,
-    madv_wipeonfork = 18,
-    madv_keeponfork = 19,
-    madv_cold = 20,
-    madv_pageout = 21,
-};
-
-bool is_known_advice(int advice) {
-    switch (advice) {
-        case madv_normal:
-        case madv_random:
-        case madv_sequential:
-        case madv_willneed:
-        case madv_dontneed:
-        case madv_free:
-        case madv_dontfork:
-        case madv_dofork:
-        case madv_hugepage:
-        case madv_nohugepage:
-        case madv_dontdump:
-        case madv_dodump:
-        case madv_wipeonfork:
-        case madv_keeponfork:
-        case madv_cold:
-        case madv_pageout: return true;
-        default: return false;
-    }
-}
 
 constexpr std::uint64_t prot_sem = 8;  // means nothing on x86; accepted
 
@@ -69,6 +27,8 @@ bool joins_neighbour(const Vma& vma, VirtRange range, VmFlags flags) {
 Result<Vma*> MmStruct::change_flags(Vma& vma, VirtRange range, VmFlags flags) {
     if (vma.flags() == flags) return &vma;
     const std::uint64_t splits = (range.start > vma.start() ? 1U : 0U) + (range.end < vma.end() ? 1U : 0U);
+    // The kernel's own ranges stay in one piece (special_mapping_split).
+    if (splits > 0 && vma.is_special()) return fail(Errno::einval);
     if (splits > 0 && map_count() + splits > max_map_count && !joins_neighbour(vma, range, flags)) {
         return fail(Errno::enomem);
     }
@@ -81,8 +41,6 @@ Result<Vma*> MmStruct::change_flags(Vma& vma, VirtRange range, VmFlags flags) {
     part->set_flags(flags);
     return &merge_neighbours(*part);
 }
-
-// --- mprotect --------------------------------------------------------------------------------------------------------
 
 Result<void> MmStruct::protect(VirtAddr start, std::uint64_t length_bytes, std::uint64_t prot) {
     const std::uint64_t grows = prot & (prot_growsdown | prot_growsup);
@@ -142,6 +100,7 @@ Result<Vma*> MmStruct::protect_part(Vma& vma, VirtRange range, std::uint64_t pro
 void MmStruct::apply_protection(const Vma& vma, VirtRange range) {
     page_table_.for_each(range, [&](VirtAddr, Pte& slot) {
         const Pte old = slot;
+        if (!old.is_resident()) return;
         const Pte now = protected_pte(vma, old);
         slot = now;
         const bool lost = (old.is_present() && !now.is_present()) || (old.writable() && !now.writable()) ||
@@ -161,76 +120,6 @@ Pte MmStruct::protected_pte(const Vma& vma, Pte pte) const {
         access.writable = access.writable && frame.state == FrameState::anonymous && frame.reference_count == 1;
     }
     return pte.with_access(access);
-}
-
-// --- madvise ---------------------------------------------------------------------------------------------------------
-
-Result<void> MmStruct::advise(VirtAddr start, std::uint64_t length_bytes, int advice) {
-    if (!is_known_advice(advice) || !start.page_aligned()) return fail(Errno::einval);
-    if (length_bytes > ~page_mask) return fail(Errno::einval);
-    const auto end = start.checked_add(PageCount::of_bytes(length_bytes).bytes());
-    if (!end) return fail(Errno::einval);
-
-    // Holes are passed over and reported at the end.
-    bool saw_hole = false;
-    while (start < *end) {
-        Vma* vma = vmas_.find(start);
-        if (vma == nullptr || vma->start() >= *end) {
-            saw_hole = true;
-            break;
-        }
-        if (vma->start() > start) {
-            saw_hole = true;
-            start = vma->start();
-        }
-        const VirtRange part{start, std::min(*end, vma->end())};
-        if (const auto done = advise_part(*vma, part, advice); !done) return done;
-        start = part.end;
-    }
-    if (saw_hole) return fail(Errno::enomem);
-    return {};
-}
-
-Result<void> MmStruct::advise_part(Vma& vma, VirtRange part, int advice) {
-    VmFlags flags = vma.flags();
-    switch (advice) {
-        case madv_normal: flags = flags & ~(vm_rand_read | vm_seq_read); break;
-        case madv_random: flags = (flags & ~vm_seq_read) | vm_rand_read; break;
-        case madv_sequential: flags = (flags & ~vm_rand_read) | vm_seq_read; break;
-        case madv_dontfork: flags = flags | vm_dontcopy; break;
-        case madv_dofork:
-            if (flags.has(vm_io)) return fail(Errno::einval);
-            flags = flags & ~vm_dontcopy;
-            break;
-        case madv_hugepage: flags = (flags & ~vm_nohugepage) | vm_hugepage; break;
-        case madv_nohugepage: flags = (flags & ~vm_hugepage) | vm_nohugepage; break;
-        case madv_dontdump: flags = flags | vm_dontdump; break;
-        case madv_dodump:
-            if (flags.has(vm_dontexpand)) return fail(Errno::einval);
-            flags = flags & ~vm_dontdump;
-            break;
-        case madv_wipeonfork:
-            if (vma.file() != nullptr || vma.is_shared()) return fail(Errno::einval);
-            flags = flags | vm_wipeonfork;
-            break;
-        case madv_keeponfork: flags = flags & ~vm_wipeonfork; break;
-        case madv_dontneed:
-            if (flags.has_any(vm_locked | vm_pfnmap)) return fail(Errno::einval);
-            zap(part);
-            return {};
-        case madv_free:
-            // The pages may be dropped when memory runs short; until then they keep their content, and here nothing
-            // reclaims them.
-            if (!vma.is_anonymous()) return fail(Errno::einval);
-            return {};
-        case madv_cold:
-        case madv_pageout:
-            if (flags.has_any(vm_locked | vm_pfnmap)) return fail(Errno::einval);
-            return {};
-        default: return {};  // madv_willneed: a hint without a duty
-    }
-    if (const auto changed = change_flags(vma, part, flags); !changed) return fail(changed.error());
-    return {};
 }
 
 }  // namespace fl::mm

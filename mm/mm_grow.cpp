@@ -34,15 +34,17 @@ VirtAddr MmStruct::set_brk(VirtAddr wanted) {
     const VirtAddr new_end = wanted.page_ceil();
     if (new_end < old_end) {
         const VirtRange freed{new_end, old_end};
-        if (unmap_splits_too_many(freed)) return brk_;
+        // A program that unmapped this part of its heap by hand has nothing to give back.
+        if (vmas_.find_intersection(freed) == nullptr || unmap_splits_too_many(freed)) return brk_;
         commit_unmap(freed);
     } else if (new_end > old_end) {
+        if (!may_lock_more(def_flags_, VirtRange{old_end, new_end}.page_count())) return brk_;
         const Vma* next = vmas_.find(old_end);
         if (next != nullptr) {
             const std::uint64_t guard = next->flags().has(vm_growsdown) ? stack_guard_gap_bytes : 0;
             if (new_end.value() + page_size + guard > next->start().value()) return brk_;
         }
-        if (!add_anonymous(VirtRange{old_end, new_end}, data_flags)) return brk_;
+        if (!add_anonymous(VirtRange{old_end, new_end}, data_flags | def_flags_)) return brk_;
     }
     brk_ = wanted;
     return brk_;
@@ -91,7 +93,8 @@ Result<Vma*> MmStruct::expand_stack(VirtAddr address) {
         return fail(Errno::enomem);
     }
     const PageCount growth = VirtRange{start, vma->start()}.page_count();
-    if (!may_expand(vma->flags(), growth) || vma->end() - start > limits_.stack_bytes || !may_commit(growth)) {
+    if (!may_expand(vma->flags(), growth) || vma->end() - start > limits_.stack_bytes ||
+        !may_lock_more(vma->flags(), growth) || !may_commit(growth)) {
         return fail(Errno::enomem);
     }
     // Before it can touch another stack's VMA: the two stay apart.

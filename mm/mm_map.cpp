@@ -51,14 +51,15 @@ Result<VirtAddr> MmStruct::map(const MapRequest& original) {
     if ((request.flags & map_fixed_noreplace) != 0 && vmas_.find_intersection(range) != nullptr) {
         return fail(Errno::eexist);
     }
-    if ((request.flags & map_locked) != 0 && (vm_.locked + pages).bytes() > limits_.locked_bytes) {
-        return fail(Errno::eagain);
-    }
+    if ((request.flags & map_locked) != 0 && !may_lock()) return fail(Errno::eperm);
+    const VmFlags locked = (request.flags & map_locked) != 0 ? def_flags_ | vm_locked : def_flags_;
+    if (!may_lock_more(locked, pages)) return fail(Errno::eagain);
     auto flags = map_flags(request);
     if (!flags) return fail(flags.error());
 
     if (!may_expand(*flags, pages - std::min(pages, pages_in(range)))) return fail(Errno::enomem);
     if (unmap_splits_too_many(range)) return fail(Errno::enomem);
+    if (unmap_splits_special(range)) return fail(Errno::einval);
     if (is_accountable(*flags)) {
         if (!may_commit(pages)) return fail(Errno::enomem);
         *flags = *flags | vm_account;
@@ -81,10 +82,11 @@ Result<VirtAddr> MmStruct::map(const MapRequest& original) {
     return range.start;
 }
 
-Result<VmFlags> MmStruct::map_flags(const MapRequest& request) {
+Result<VmFlags> MmStruct::map_flags(const MapRequest& request) const {
     VmFlags flags = flags_of_prot(request.prot) | vm_may_flags;
     if ((request.flags & map_growsdown) != 0) flags = flags | vm_growsdown;
     if ((request.flags & map_locked) != 0) flags = flags | vm_locked;
+    flags = flags | def_flags_;
     if ((request.flags & map_noreserve) != 0) flags = flags | vm_noreserve;
     // A thread's stack is no place for huge pages (include/linux/mman.h, since 6.7).
     if ((request.flags & mm::map_stack) != 0) flags = flags | vm_nohugepage;
@@ -108,7 +110,7 @@ Result<VirtAddr> MmStruct::get_unmapped_area(const MapRequest& request, std::uin
     if ((request.flags & map_fixed) != 0) {
         if (request.hint > task_size - length_bytes) return fail(Errno::enomem);
         if (!request.hint.page_aligned()) return fail(Errno::einval);
-        if (request.hint < mmap_min_addr) return fail(Errno::eperm);
+        if (request.hint < mmap_min_addr && limits_.privilege == Privilege::none) return fail(Errno::eperm);
         return request.hint;
     }
     // MAP_32BIT bounds a hint from above only.
@@ -145,6 +147,7 @@ Result<void> MmStruct::unmap(VirtAddr start, std::uint64_t length_bytes) {
     }
     const VirtRange range{start, start + PageCount::of_bytes(length_bytes).bytes()};
     if (unmap_splits_too_many(range)) return fail(Errno::enomem);
+    if (unmap_splits_special(range)) return fail(Errno::einval);
     commit_unmap(range);
     return {};
 }
@@ -155,6 +158,15 @@ bool MmStruct::unmap_splits_too_many(VirtRange range) const {
     return vma != nullptr && vma->start() < range.start && range.end < vma->end() && map_count() >= max_map_count;
 }
 
+// The kernel's own ranges go as a whole or not at all (special_mapping_split).
+bool MmStruct::unmap_splits_special(VirtRange range) const {
+    const auto splits = [this](VirtAddr at) {
+        const Vma* vma = vmas_.find(at);
+        return vma != nullptr && vma->is_special() && vma->start() < at;
+    };
+    return splits(range.start) || splits(range.end);
+}
+
 void MmStruct::commit_unmap(VirtRange range) {
     Vma* vma = vmas_.find_intersection(range);
     if (vma == nullptr) return;
@@ -162,7 +174,7 @@ void MmStruct::commit_unmap(VirtRange range) {
     while (vma != nullptr && vma->start() < range.end) {
         if (vma->end() > range.end) split_at(*vma, range.end);
         const VirtAddr end = vma->end();
-        zap(vma->range());
+        zap(vma->range(), Guards::drop);
         account(vma->flags(), vma->page_count(), Change::remove);
         vmas_.remove(*vma);
         vma = vmas_.find(end);

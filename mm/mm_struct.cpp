@@ -1,5 +1,6 @@
-// MmStruct: birth and death, what every mutator shares, and the views. mm_map.cpp has mmap and munmap, mm_change.cpp
-// mprotect and madvise, mm_grow.cpp brk, bss and the stack.
+// MmStruct: birth and death, what every mutator shares, and the views. The system calls are in mm_*.cpp: mm_map mmap
+// and munmap, mm_change mprotect, mm_advise madvise, mm_lock mlock, mm_sync mincore and msync, mm_grow brk and the
+// stack.
 #include "mm/mm_struct.hpp"
 
 #include <algorithm>
@@ -91,12 +92,12 @@ void MmStruct::forget_page(Pte pte) {
     memory_.release(pte.pfn());
 }
 
-void MmStruct::zap(VirtRange range) {
-    page_table_.for_each(range, [this](VirtAddr, Pte& slot) {
+void MmStruct::zap(VirtRange range, Guards guards) {
+    page_table_.for_each(range, [this, guards](VirtAddr, Pte& slot) {
         const Pte old = slot;
-        FL_ASSERT(old.is_resident());
+        if (old.is_guard() && guards == Guards::keep) return;
         slot = Pte::none();
-        forget_page(old);
+        if (!old.is_guard()) forget_page(old);
     });
 }
 
@@ -189,7 +190,10 @@ void MmStruct::account(VmFlags flags, PageCount pages, Change change) {
 
 bool MmStruct::may_expand(VmFlags flags, PageCount pages) const {
     if ((vm_.total + pages).value() > limits_.address_space_bytes >> page_shift) return false;
-    return !is_data_mapping(flags) || (vm_.data + pages).value() <= limits_.data_bytes >> page_shift;
+    if (!is_data_mapping(flags)) return true;
+    // A soft limit of 0 is no limit below the hard one: a debugger sets it to make brk fail.
+    const std::uint64_t data_bytes = limits_.data_bytes == 0 ? limits_.data_hard_bytes : limits_.data_bytes;
+    return (vm_.data + pages).value() <= data_bytes >> page_shift;
 }
 
 // Overcommit by heuristic (vm.overcommit_memory = 0): one request may not exceed all of RAM and swap.

@@ -12,6 +12,7 @@
 #include "mm/vma_tree.hpp"
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -31,10 +32,21 @@ inline constexpr std::uint64_t map_shared = 0x1, map_private = 0x2, map_shared_v
                                map_locked = 0x2000, map_noreserve = 0x4000, map_populate = 0x8000, map_stack = 0x20000,
                                map_fixed_noreplace = 0x100000;
 
+// Whether the process has root's capabilities: with CAP_IPC_LOCK, RLIMIT_MEMLOCK does not count; with CAP_SYS_RAWIO it
+// may map below mmap_min_addr.
+enum class Privilege : std::uint8_t { none, root };
+
+// madvise(2) advice that is not MmStruct's affair alone, and flags of mlockall(2) and msync(2), Linux's values.
+inline constexpr int madv_populate_read = 22, madv_populate_write = 23;
+inline constexpr std::uint64_t mcl_current = 1, mcl_future = 2, mcl_onfault = 4;
+inline constexpr std::uint64_t ms_async = 1, ms_invalidate = 2, ms_sync = 4;
+
 struct ResourceLimits {
     static constexpr std::uint64_t infinity = ~std::uint64_t{0};
+    Privilege privilege = Privilege::none;
     std::uint64_t address_space_bytes = infinity;  // RLIMIT_AS
     std::uint64_t data_bytes = infinity;           // RLIMIT_DATA
+    std::uint64_t data_hard_bytes = infinity;      // its hard limit
     std::uint64_t stack_bytes = 8ULL << 20;        // RLIMIT_STACK
     std::uint64_t locked_bytes = 8ULL << 20;       // RLIMIT_MEMLOCK
 };
@@ -92,7 +104,19 @@ public:
     Result<VirtAddr> map(const MapRequest& request);
     Result<void> unmap(VirtAddr start, std::uint64_t length_bytes);
     Result<void> protect(VirtAddr start, std::uint64_t length_bytes, std::uint64_t prot);
+    // mm_advise.cpp. madv_populate_read and _write are only checked; UserMemory::populate_for() does them.
     Result<void> advise(VirtAddr start, std::uint64_t length_bytes, int advice);
+    // mm_lock.cpp. The pages are brought in by UserMemory::populate(), afterwards.
+    Result<void> lock(VirtAddr start, std::uint64_t length_bytes, VmFlags lock_flags);
+    Result<void> unlock(VirtAddr start, std::uint64_t length_bytes);
+    Result<void> lock_all(std::uint64_t flags);  // mcl_ bits
+    void unlock_all();
+    // Flags that every new mapping gets (def_flags): those of mlockall(MCL_FUTURE).
+    VmFlags def_flags() const { return def_flags_; }
+    // mm_sync.cpp. Says of each page of one VMA whether it is in memory; returns of how many. ENOMEM: no VMA at
+    // `start`.
+    Result<PageCount> mincore(VirtAddr start, std::span<std::byte> pages) const;
+    Result<void> sync(VirtAddr start, std::uint64_t length_bytes, std::uint64_t flags);  // ms_ bits
     // The break after the call; the old one where it could not be moved, as brk(2) answers.
     VirtAddr set_brk(VirtAddr wanted);
 
@@ -159,16 +183,26 @@ private:
 
     Result<VirtAddr> get_unmapped_area(const MapRequest& request, std::uint64_t length_bytes) const;
     std::optional<VirtAddr> search_unmapped_area(std::uint64_t flags, std::uint64_t length_bytes) const;
-    static Result<VmFlags> map_flags(const MapRequest& request);
+    Result<VmFlags> map_flags(const MapRequest& request) const;
     // Whether `pages` more of these flags fit under RLIMIT_AS and RLIMIT_DATA (may_expand_vm).
     bool may_expand(VmFlags flags, PageCount pages) const;
     bool may_commit(PageCount pages) const;
+    // Whether RLIMIT_MEMLOCK allows locking anything (can_do_mlock), or `pages` more under `flags` (mlock_future_ok).
+    bool may_lock() const;
+    bool may_lock_more(VmFlags flags, PageCount pages) const;
+    PageCount locked_pages_in(VirtAddr start, PageCount pages) const;
+    Result<void> apply_lock_flags(VirtAddr start, std::uint64_t length_bytes, VmFlags lock_flags);
+    void apply_lock_flags_everywhere(VmFlags lock_flags);
+    Result<Vma*> lock_part(Vma& vma, VirtRange range, VmFlags lock_flags);
     PageCount pages_in(VirtRange range) const;
     bool unmap_splits_too_many(VirtRange range) const;
+    bool unmap_splits_special(VirtRange range) const;
     void note_high_water();
 
     void commit_unmap(VirtRange range);
-    void zap(VirtRange range);
+    // What happens to guard entries: they outlive MADV_DONTNEED.
+    enum class Guards : std::uint8_t { keep, drop };
+    void zap(VirtRange range, Guards guards);
     void forget_page(emu::Pte pte);
     PageCount& rss_of(Pfn pfn);
     Vma& insert(VirtRange range, VmaContent content);
@@ -180,6 +214,13 @@ private:
     Result<Vma*> change_flags(Vma& vma, VirtRange range, VmFlags flags);
     Result<Vma*> protect_part(Vma& vma, VirtRange range, std::uint64_t prot);
     Result<void> advise_part(Vma& vma, VirtRange part, int advice);
+    Result<void> advise_pages(Vma& vma, VirtRange part, int advice);
+    Result<void> install_guards(Vma& vma, VirtRange part);
+    Result<void> read_ahead(const Vma& vma, VirtRange part);
+    Result<void> remove_pages(const Vma& vma, VirtRange part);
+    Result<void> collapse(const Vma& vma, VirtRange part) const;
+    enum class Dirtiness : std::uint8_t { keep, forget };
+    void make_pages_old(VirtRange part, Dirtiness dirtiness);
     void apply_protection(const Vma& vma, VirtRange range);
     emu::Pte protected_pte(const Vma& vma, emu::Pte pte) const;
     enum class Change : std::uint8_t { add, remove };
@@ -192,6 +233,7 @@ private:
     PageTable page_table_;
     VmaTree vmas_;
     ResourceLimits limits_;
+    VmFlags def_flags_;
     std::uint32_t id_;
     VirtAddr mmap_base_;
     VirtAddr start_brk_{};

@@ -11,7 +11,9 @@ Result<Pfn> UserMemory::reach(VirtAddr address, emu::Access access) {
     for (unsigned handled = 0; !translation; ++handled) {
         FL_ASSERT(handled < emu::PageFaultHandler::max_faults_per_access);
         const emu::PageFault fault{address, access, emu::Mode::kernel, translation.error()};
-        if (handler_.handle_page_fault(fault) == emu::FaultOutcome::fatal) return fail(Errno::efault);
+        if (handler_.handle_page_fault(fault) == emu::FaultOutcome::fatal) {
+            return fail(handler_.last_fatal() == FaultKind::oom ? Errno::enomem : Errno::efault);
+        }
         translation = mmu_.translate(root, address, access, emu::Mode::kernel);
     }
     return translation->pfn;
@@ -64,22 +66,13 @@ Result<void> UserMemory::clear(VirtAddr target, std::uint64_t size_bytes) {
     return {};
 }
 
-void UserMemory::populate(VirtRange range) {
-    for (VirtAddr at = range.start; at < range.end; at = at + page_size) {
-        const Vma* vma = mm_.vmas().find(at);
-        if (vma == nullptr || vma->start() > at || !vma->is_accessible()) return;
-        const bool write = vma->flags().has(vm_write) && !vma->is_shared();
-        if (!reach(at, write ? emu::Access::write : emu::Access::read)) return;
-    }
-}
-
 Result<std::string> UserMemory::read_string(VirtAddr source, std::uint64_t max_bytes) {
     std::string text;
     while (text.size() <= max_bytes) {
         const auto at = source.checked_add(text.size());
         if (!at || *at >= task_size) return fail(Errno::efault);
         const auto pfn = reach(*at, emu::Access::read);
-        if (!pfn) return fail(pfn.error());
+        if (!pfn) return fail(Errno::efault);
         const auto bytes = mmu_.ram().frame(*pfn).subspan(at->page_offset());
         const auto* characters = reinterpret_cast<const char*>(bytes.data());
         const std::size_t length = ::strnlen(characters, bytes.size());

@@ -4,7 +4,7 @@
 
 #include "emu/mmu.hpp"
 #include "mm/errno.hpp"
-#include "mm/mm_struct.hpp"
+#include "mm/fault_handler.hpp"
 
 #include <span>
 #include <string>
@@ -14,7 +14,7 @@ namespace fl::mm {
 
 class UserMemory {
 public:
-    UserMemory(emu::Mmu& mmu, emu::PageFaultHandler& handler, MmStruct& mm) : mmu_(mmu), handler_(handler), mm_(mm) {}
+    UserMemory(emu::Mmu& mmu, FaultHandler& handler, MmStruct& mm) : mmu_(mmu), handler_(handler), mm_(mm) {}
 
     // All bytes or EFAULT; what was copied before the fault stays copied.
     Result<void> copy_from(VirtAddr source, std::span<std::byte> into);
@@ -23,9 +23,14 @@ public:
     // As many bytes as there are before a fault: read(2) and write(2) answer with the part that worked.
     std::uint64_t copy_from_partial(VirtAddr source, std::span<std::byte> into);
     std::uint64_t copy_to_partial(VirtAddr target, std::span<const std::byte> from);
-    // Brings in the pages of `range` before they are touched (mm_populate): writable private ones as by a write, others
-    // as by a read. Stops at the first that cannot be had.
-    void populate(VirtRange range);
+    // populate.cpp. Brings in the pages of `range` before they are touched (mm_populate): of writable private memory as
+    // by a write, of other memory as by a read; none of what is locked on fault. Each VMA goes as far as it can; the
+    // answer is the first failure: EFAULT for a page that cannot be had, ENOMEM without a frame for it.
+    enum class Failures : std::uint8_t { stop, pass_over };
+    Result<void> populate(VirtRange range, Failures failures);
+    // MADV_POPULATE_READ and _WRITE. ENOMEM for a hole, EINVAL where the VMA forbids the access, EFAULT for a page that
+    // cannot be had.
+    Result<void> populate_for(VirtRange range, emu::Access access);
     // A NUL-terminated string without its NUL; ENAMETOOLONG where it is longer than `max_bytes`.
     Result<std::string> read_string(VirtAddr source, std::uint64_t max_bytes);
 
@@ -46,10 +51,12 @@ private:
     // Calls use(bytes of the frame) page by page; returns how many bytes were reached.
     template <class Use>
     std::uint64_t for_each_page(VirtAddr start, std::uint64_t size_bytes, emu::Access access, Use&& use);
+    // EFAULT, or ENOMEM where no frame was left.
     Result<Pfn> reach(VirtAddr address, emu::Access access);
+    Result<void> reach_all(VirtRange pages, emu::Access access);
 
     emu::Mmu& mmu_;
-    emu::PageFaultHandler& handler_;
+    FaultHandler& handler_;
     MmStruct& mm_;
 };
 

@@ -90,6 +90,11 @@ private:
 
     void check_pte(const MmStruct& mm, const Vma& vma, VirtAddr at, Pte pte, RssCounters& rss) {
         ++ptes_[&mm];
+        if (pte.is_guard()) {
+            if (!vma.is_anonymous() && vma.file() == nullptr)
+                complain("pte {:#x}: a guard in a kernel range", at.value());
+            return;
+        }
         if (!pte.is_resident()) return complain("pte {:#x}: {:#x} names a swap slot", at.value(), pte.raw());
         if (pte.pfn().value() >= memory_.total_page_count().value()) {
             return complain("pte {:#x}: frame {} lies beyond RAM", at.value(), pte.pfn().value());

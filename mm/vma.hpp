@@ -46,14 +46,19 @@ inline constexpr VmFlags vm_seq_read{0x8000};
 inline constexpr VmFlags vm_rand_read{0x10000};
 inline constexpr VmFlags vm_dontcopy{0x20000};
 inline constexpr VmFlags vm_dontexpand{0x40000};
+inline constexpr VmFlags vm_lockonfault{0x80000};
 inline constexpr VmFlags vm_account{0x100000};
 inline constexpr VmFlags vm_noreserve{0x200000};
 inline constexpr VmFlags vm_wipeonfork{0x2000000};
 inline constexpr VmFlags vm_dontdump{0x4000000};
 inline constexpr VmFlags vm_hugepage{0x20000000};
 inline constexpr VmFlags vm_nohugepage{0x40000000};
+inline constexpr VmFlags vm_mergeable{0x80000000};
 
 inline constexpr VmFlags vm_access_flags = vm_read | vm_write | vm_exec;
+inline constexpr VmFlags vm_locked_mask = vm_locked | vm_lockonfault;
+// Ranges that are not plain memory (VM_SPECIAL).
+inline constexpr VmFlags vm_special = vm_io | vm_dontexpand | vm_pfnmap;
 inline constexpr VmFlags vm_may_flags = vm_mayread | vm_maywrite | vm_mayexec;
 
 struct AnonymousBacking {
@@ -98,6 +103,7 @@ public:
     const VmaContent& content() const { return content_; }
     std::uint64_t pgoff() const { return content_.pgoff; }
     bool is_anonymous() const { return std::holds_alternative<AnonymousBacking>(content_.backing); }
+    bool is_special() const { return std::holds_alternative<SpecialBacking>(content_.backing); }
     // nullptr for a VMA without a file.
     File* file() const {
         const auto* backing = std::get_if<FileBacking>(&content_.backing);

@@ -75,6 +75,7 @@ void print_pte_flags(std::string& to, emu::Pte pte) {
     switch (pte.kind()) {
         case emu::PteKind::none: to += "------"; return;
         case emu::PteKind::swapped: to += "swap"; return;
+        case emu::PteKind::guard: to += "guard"; return;
         case emu::PteKind::prot_none:
         case emu::PteKind::present:
             print_letters(to, pte.is_present() ? "PWUADX" : "NWUADX",

@@ -54,7 +54,7 @@ TestSystem::TestSystem(PageCount frames, std::FILE* strace_output)
       random_(1),
       system_{task_, cpu_, clock_, random_, memory_, faults_, {}},
       dispatcher_(system_, strace_output) {
-    auto mm = mm::MmStruct::create(memory_, files_, kernel::memory_limits(task_.limits));
+    auto mm = mm::MmStruct::create(memory_, files_, task_.memory_limits());
     REQUIRE(mm.has_value());
     task_.mm = std::move(*mm);
     task_.user_memory = std::make_unique<mm::UserMemory>(mmu_, faults_, *task_.mm);

@@ -14,26 +14,6 @@ using test::read_write;
 using test::sizes;
 using test::Sizes;
 
-namespace {
-
-// madvise(2), Linux's values.
-constexpr int madv_random = 1;
-constexpr int madv_sequential = 2;
-constexpr int madv_willneed = 3;
-constexpr int madv_dontneed = 4;
-constexpr int madv_free = 8;
-constexpr int madv_dontfork = 10;
-constexpr int madv_dofork = 11;
-constexpr int madv_dontdump = 16;
-constexpr int madv_dodump = 17;
-constexpr int madv_wipeonfork = 18;
-constexpr int madv_keeponfork = 19;
-constexpr int madv_pageout = 21;
-
-}  // namespace
-
-// --- mprotect --------------------------------------------------------------------------------------------------------
-
 TEST_CASE("mprotect: each errno, in order") {
     Machine machine;
     MmStruct& mm = *machine.mm;
@@ -268,108 +248,6 @@ TEST_CASE("mprotect: PROT_GROWSDOWN reaches down to the start of a stack") {
     CHECK(machine.layout(base_address) == Lines{"96-100 rwxp"});
     CHECK(outcome(machine.mm->protect(page(90), page_size, read_write | prot_growsdown)) == "ENOMEM");
     CHECK(machine.broken() == "");
-}
-
-// --- madvise ---------------------------------------------------------------------------------------------------------
-
-TEST_CASE("madvise: each errno, in order") {
-    Machine machine;
-    MmStruct& mm = *machine.mm;
-    REQUIRE(machine.map(page(0), 2).has_value());
-    CHECK(outcome(mm.advise(page(0), page_size, 12345)) == "EINVAL");
-    CHECK(outcome(mm.advise(page(0), page_size, 5)) == "EINVAL");
-    CHECK(outcome(mm.advise(page(0) + 1, 0, madv_dontneed)) == "EINVAL");
-    CHECK(outcome(mm.advise(page(0), ~std::uint64_t{0}, madv_dontneed)) == "EINVAL");
-    CHECK(outcome(mm.advise(page(0), ~page_mask, madv_dontneed)) == "EINVAL");
-    CHECK(outcome(mm.advise(page(0), 0, madv_dontneed)) == "ok");
-    CHECK(outcome(mm.advise(page(50), 0, madv_dontneed)) == "ok");
-    CHECK(outcome(mm.advise(page(50), page_size, madv_dontneed)) == "ENOMEM");
-    CHECK(outcome(mm.advise(page(0), 1, madv_willneed)) == "ok");
-    CHECK(outcome(mm.advise(page(0), page_size, madv_pageout)) == "ok");
-    CHECK(machine.layout(base_address) == Lines{"0-2 rw-p"});
-}
-
-TEST_CASE("madvise: holes are passed over, and reported") {
-    Machine machine;
-    REQUIRE(machine.map(page(1), 1).has_value());
-    REQUIRE(machine.map(page(3), 1).has_value());
-    machine.write(page(1));
-    machine.write(page(3));
-    CHECK(outcome(machine.mm->advise(page(0), 6 * page_size, madv_dontneed)) == "ENOMEM");
-    CHECK(machine.mm->rss().total() == PageCount(0));
-    CHECK(machine.broken() == "");
-}
-
-TEST_CASE("madvise: MADV_DONTNEED gives the pages back, the VMA stays") {
-    Machine machine;
-    const auto file = machine.open(numbered_pages(2 * page_size));
-    REQUIRE(machine.map(page(0), 4).has_value());
-    REQUIRE(machine.map(page(10), 2, read_write, map_private | map_fixed, file).has_value());
-    for (std::uint64_t i = 0; i < 4; ++i) machine.write(page(i));
-    machine.read(page(2));
-    machine.write(page(10));
-    machine.byte(page(10)) = std::byte{99};
-    machine.mm->take_effects();
-    const PageCount free_before = machine.free_frames();
-    REQUIRE(machine.mm->advise(page(1), 2 * page_size, madv_dontneed).has_value());
-    REQUIRE(machine.mm->advise(page(10), page_size, madv_dontneed).has_value());
-    CHECK(machine.mm->take_effects().tlb_stale);
-    CHECK(machine.free_frames() == free_before + PageCount(3));
-    CHECK(machine.layout(base_address) == Lines{"0-4 rw-p", "10-12 rw-p"});
-    CHECK(machine.read(page(1)) == Kinds{FaultKind::zero_page});
-    CHECK(machine.read(page(0)) == Kinds{});
-    // A private file page is read anew.
-    CHECK(machine.read(page(10)) == Kinds{FaultKind::file_minor});
-    CHECK(machine.byte(page(10)) == std::byte{1});
-    CHECK(machine.broken() == "");
-}
-
-TEST_CASE("madvise: advice that becomes a flag splits, and merges when it is taken back") {
-    Machine machine;
-    MmStruct& mm = *machine.mm;
-    REQUIRE(machine.map(page(0), 6).has_value());
-    for (const auto& [set, clear] :
-         {std::pair{madv_dontfork, madv_dofork}, std::pair{madv_dontdump, madv_dodump},
-          std::pair{madv_wipeonfork, madv_keeponfork}, std::pair{madv_random, 0}, std::pair{madv_sequential, 0}}) {
-        CAPTURE(set);
-        REQUIRE(mm.advise(page(2), 2 * page_size, set).has_value());
-        CHECK(mm.map_count() == 3);
-        CHECK(machine.broken() == "");
-        REQUIRE(mm.advise(page(0), 6 * page_size, clear).has_value());
-        CHECK(mm.map_count() == 1);
-        CHECK(machine.broken() == "");
-    }
-    REQUIRE(mm.advise(page(0), page_size, madv_random).has_value());
-    REQUIRE(mm.advise(page(1), page_size, madv_sequential).has_value());
-    REQUIRE(mm.advise(page(0), page_size, madv_sequential).has_value());
-    CHECK(machine.layout(base_address) == Lines{"0-2 rw-p", "2-6 rw-p"});
-}
-
-TEST_CASE("madvise: what only private anonymous memory can have") {
-    Machine machine;
-    MmStruct& mm = *machine.mm;
-    const auto file = machine.open(numbered_pages(page_size));
-    REQUIRE(machine.map(page(0), 1, read_write, map_private | map_fixed, file).has_value());
-    REQUIRE(machine.map(page(10), 1, read_write, map_shared | map_anonymous | map_fixed).has_value());
-    REQUIRE(machine.map(page(20), 1, read_write, private_anonymous | map_fixed | map_locked).has_value());
-    for (const int advice : {madv_free, madv_wipeonfork}) {
-        CHECK(outcome(mm.advise(page(0), page_size, advice)) == "EINVAL");
-        CHECK(outcome(mm.advise(page(10), page_size, advice)) == "EINVAL");
-        CHECK(outcome(mm.advise(page(20), page_size, advice)) == "ok");
-    }
-    CHECK(outcome(mm.advise(page(20), page_size, madv_dontneed)) == "EINVAL");
-    CHECK(outcome(mm.advise(page(20), page_size, madv_pageout)) == "EINVAL");
-    CHECK(machine.broken() == "");
-}
-
-TEST_CASE("madvise: MADV_FREE keeps the content while memory is plenty") {
-    Machine machine;
-    REQUIRE(machine.map(page(0), 1).has_value());
-    machine.write(page(0));
-    machine.byte(page(0)) = std::byte{5};
-    REQUIRE(machine.mm->advise(page(0), page_size, madv_free).has_value());
-    CHECK(machine.read(page(0)) == Kinds{});
-    CHECK(machine.byte(page(0)) == std::byte{5});
 }
 
 }  // namespace fl::mm

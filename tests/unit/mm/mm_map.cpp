@@ -87,9 +87,16 @@ TEST_CASE("mmap: the check that comes first wins") {
     REQUIRE(machine.map(page(0), 1).has_value());
     CHECK(map(anonymous(page_size, bad_type | map_fixed_noreplace, page(0))) == "EEXIST");
     // The limit of locked memory, before the type (do_mmap).
-    mm.limits().locked_bytes = 0;
+    mm.limits().locked_bytes = page_size - 1;
     CHECK(map(anonymous(page_size, map_anonymous | map_locked | 4)) == "EAGAIN");
     CHECK(map(anonymous(page_size, map_anonymous | map_locked | map_private)) == "EAGAIN");
+    mm.limits().locked_bytes = 0;
+    CHECK(map(anonymous(page_size, map_anonymous | map_locked | 4)) == "EPERM");
+    // Root's capabilities: no limit, and all of the address space.
+    mm.limits().privilege = Privilege::root;
+    CHECK(map(anonymous(page_size, map_anonymous | map_locked | 4)) == "EINVAL");
+    CHECK(map(anonymous(page_size, map_anonymous | map_fixed | map_private, VirtAddr(0))) == "ok");
+    REQUIRE(mm.unmap(VirtAddr(0), page_size).has_value());
     CHECK(machine.layout() == Lines{"65536-65537 rw-p"});
 }
 
@@ -373,7 +380,7 @@ TEST_CASE("mmap and its kin: no more VMAs than max_map_count") {
     CHECK(outcome(mm.unmap(page(1), page_size)) == "ENOMEM");
     CHECK(outcome(mm.protect(page(1), page_size, prot_read)) == "ENOMEM");
     CHECK(outcome(mm.protect(page(0), page_size, prot_read)) == "ENOMEM");
-    CHECK(outcome(mm.advise(page(1), page_size, 10)) == "ENOMEM");
+    CHECK(outcome(mm.advise(page(1), page_size, 10)) == "EAGAIN");
     CHECK(outcome(machine.map(page(1), 1, prot_read)) == "ENOMEM");
     CHECK(outcome(mm.advise(page(1), page_size, 4)) == "ok");
     // A whole VMA, or an end of one, is not.

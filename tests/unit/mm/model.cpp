@@ -203,6 +203,10 @@ private:
         bool free = true;
         for (std::uint64_t i = model_brk; i <= wanted && wanted > model_brk; ++i)
             free = free && !model.pages.contains(i);
+        // What was unmapped already cannot be given back.
+        bool something = wanted >= model_brk;
+        for (std::uint64_t i = wanted; i < model_brk; ++i) something = something || model.pages.contains(i);
+        free = free && something;
         if (wanted >= heap_page && free) {
             for (std::uint64_t i = model_brk; i < wanted; ++i) {
                 model.pages[i] = ModelPage{prot_read | prot_write, Sharing::private_anonymous, std::nullopt, 0, 0};

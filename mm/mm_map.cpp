@@ -101,6 +101,12 @@ Result<VmFlags> MmStruct::map_flags(const MapRequest& request) const {
             // Only files know this type.
             if (request.file == nullptr || flags.has(vm_growsdown)) return fail(Errno::einval);
             return flags | vm_shared;
+        case map_droppable:
+            // Memory that may be lost at any time is neither promised nor kept for others (since 6.11).
+            if (request.file != nullptr || (request.flags & map_locked) != 0 || flags.has(vm_growsdown)) {
+                return fail(Errno::einval);
+            }
+            return flags | vm_droppable | vm_noreserve | vm_wipeonfork | vm_dontdump;
         default: return fail(Errno::einval);
     }
 }

@@ -27,10 +27,10 @@ inline constexpr std::uint64_t max_map_count = 65530;
 // prot and flags of mmap(2), Linux's values.
 inline constexpr std::uint64_t prot_read = 1, prot_write = 2, prot_exec = 4;
 inline constexpr std::uint64_t prot_growsdown = 0x01000000, prot_growsup = 0x02000000;
-inline constexpr std::uint64_t map_shared = 0x1, map_private = 0x2, map_shared_validate = 0x3, map_type_mask = 0xf,
-                               map_fixed = 0x10, map_anonymous = 0x20, map_32bit = 0x40, map_growsdown = 0x100,
-                               map_locked = 0x2000, map_noreserve = 0x4000, map_populate = 0x8000, map_stack = 0x20000,
-                               map_fixed_noreplace = 0x100000;
+inline constexpr std::uint64_t map_shared = 0x1, map_private = 0x2, map_shared_validate = 0x3, map_droppable = 0x8,
+                               map_type_mask = 0xf, map_fixed = 0x10, map_anonymous = 0x20, map_32bit = 0x40,
+                               map_growsdown = 0x100, map_locked = 0x2000, map_noreserve = 0x4000,
+                               map_populate = 0x8000, map_stack = 0x20000, map_fixed_noreplace = 0x100000;
 
 // Whether the process has root's capabilities: with CAP_IPC_LOCK, RLIMIT_MEMLOCK does not count; with CAP_SYS_RAWIO it
 // may map below mmap_min_addr.

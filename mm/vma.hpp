@@ -54,6 +54,7 @@ inline constexpr VmFlags vm_dontdump{0x4000000};
 inline constexpr VmFlags vm_hugepage{0x20000000};
 inline constexpr VmFlags vm_nohugepage{0x40000000};
 inline constexpr VmFlags vm_mergeable{0x80000000};
+inline constexpr VmFlags vm_droppable{1ULL << 40};
 
 inline constexpr VmFlags vm_access_flags = vm_read | vm_write | vm_exec;
 inline constexpr VmFlags vm_locked_mask = vm_locked | vm_lockonfault;

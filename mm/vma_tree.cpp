@@ -45,18 +45,14 @@ const Vma* VmaTree::find_previous(VirtAddr address) const {
 
 // --- gaps -------------------------------------------------------------------------------------------------------
 
-// Where the gap below a VMA ends: its start, less the guard that a stack keeps.
-VirtAddr VmaTree::gap_end(const Vma& vma) {
-    if (!vma.flags().has(vm_growsdown)) return vma.start();
-    return VirtAddr(vma.start().value() - std::min(vma.start().value(), stack_guard_gap_bytes));
-}
-
 VirtAddr VmaTree::gap_start(const Vma& vma) { return vma.previous_ != nullptr ? vma.previous_->end() : VirtAddr(0); }
 
-std::uint64_t VmaTree::own_gap(const Vma& vma) {
-    const VirtAddr start = gap_start(vma);
-    const VirtAddr end = gap_end(vma);
-    return end > start ? end - start : 0;
+std::uint64_t VmaTree::own_gap(const Vma& vma) { return vma.start() - gap_start(vma); }
+
+// The start, less the guard that a stack keeps (vm_start_gap).
+VirtAddr VmaTree::guarded_start(const Vma& vma) {
+    if (!vma.flags().has(vm_growsdown)) return vma.start();
+    return VirtAddr(vma.start().value() - std::min(vma.start().value(), stack_guard_gap_bytes));
 }
 
 void VmaTree::update_gap(Vma& vma) {
@@ -70,44 +66,56 @@ void VmaTree::update_gaps_upwards(Vma* vma) {
     for (; vma != nullptr; vma = vma->parent_) update_gap(*vma);
 }
 
-std::optional<VirtAddr> VmaTree::highest_fit(const Vma* vma, std::uint64_t size_bytes, VirtRange limits) {
+std::optional<VmaTree::Fit> VmaTree::highest_fit(const Vma* vma, std::uint64_t size_bytes, VirtRange limits) {
     if (vma == nullptr || vma->subtree_gap_ < size_bytes) return std::nullopt;
     // Gaps of the right subtree start at this VMA's end or above, those of the left one end below its start.
     if (vma->end() < limits.end) {
         if (const auto found = highest_fit(vma->right_, size_bytes, limits)) return found;
     }
     const VirtAddr low = std::max(gap_start(*vma), limits.start);
-    const VirtAddr high = std::min(gap_end(*vma), limits.end);
-    if (high > low && high - low >= size_bytes) return high - size_bytes;
+    const VirtAddr high = std::min(vma->start(), limits.end);
+    if (high > low && high - low >= size_bytes) return Fit{high - size_bytes, vma};
     if (vma->start() <= limits.start) return std::nullopt;
     return highest_fit(vma->left_, size_bytes, limits);
 }
 
-std::optional<VirtAddr> VmaTree::lowest_fit(const Vma* vma, std::uint64_t size_bytes, VirtRange limits) {
+std::optional<VmaTree::Fit> VmaTree::lowest_fit(const Vma* vma, std::uint64_t size_bytes, VirtRange limits) {
     if (vma == nullptr || vma->subtree_gap_ < size_bytes) return std::nullopt;
     if (vma->start() > limits.start) {
         if (const auto found = lowest_fit(vma->left_, size_bytes, limits)) return found;
     }
     const VirtAddr low = std::max(gap_start(*vma), limits.start);
-    const VirtAddr high = std::min(gap_end(*vma), limits.end);
-    if (high > low && high - low >= size_bytes) return low;
+    const VirtAddr high = std::min(vma->start(), limits.end);
+    if (high > low && high - low >= size_bytes) return Fit{low, vma};
     if (vma->end() >= limits.end) return std::nullopt;
     return lowest_fit(vma->right_, size_bytes, limits);
 }
 
+// mm/vma.c, unmapped_area_topdown: where the room found ends inside a guard, the search goes on below the guard, and
+// what smaller gaps lie beside it is passed over.
 std::optional<VirtAddr> VmaTree::find_gap_top_down(std::uint64_t size_bytes, VirtRange limits) const {
     FL_ASSERT(size_bytes > 0);
-    if (limits.start >= limits.end || limits.size_bytes() < size_bytes) return std::nullopt;
     // The space above the last VMA belongs to no node.
     const VirtAddr above = std::max(last_ != nullptr ? last_->end() : VirtAddr(0), limits.start);
     if (above < limits.end && limits.end - above >= size_bytes) return limits.end - size_bytes;
-    return highest_fit(root_, size_bytes, limits);
+    while (limits.start < limits.end && limits.size_bytes() >= size_bytes) {
+        const auto fit = highest_fit(root_, size_bytes, limits);
+        if (!fit) return std::nullopt;
+        if (fit->start + size_bytes <= guarded_start(*fit->above)) return fit->start;
+        limits.end = guarded_start(*fit->above);
+    }
+    return std::nullopt;
 }
 
+// mm/vma.c, unmapped_area.
 std::optional<VirtAddr> VmaTree::find_gap_bottom_up(std::uint64_t size_bytes, VirtRange limits) const {
     FL_ASSERT(size_bytes > 0);
-    if (limits.start >= limits.end || limits.size_bytes() < size_bytes) return std::nullopt;
-    if (const auto found = lowest_fit(root_, size_bytes, limits)) return found;
+    while (limits.start < limits.end && limits.size_bytes() >= size_bytes) {
+        const auto fit = lowest_fit(root_, size_bytes, limits);
+        if (!fit) break;
+        if (fit->start + size_bytes <= guarded_start(*fit->above)) return fit->start;
+        limits.start = fit->above->end();
+    }
     const VirtAddr above = std::max(last_ != nullptr ? last_->end() : VirtAddr(0), limits.start);
     if (above < limits.end && limits.end - above >= size_bytes) return above;
     return std::nullopt;

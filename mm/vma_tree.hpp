@@ -42,7 +42,8 @@ public:
     // Moves the bounds of a VMA without passing a neighbour; pgoff follows start.
     void resize(Vma& vma, VirtRange range);
 
-    // The highest (lowest) gap of `size_bytes` inside `limits`, guard gaps respected; its start.
+    // The highest (lowest) room for `size_bytes` inside `limits` that stays out of stacks' guards, as Linux searches
+    // it; its start.
     std::optional<VirtAddr> find_gap_top_down(std::uint64_t size_bytes, VirtRange limits) const;
     std::optional<VirtAddr> find_gap_bottom_up(std::uint64_t size_bytes, VirtRange limits) const;
 
@@ -50,13 +51,18 @@ public:
     std::optional<std::string> inconsistency() const;
 
 private:
-    static VirtAddr gap_end(const Vma& vma);
+    struct Fit {
+        VirtAddr start;
+        const Vma* above;  // ends the gap
+    };
+
+    static VirtAddr guarded_start(const Vma& vma);
     static VirtAddr gap_start(const Vma& vma);
     static std::uint64_t own_gap(const Vma& vma);
     static void update_gap(Vma& vma);
     static void update_gaps_upwards(Vma* vma);
-    static std::optional<VirtAddr> highest_fit(const Vma* vma, std::uint64_t size_bytes, VirtRange limits);
-    static std::optional<VirtAddr> lowest_fit(const Vma* vma, std::uint64_t size_bytes, VirtRange limits);
+    static std::optional<Fit> highest_fit(const Vma* vma, std::uint64_t size_bytes, VirtRange limits);
+    static std::optional<Fit> lowest_fit(const Vma* vma, std::uint64_t size_bytes, VirtRange limits);
 
     void rotate_left(Vma& vma);
     void rotate_right(Vma& vma);

@@ -24,35 +24,35 @@ struct Naive {
     };
     std::vector<Entry> entries;
 
-    // The first page of the gap below entry i, and its end less the guard.
-    std::pair<std::uint64_t, std::uint64_t> gap_below(std::size_t i) const {
-        const std::uint64_t low = i == 0 ? 0 : entries[i - 1].end;
-        std::uint64_t high = entries[i].first;
-        if (entries[i].grows_down) high -= std::min<std::uint64_t>(high, 256);
-        return {low, high};
+    // The first page of the guard that a stack keeps, or of the entry.
+    static std::uint64_t guarded_start(const Entry& entry) {
+        return entry.grows_down ? entry.first - std::min<std::uint64_t>(entry.first, 256) : entry.first;
     }
-    std::vector<std::pair<std::uint64_t, std::uint64_t>> gaps(std::uint64_t low_limit, std::uint64_t high_limit) const {
-        std::vector<std::pair<std::uint64_t, std::uint64_t>> all;
-        for (std::size_t i = 0; i < entries.size(); ++i) all.push_back(gap_below(i));
-        all.emplace_back(entries.empty() ? 0 : entries.back().end, ~std::uint64_t{0});
-        std::vector<std::pair<std::uint64_t, std::uint64_t>> clipped;
-        for (auto [low, high] : all) {
-            low = std::max(low, low_limit);
-            high = std::min(high, high_limit);
-            if (low < high) clipped.emplace_back(low, high);
+    // The entry that ends the room at `page`; nullptr above the last.
+    const Entry* above(std::uint64_t page) const {
+        for (const Entry& entry : entries) {
+            if (entry.first >= page) return &entry;
         }
-        return clipped;
+        return nullptr;
+    }
+    bool is_free(std::uint64_t first, std::uint64_t end) const {
+        return std::none_of(entries.begin(), entries.end(),
+                            [&](const Entry& entry) { return entry.first < end && first < entry.end; });
     }
     std::optional<VirtAddr> top_down(std::uint64_t pages, std::uint64_t low, std::uint64_t high) const {
-        std::optional<VirtAddr> best;
-        for (const auto& [start, end] : gaps(low, high)) {
-            if (end - start >= pages) best = at(end - pages);
+        for (std::uint64_t end = high; end >= low + pages && end >= pages; --end) {
+            if (!is_free(end - pages, end)) continue;
+            const Entry* next = above(end);
+            if (next == nullptr || end <= guarded_start(*next)) return at(end - pages);
+            end = guarded_start(*next) + 1;  // go on there
         }
-        return best;
+        return std::nullopt;
     }
     std::optional<VirtAddr> bottom_up(std::uint64_t pages, std::uint64_t low, std::uint64_t high) const {
-        for (const auto& [start, end] : gaps(low, high)) {
-            if (end - start >= pages) return at(start);
+        for (std::uint64_t first = low; first + pages <= high; ++first) {
+            if (!is_free(first, first + pages)) continue;
+            const Entry* next = above(first);
+            if (next == nullptr || first + pages <= guarded_start(*next)) return at(first);
         }
         return std::nullopt;
     }
@@ -160,6 +160,12 @@ TEST_CASE("vma tree: a stack keeps its guard free") {
     CHECK_FALSE(tree.find_gap_top_down(545 * page_size, VirtRange{at(1), at(1100)}).has_value());
     CHECK(tree.find_gap_top_down(page_size, VirtRange{at(1), at(1100)}) == at(743));
     CHECK(tree.find_gap_bottom_up(544 * page_size, VirtRange{at(150), at(1100)}) == at(200));
+    // A small gap that the search would find first, if it did not go on below the guard.
+    tree.insert(make(900, 901));
+    CHECK(tree.find_gap_top_down(page_size, VirtRange{at(1), at(1100)}) == at(743));
+    CHECK(tree.find_gap_top_down(99 * page_size, VirtRange{at(1), at(1100)}) == at(645));
+    // Too large for the gap beside the stack: its guard does not matter.
+    CHECK(tree.find_gap_top_down(100 * page_size, VirtRange{at(1), at(1100)}) == at(800));
     // A guard that would reach below address 0 leaves no gap.
     tree.insert(make(10, 20, vm_read | vm_growsdown));
     CHECK(tree.inconsistency().value_or("") == "");

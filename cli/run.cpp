@@ -3,6 +3,7 @@
 #include "cli/command_line.hpp"
 #include "cli/exit_status.hpp"
 #include "cli/messages.hpp"
+#include "cli/mm_dump_session.hpp"
 #include "cli/size.hpp"
 #include "cli/statistics.hpp"
 #include "mm/physical_memory.hpp"
@@ -27,14 +28,15 @@ constexpr std::uint64_t memory_limit_bytes = std::uint64_t{1} << (32 + page_shif
 
 constexpr const char* run_footer =
     R"(Everything behind PROGRAM belongs to the program, options as well. Its standard output is all that appears on standard
-output; trace, statistics and messages go to standard error or to the files named. Optional values need the '='.
+output; trace, statistics, dumps and messages go to standard error or to the files named. Optional values need the '='.
 
 The exit status is the program's, 128 + N where signal N ended it; 125: it could not be started; 2: the command line is
-wrong; 1: a trace or statistics could not be written.
+wrong; 1: a trace, statistics or a dump could not be written in full.
 
   faultline run --trace ./program                     every page fault, explained
   faultline run --trace=t.jsonl --trace-format jsonl ./program
-  faultline run --stats --mem 16M ./program argument)";
+  faultline run --stats --mem 16M ./program argument
+  faultline run --dump-mm --dump-at 7 ./program       the address space at the seventh fault and at the end)";
 
 // A command line that asks for something impossible; what() is the one line.
 class UsageError : public std::runtime_error {
@@ -100,6 +102,7 @@ OutputFile open_output(const std::string& path, const std::string& program) {
 // The outputs of one run, all opened before anything runs.
 struct RunOutputs {
     std::unique_ptr<TraceSession> trace;
+    std::unique_ptr<MmDumpSession> dump;
     std::optional<OutputFile> statistics;
 
     RunOutputs(const RunOptions& options, const std::string& program) {
@@ -107,14 +110,24 @@ struct RunOutputs {
             const TraceFormat format = options.trace_format == "jsonl" ? TraceFormat::jsonl : TraceFormat::text;
             trace = std::make_unique<TraceSession>(open_output(*options.trace, program), format);
         }
+        if (options.dump_mm || options.dump_at) dump = open_dump(options, program);
         if (options.statistics) statistics.emplace(open_output(*options.statistics, program));
-        if (trace && statistics && trace->file().is_same_file(statistics->name())) {
-            throw UsageError(fmt::format("{}: cannot hold both the trace and the statistics", statistics->name()));
-        }
+        refuse_shared_file(trace ? &trace->file() : nullptr, "the trace", statistics_file(), "the statistics");
+        refuse_shared_file(trace ? &trace->file() : nullptr, "the trace", dump ? &dump->file() : nullptr, "the dump");
+        refuse_shared_file(dump ? &dump->file() : nullptr, "the dump", statistics_file(), "the statistics");
+    }
+
+    // Whom the machine tells of its faults.
+    mm::FaultObserver* fault_observer() {
+        mm::FaultObserver* tracer = trace ? &trace->observer() : nullptr;
+        if (!dump || !dump->watches_faults()) return tracer;
+        dump->set_next(tracer);
+        return dump.get();
     }
 
     void begin(const kernel::Machine& machine) {
         if (trace) trace->begin(machine);
+        if (dump) dump->begin();
         if (statistics) statistics->begin();
     }
 
@@ -127,6 +140,26 @@ struct RunOutputs {
         if (!error) return std::nullopt;
         return fmt::format("{}: the statistics could not be written: {}", statistics->name(), std::strerror(*error));
     }
+
+private:
+    const OutputFile* statistics_file() const { return statistics ? &*statistics : nullptr; }
+
+    static std::unique_ptr<MmDumpSession> open_dump(const RunOptions& options, const std::string& program) {
+        std::set<std::uint64_t> at_faults;
+        if (options.dump_at) {
+            auto numbers = parse_fault_numbers(*options.dump_at);
+            if (!numbers) throw UsageError(fmt::format("--dump-at: {}", numbers.error()));
+            at_faults = *std::move(numbers);
+        }
+        return std::make_unique<MmDumpSession>(open_output(options.dump_mm.value_or(""), program), std::move(at_faults),
+                                               options.dump_mm ? DumpAtEnd::yes : DumpAtEnd::no);
+    }
+
+    static void refuse_shared_file(const OutputFile* one, const char* holds, const OutputFile* other,
+                                   const char* holds_too) {
+        if (one == nullptr || other == nullptr || !one->is_same_file(other->name())) return;
+        throw UsageError(fmt::format("{}: cannot hold both {} and {}", other->name(), holds, holds_too));
+    }
 };
 
 kernel::MachineOptions machine_options(const RunOptions& options, RunOutputs& outputs) {
@@ -135,7 +168,8 @@ kernel::MachineOptions machine_options(const RunOptions& options, RunOutputs& ou
     machine.clock = options.clock == "host" ? kernel::ClockMode::host : kernel::ClockMode::virtual_time;
     machine.paranoia = options.paranoid ? kernel::Paranoia::every_step : kernel::Paranoia::off;
     machine.seed = seed_from(options.seed);
-    machine.fault_observer = outputs.trace ? &outputs.trace->observer() : nullptr;
+    machine.fault_observer = outputs.fault_observer();
+    if (outputs.dump) machine.at_end = [&outputs] { outputs.dump->at_end(); };
     machine.strace_output = options.strace ? stderr : nullptr;
     return machine;
 }
@@ -157,6 +191,7 @@ int run_program(const kernel::MachineOptions& options, const kernel::ProgramSpec
     auto created = kernel::Machine::create(options);
     if (!created) return fail_to_start(fmt::format("{}: {}", program.path, created.error()));
     kernel::Machine& machine = **created;
+    if (outputs.dump) outputs.dump->attach(machine);
     if (const auto started = machine.exec(program); !started) return fail_to_start(started.error());
     outputs.begin(machine);
 
@@ -165,6 +200,9 @@ int run_program(const kernel::MachineOptions& options, const kernel::ProgramSpec
     std::vector<std::string> problems;
     if (outputs.trace) {
         if (auto problem = outputs.trace->finish()) problems.push_back(*std::move(problem));
+    }
+    if (outputs.dump) {
+        for (std::string& problem : outputs.dump->finish()) problems.push_back(std::move(problem));
     }
     if (auto problem = outputs.finish_statistics({program.path, exit, machine.statistics(), options.clock})) {
         problems.push_back(*std::move(problem));
@@ -201,6 +239,16 @@ void add_options(CLI::App& subcommand, RunOptions& options) {
             "Sum up the run at its end: as text, or to FILE as JSON")
         ->expected(0, 1)
         ->option_text("[=FILE]");
+    subcommand
+        .add_option_function<std::vector<std::string>>(
+            "--dump-mm",
+            [&options](const std::vector<std::string>& value) { options.dump_mm = value.empty() ? "" : value.back(); },
+            "Show the address space at the end: mm_struct, each VMA, the tree, beside /proc/PID/maps")
+        ->expected(0, 1)
+        ->option_text("[=FILE]");
+    subcommand.add_option("--dump-at", options.dump_at, "Show the address space once these page faults are handled")
+        ->type_name("N[,N...]")
+        ->option_text("N[,N...]");
     subcommand.add_flag("--strace", options.strace, "Report each system call on standard error");
     subcommand.add_option("--seed", options.seed, "Where the program's random numbers start from (0)")
         ->type_name("N")

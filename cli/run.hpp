@@ -17,6 +17,8 @@ struct RunOptions {
     std::optional<std::string> trace;  // file name; empty: standard error
     std::string trace_format = "text";
     std::optional<std::string> statistics;  // as trace
+    std::optional<std::string> dump_mm;     // as trace
+    std::optional<std::string> dump_at;     // fault numbers
     bool strace = false;
     std::string seed = "0";
     std::string clock = "virtual";

@@ -1,6 +1,7 @@
 #include "kernel/machine.hpp"
 
 #include "kernel/host_signals.hpp"
+#include "kernel/mm_dump.hpp"
 #include "kernel/peek.hpp"
 #include "kernel/signal_delivery.hpp"
 #include "kernel/syscall_table.hpp"
@@ -78,6 +79,11 @@ public:
     const std::string& program_path() const override { return task_.executable; }
     std::size_t peek(VirtAddr address, std::span<std::byte> into) const override {
         return task_.mm ? peek_memory(ram_, *task_.mm, address, into) : 0;
+    }
+    std::string dump_mm(std::string_view occasion) const override {
+        if (!task_.mm) return {};
+        return kernel::dump_mm(*task_.mm, task_.pid,
+                               fmt::format("process {} ({}), {}", task_.pid, task_.name, occasion));
     }
 
 private:
@@ -197,6 +203,7 @@ ExitStatus MachineImplementation::run() {
     statistics_.wall_time_ns = static_cast<std::uint64_t>(std::chrono::nanoseconds(wall_time).count());
     if (task_.exit) syscalls_->log_end(*task_.exit);
     gather_statistics();
+    if (options_.at_end) options_.at_end();
     if (debug_build || paranoid()) check_invariants();
     tear_down();
     if (debug_build || paranoid()) check_leaks();

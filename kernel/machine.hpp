@@ -34,6 +34,7 @@ struct MachineOptions {
     // Must outlive run(). An event's file belongs to the machine: nobody may keep it for longer than the machine lives.
     mm::FaultObserver* fault_observer = nullptr;
     std::FILE* strace_output = nullptr;  // where system calls are logged; nullptr: not at all
+    std::function<void()> at_end;        // called when the program is over and its address space is still there
 };
 
 struct ProgramSpec {
@@ -82,6 +83,8 @@ public:
     // The program's bytes at `address` as they are in memory now, without faults and without touching A and D;
     // returns how many could be read.
     virtual std::size_t peek(VirtAddr address, std::span<std::byte> into) const = 0;
+    // The address space as text (mm_dump.hpp); `occasion` says when: "at its end".
+    virtual std::string dump_mm(std::string_view occasion) const = 0;
 };
 
 }  // namespace fl::kernel

@@ -35,6 +35,13 @@ emu::PteAccess vma_access(VmFlags flags) {
         .writable = flags.has(vm_write), .user = flags.has_any(vm_access_flags), .executable = flags.has(vm_exec)};
 }
 
+emu::Pte vm_page_prot(VmFlags flags) {
+    emu::PteAccess access = vma_access(flags);
+    access.writable = access.writable && flags.has(vm_shared);
+    const Pte pte = Pte::present(Pfn(0), access);
+    return access.user ? pte : pte.with_prot_none();
+}
+
 Result<std::unique_ptr<MmStruct>> MmStruct::create(PhysicalMemory& memory, FileRegistry& files,
                                                    const ResourceLimits& limits) {
     auto page_table = PageTable::create(memory);

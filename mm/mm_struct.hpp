@@ -145,6 +145,17 @@ public:
     void prepare_anon_vma(Vma& vma);
     void note_tlb_stale() { effects_.tlb_stale = true; }
 
+    // --- references ---------------------------------------------------------------------------------------------
+    // Tasks that run in this address space, and how many hold on to the structure: its users together are one of them.
+    // A put that was the last says so, and the owner takes the address space, or the structure, apart.
+    enum class Last : std::uint8_t { no, yes };
+    void mmget() { ++mm_users_; }
+    Last mmput() { return drop(mm_users_); }
+    void mmgrab() { ++mm_count_; }
+    Last mmdrop() { return drop(mm_count_); }
+    std::uint32_t mm_users() const { return mm_users_; }
+    std::uint32_t mm_count() const { return mm_count_; }
+
     // --- views --------------------------------------------------------------------------------------------------
     std::uint32_t id() const { return id_; }
     VmaTree& vmas() { return vmas_; }
@@ -223,6 +234,10 @@ private:
     void make_pages_old(VirtRange part, Dirtiness dirtiness);
     void apply_protection(const Vma& vma, VirtRange range);
     emu::Pte protected_pte(const Vma& vma, emu::Pte pte) const;
+    static Last drop(std::uint32_t& references) {
+        FL_ASSERT(references > 0);
+        return --references == 0 ? Last::yes : Last::no;
+    }
     enum class Change : std::uint8_t { add, remove };
     void account(VmFlags flags, PageCount pages, Change change);
     // Anonymous memory at a place that is free: brk and bss (do_brk_flags).
@@ -235,6 +250,8 @@ private:
     ResourceLimits limits_;
     VmFlags def_flags_;
     std::uint32_t id_;
+    std::uint32_t mm_users_ = 1;
+    std::uint32_t mm_count_ = 1;
     VirtAddr mmap_base_;
     VirtAddr start_brk_{};
     VirtAddr brk_{};
@@ -253,5 +270,9 @@ bool can_merge(const Vma& low, const Vma& high);
 
 // The rights that a PTE of this VMA may carry at most.
 emu::PteAccess vma_access(VmFlags flags);
+
+// The bits that an entry of this VMA starts with (vm_page_prot): no right to write where the first write copies, not
+// present under PROT_NONE.
+emu::Pte vm_page_prot(VmFlags flags);
 
 }  // namespace fl::mm

@@ -7,4 +7,10 @@ std::string protection_string(VmFlags flags) {
             flags.has(vm_shared) ? 's' : 'p'};
 }
 
+const char* Vma::vm_ops() const {
+    if (is_anonymous()) return nullptr;
+    if (file() == nullptr) return "special_mapping_vmops";
+    return file()->kind() == FileKind::shared_memory ? "shmem_vm_ops" : "generic_file_vm_ops";
+}
+
 }  // namespace fl::mm

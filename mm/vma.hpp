@@ -110,6 +110,8 @@ public:
         const auto* backing = std::get_if<FileBacking>(&content_.backing);
         return backing != nullptr ? backing->file.get() : nullptr;
     }
+    // What answers its faults, under Linux's name (vm_ops); nullptr for anonymous memory.
+    const char* vm_ops() const;
     bool is_shared() const { return content_.flags.has(vm_shared); }
     bool is_accessible() const { return content_.flags.has_any(vm_access_flags); }
 

@@ -10,7 +10,11 @@ VmaTree::~VmaTree() {
 }
 
 const Vma* VmaTree::find(VirtAddr address) const {
-    if (last_hit_ != nullptr && last_hit_->range_.contains(address)) return last_hit_;
+    ++cache_counters_.lookups;
+    if (last_hit_ != nullptr && last_hit_->range_.contains(address)) {
+        ++cache_counters_.hits;
+        return last_hit_;
+    }
     const Vma* found = nullptr;
     for (const Vma* vma = root_; vma != nullptr;) {
         if (vma->end() > address) {
@@ -41,6 +45,20 @@ const Vma* VmaTree::find_previous(VirtAddr address) const {
         }
     }
     return found;
+}
+
+std::vector<VmaTree::Node> VmaTree::nodes() const {
+    std::vector<Node> nodes;
+    nodes.reserve(count_);
+    append_nodes(root_, 0, Side::root, nodes);
+    return nodes;
+}
+
+void VmaTree::append_nodes(const Vma* vma, unsigned depth, Side side, std::vector<Node>& nodes) {
+    if (vma == nullptr) return;
+    append_nodes(vma->left_, depth + 1, Side::left, nodes);
+    nodes.push_back(Node{vma, depth, side, vma->red_ ? Colour::red : Colour::black, vma->subtree_gap_});
+    append_nodes(vma->right_, depth + 1, Side::right, nodes);
 }
 
 // --- gaps -------------------------------------------------------------------------------------------------------

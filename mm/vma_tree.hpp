@@ -11,6 +11,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace fl::mm {
 
@@ -50,6 +51,28 @@ public:
     // Recomputes everything; empty when all is well.
     std::optional<std::string> inconsistency() const;
 
+    // One VMA as it hangs in the tree now.
+    enum class Colour : std::uint8_t { red, black };
+    enum class Side : std::uint8_t { root, left, right };
+    struct Node {
+        const Vma* vma;
+        unsigned depth;  // 0: the root
+        Side side;       // of its parent
+        Colour colour;
+        std::uint64_t subtree_gap_bytes;  // rb_subtree_gap
+    };
+    // In address order.
+    std::vector<Node> nodes() const;
+
+    // Calls of find(), and how many of them the last hit answered.
+    struct CacheCounters {
+        std::uint64_t lookups = 0;
+        std::uint64_t hits = 0;
+    };
+    const CacheCounters& cache_counters() const { return cache_counters_; }
+    // nullptr: none since the last one was removed.
+    const Vma* last_hit() const { return last_hit_; }
+
 private:
     struct Fit {
         VirtAddr start;
@@ -61,6 +84,7 @@ private:
     static std::uint64_t own_gap(const Vma& vma);
     static void update_gap(Vma& vma);
     static void update_gaps_upwards(Vma* vma);
+    static void append_nodes(const Vma* vma, unsigned depth, Side side, std::vector<Node>& nodes);
     static std::optional<Fit> highest_fit(const Vma* vma, std::uint64_t size_bytes, VirtRange limits);
     static std::optional<Fit> lowest_fit(const Vma* vma, std::uint64_t size_bytes, VirtRange limits);
 
@@ -75,6 +99,7 @@ private:
     Vma* last_ = nullptr;
     std::size_t count_ = 0;
     mutable const Vma* last_hit_ = nullptr;
+    mutable CacheCounters cache_counters_;
 };
 
 }  // namespace fl::mm

@@ -1,6 +1,6 @@
 #include "kernel/proc_frames.hpp"
 
-#include "../mm/machine.hpp"
+#include "tests/unit/mm/machine.hpp"
 
 #include <array>
 

@@ -1,6 +1,6 @@
 #include "kernel/proc_maps.hpp"
 
-#include "../mm/machine.hpp"
+#include "tests/unit/mm/machine.hpp"
 
 using namespace fl;
 using namespace fl::mm;

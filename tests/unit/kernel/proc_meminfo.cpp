@@ -1,6 +1,6 @@
 #include "kernel/proc_meminfo.hpp"
 
-#include "../mm/machine.hpp"
+#include "tests/unit/mm/machine.hpp"
 
 #include <cctype>
 #include <fstream>

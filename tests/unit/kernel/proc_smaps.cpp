@@ -1,6 +1,6 @@
 #include "kernel/proc_smaps.hpp"
 
-#include "../mm/machine.hpp"
+#include "tests/unit/mm/machine.hpp"
 
 #include <sstream>
 

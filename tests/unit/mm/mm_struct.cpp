@@ -112,4 +112,40 @@ TEST_CASE("mm: snapshot says what /proc/PID/maps would") {
     CHECK(machine.mm->highest_vm_end() == page(9));
 }
 
+TEST_CASE("mm: the last put of a user or of a holder says so") {
+    const Machine machine;
+    MmStruct& mm = *machine.mm;
+    CHECK(mm.mm_users() == 1);
+    CHECK(mm.mm_count() == 1);
+    mm.mmget();
+    mm.mmgrab();
+    CHECK(mm.mm_users() == 2);
+    CHECK(mm.mm_count() == 2);
+    CHECK(mm.mmput() == MmStruct::Last::no);
+    CHECK(mm.mmput() == MmStruct::Last::yes);
+    CHECK(mm.mmdrop() == MmStruct::Last::no);
+    CHECK(mm.mmdrop() == MmStruct::Last::yes);
+}
+
+TEST_CASE("mm: shared_vm counts what has a file, vm_ops says what answers its faults") {
+    Machine machine;
+    const auto file = machine.open(numbered_pages(2 * page_size));
+    REQUIRE(machine.map(page(0), 2, prot_read, map_private | map_fixed, file).has_value());
+    REQUIRE(machine.map(page(4), 3).has_value());
+    REQUIRE(machine.map(page(8), 1, prot_read, map_shared | map_anonymous | map_fixed).has_value());
+    CHECK(machine.mm->shared_vm() == PageCount(3));
+    const Vma* vma = machine.mm->vmas().first();
+    CHECK(std::string(vma->vm_ops()) == "generic_file_vm_ops");
+    CHECK(vma->next()->vm_ops() == nullptr);
+    CHECK(std::string(vma->next()->next()->vm_ops()) == "shmem_vm_ops");
+}
+
+TEST_CASE("mm: vm_page_prot, as entries start") {
+    // Private memory is not writable before its first write, PROT_NONE is not present.
+    CHECK(vm_page_prot(vm_read | vm_write).raw() == 0x8000'0000'0000'0005);
+    CHECK(vm_page_prot(vm_read | vm_write | vm_shared).raw() == 0x8000'0000'0000'0007);
+    CHECK(vm_page_prot(vm_read | vm_exec).raw() == 0x5);
+    CHECK(vm_page_prot(VmFlags()).raw() == 0x8000'0000'0000'0100);
+}
+
 }  // namespace fl::mm

@@ -258,4 +258,45 @@ TEST_CASE("vma tree: ascending, descending and interleaved inserts stay balanced
     }
 }
 
+TEST_CASE("nodes: the shape of the tree in address order, with its gaps") {
+    VmaTree tree;
+    CHECK(tree.nodes().empty());
+    tree.insert(make(10, 11));
+    tree.insert(make(30, 31));
+    tree.insert(make(20, 21));
+    const auto nodes = tree.nodes();
+    REQUIRE(nodes.size() == 3);
+    CHECK(nodes[0].vma->start() == at(10));
+    CHECK(nodes[1].vma->start() == at(20));
+    CHECK(nodes[2].vma->start() == at(30));
+    CHECK((nodes[1].side == VmaTree::Side::root && nodes[1].depth == 0));
+    CHECK((nodes[0].side == VmaTree::Side::left && nodes[0].depth == 1));
+    CHECK((nodes[2].side == VmaTree::Side::right && nodes[2].depth == 1));
+    CHECK(nodes[1].colour == VmaTree::Colour::black);
+    CHECK((nodes[0].colour == VmaTree::Colour::red && nodes[2].colour == VmaTree::Colour::red));
+    CHECK(nodes[0].subtree_gap_bytes == 10 * page_size);
+    CHECK(nodes[1].subtree_gap_bytes == 10 * page_size);
+    CHECK(nodes[2].subtree_gap_bytes == 9 * page_size);
+}
+
+TEST_CASE("the last hit answers again, until its VMA is gone") {
+    VmaTree tree;
+    Vma& first = tree.insert(make(10, 12));
+    tree.insert(make(20, 21));
+    const auto counted = [&tree](std::uint64_t page) {
+        const VmaTree::CacheCounters before = tree.cache_counters();
+        tree.find(at(page));
+        const VmaTree::CacheCounters after = tree.cache_counters();
+        CHECK(after.lookups == before.lookups + 1);
+        return after.hits - before.hits;
+    };
+    CHECK(counted(10) == 0);
+    CHECK(counted(11) == 1);
+    CHECK(tree.last_hit() == &first);
+    CHECK(counted(20) == 0);
+    CHECK(counted(10) == 0);
+    tree.remove(first);
+    CHECK(tree.last_hit() == nullptr);
+}
+
 }  // namespace fl::mm

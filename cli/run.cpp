@@ -9,6 +9,7 @@
 #include "mm/physical_memory.hpp"
 
 #include <fmt/format.h>
+#include <filesystem>
 
 #include <algorithm>
 #include <charconv>
@@ -282,6 +283,9 @@ int RunCommand::execute(const std::vector<std::string>& program_words) const {
         program.path = program_words.front();
         program.argv = program_words;
         program.environment = environment_from(options_.environment);
+        std::error_code gone;
+        const auto here = std::filesystem::current_path(gone);
+        if (!gone) program.working_directory = here.string();
         RunOutputs outputs(options_, program.path);
         return run_program(machine_options(options_, outputs), program, outputs);
     } catch (const UsageError& error) {

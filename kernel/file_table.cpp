@@ -1,90 +1,89 @@
 #include "kernel/file_table.hpp"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
+#include "kernel/vfs/host_stream.hpp"
 
 namespace fl::kernel {
-
-namespace {
-
-StreamKind kind_of(int host_fd) {
-    struct stat status {};
-    if (::fstat(host_fd, &status) != 0) return StreamKind::other;
-    if (S_ISREG(status.st_mode)) return StreamKind::regular;
-    if (S_ISFIFO(status.st_mode)) return StreamKind::pipe;
-    // Linux: Documentation/admin-guide/devices.txt, 1 char, 3 = /dev/null.
-    if (S_ISCHR(status.st_mode) && status.st_rdev == ::makedev(1, 3)) return StreamKind::null_device;
-    return StreamKind::other;
-}
-
-std::optional<Descriptor> describe(int host_fd) {
-    const int flags = ::fcntl(host_fd, F_GETFL);
-    if (flags < 0) return std::nullopt;
-    const int mode = flags & O_ACCMODE;
-    return Descriptor{host_fd, mode != O_WRONLY, mode != O_RDONLY, false, kind_of(host_fd)};
-}
-
-}  // namespace
 
 FileTable FileTable::standard_streams() { return FileTable({0, 1, 2}); }
 
 FileTable::FileTable(const std::vector<int>& host_fds) {
-    for (const int host_fd : host_fds) slots_.push_back(describe(host_fd));
+    for (const int host_fd : host_fds) slots_.push_back({HostStream::of(host_fd), OnExec::keep});
 }
 
-std::optional<Descriptor>* FileTable::slot(std::uint64_t fd) {
+FileTable::Slot* FileTable::slot(std::uint64_t fd) {
     const auto number = static_cast<std::uint32_t>(fd);
-    return number < slots_.size() && slots_[number] ? &slots_[number] : nullptr;
+    return number < slots_.size() && slots_[number].description != nullptr ? &slots_[number] : nullptr;
 }
 
-Result<Descriptor> FileTable::find(std::uint64_t fd) const {
+Result<DescriptionPointer> FileTable::find_any(std::uint64_t fd) const {
     const auto number = static_cast<std::uint32_t>(fd);
-    if (number >= slots_.size() || !slots_[number]) return fail(Errno::ebadf);
-    return *slots_[number];
+    if (number >= slots_.size() || slots_[number].description == nullptr) return fail(Errno::ebadf);
+    return slots_[number].description;
+}
+
+Result<DescriptionPointer> FileTable::find(std::uint64_t fd) const {
+    auto found = find_any(fd);
+    return found && (*found)->is_path_only() ? fail(Errno::ebadf) : found;
+}
+
+Result<OnExec> FileTable::on_exec(std::uint64_t fd) const {
+    if (const auto found = find_any(fd); !found) return fail(found.error());
+    return slots_[static_cast<std::uint32_t>(fd)].on_exec;
+}
+
+Result<void> FileTable::set_on_exec(std::uint64_t fd, OnExec on_exec) {
+    Slot* found = slot(fd);
+    if (found == nullptr) return fail(Errno::ebadf);
+    found->on_exec = on_exec;
+    return {};
 }
 
 Result<void> FileTable::close(std::uint64_t fd) {
-    std::optional<Descriptor>* found = slot(fd);
+    Slot* found = slot(fd);
     if (found == nullptr) return fail(Errno::ebadf);
-    found->reset();
+    *found = Slot{};
     return {};
 }
 
-void FileTable::put(std::uint32_t fd, const Descriptor& descriptor) {
+Result<std::uint32_t> FileTable::find_free(std::uint64_t lowest, std::uint64_t limit) const {
+    if (lowest >= limit) return fail(Errno::einval);
+    std::uint64_t target = lowest;
+    while (target < slots_.size() && slots_[target].description != nullptr) ++target;
+    if (target >= limit) return fail(Errno::emfile);
+    return static_cast<std::uint32_t>(target);
+}
+
+void FileTable::put(std::uint32_t fd, DescriptionPointer description, OnExec on_exec) {
     if (fd >= slots_.size()) slots_.resize(std::size_t{fd} + 1);
-    slots_[fd] = descriptor;
+    slots_[fd] = Slot{std::move(description), on_exec};
 }
 
 Result<std::uint64_t> FileTable::duplicate(std::uint64_t fd, std::uint64_t lowest, std::uint64_t limit,
-                                           bool close_on_exec) {
-    auto descriptor = find(fd);
-    if (!descriptor) return fail(descriptor.error());
-    if (lowest >= limit) return fail(Errno::einval);
-    descriptor->close_on_exec = close_on_exec;
-    std::uint64_t target = lowest;
-    while (target < slots_.size() && slots_[target]) ++target;
-    if (target >= limit) return fail(Errno::emfile);
-    put(static_cast<std::uint32_t>(target), *descriptor);
-    return target;
+                                           OnExec on_exec) {
+    auto description = find_any(fd);
+    if (!description) return fail(description.error());
+    const auto target = find_free(lowest, limit);
+    if (!target) return fail(target.error());
+    put(*target, std::move(*description), on_exec);
+    return *target;
 }
 
 Result<std::uint64_t> FileTable::duplicate_to(std::uint64_t fd, std::uint64_t target, std::uint64_t limit,
-                                              bool close_on_exec) {
+                                              OnExec on_exec) {
     const auto number = static_cast<std::uint32_t>(target);
     if (number >= limit) return fail(Errno::ebadf);
-    auto descriptor = find(fd);
-    if (!descriptor) return fail(descriptor.error());
-    descriptor->close_on_exec = close_on_exec;
-    put(number, *descriptor);
+    auto description = find_any(fd);
+    if (!description) return fail(description.error());
+    put(number, std::move(*description), on_exec);
     return number;
 }
 
-Result<void> FileTable::set_close_on_exec(std::uint64_t fd, bool close_on_exec) {
-    std::optional<Descriptor>* found = slot(fd);
-    if (found == nullptr) return fail(Errno::ebadf);
-    (*found)->close_on_exec = close_on_exec;
-    return {};
+std::vector<std::uint32_t> FileTable::numbers() const {
+    std::vector<std::uint32_t> used;
+    for (std::size_t fd = 0; fd < slots_.size(); ++fd) {
+        if (slots_[fd].description != nullptr) used.push_back(static_cast<std::uint32_t>(fd));
+    }
+    return used;
 }
 
 }  // namespace fl::kernel

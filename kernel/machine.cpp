@@ -115,6 +115,7 @@ private:
     mm::FaultHandler faults_;
     Clock clock_;
     Random random_;
+    std::optional<Vfs> vfs_;
     std::unique_ptr<emu::Cpu> cpu_;
     Task task_;
     std::optional<System> system_;
@@ -134,7 +135,8 @@ tl::expected<void, std::string> MachineImplementation::start() {
     auto cpu = emu::Cpu::create(mmu_, faults_, clock_, counting);
     if (!cpu) return tl::unexpected(cpu.error());
     cpu_ = std::move(*cpu);
-    system_.emplace(System{task_, *cpu_, clock_, random_, memory_, faults_, {}});
+    vfs_.emplace(files_, memory_.total_page_count(), clock_.realtime_ns());
+    system_.emplace(System{task_, *cpu_, clock_, random_, memory_, faults_, *vfs_, {}});
     syscalls_.emplace(*system_, options_.strace_output);
     if (syscalls_->traces()) signal_observer_ = [this](const SignalInfo& info) { syscalls_->log_signal(info); };
     // The checks after each fault look on as an observer does, so that without them faults cost nothing more.
@@ -157,6 +159,7 @@ tl::expected<void, std::string> MachineImplementation::exec(const ProgramSpec& p
     const auto file = files_.open(std::move(host_file->source), std::move(host_file->identity));
     const auto image = loader::parse_elf(*file);
     if (!image) return named(image.error());
+    task_.exe_file = vfs_->add_executable(file->identity().path, host_file->status, file);
     if (auto loaded = load(program, file, *image); !loaded) {
         tear_down();
         return named(loaded.error());
@@ -185,6 +188,8 @@ tl::expected<void, std::string> MachineImplementation::load(const ProgramSpec& p
     (void)faults_.take_oom();
     load_bias_ = loaded->load_bias;
     task_.files = FileTable::standard_streams();
+    const auto directory = vfs_->make_directories(program.working_directory);
+    task_.fs = FileSystemContext{vfs_->root(), directory != nullptr ? directory : vfs_->root()};
     task_.registers = emu::Registers{};
     task_.registers.rip = loaded->entry.value();
     task_.registers.rsp = loaded->stack_pointer.value();
@@ -331,6 +336,7 @@ void MachineImplementation::gather_statistics() {
 
 void MachineImplementation::tear_down() {
     faults_.set_mm(nullptr);
+    task_.files = FileTable();
     task_.user_memory.reset();
     task_.mm.reset();
 }

@@ -41,6 +41,7 @@ struct ProgramSpec {
     std::string path;
     std::vector<std::string> argv;         // argv[0] included
     std::vector<std::string> environment;  // "KEY=VALUE"
+    std::string working_directory = "/";   // absolute; an empty directory of this name is made for the program
 };
 
 // Numbers for --stats, gathered after the end of the run but before the address space was torn down.

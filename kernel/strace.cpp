@@ -2,6 +2,7 @@
 
 #include "kernel/peek.hpp"
 #include "kernel/signal_frame.hpp"
+#include "kernel/strace_files.hpp"
 #include "kernel/strace_names.hpp"
 
 #include <fcntl.h>
@@ -55,14 +56,35 @@ std::string buffer_text(const System& system, std::uint64_t address, std::uint64
     return quoted(wanted);
 }
 
+// strace's escapes: what C has a letter for, octal for the rest, as short as the next character allows.
+std::string escaped(std::span<const std::byte> bytes) {
+    static constexpr std::string_view letters = "\t\n\v\f\r\"\\", names = "tnvfr\"\\";
+    std::string text;
+    for (std::size_t i = 0; i < bytes.size(); ++i) {
+        const auto byte = static_cast<unsigned char>(bytes[i]);
+        const auto next = i + 1 < bytes.size() ? static_cast<char>(bytes[i + 1]) : '\0';
+        if (const std::size_t at = letters.find(static_cast<char>(byte)); at != std::string_view::npos) {
+            text += '\\';
+            text += names[at];
+        } else if (byte >= 0x20 && byte < 0x7f) {
+            text += static_cast<char>(byte);
+        } else {
+            const bool digit_follows = next >= '0' && next <= '7';
+            text += fmt::format(fmt::runtime(digit_follows ? "\\{:03o}" : "\\{:o}"), byte);
+        }
+    }
+    return text;
+}
+
+// Paths are never cut.
 std::string path_text(const System& system, std::uint64_t address) {
-    std::array<std::byte, max_text_bytes + 1> bytes{};
     if (address == 0) return "NULL";
+    std::vector<std::byte> bytes(max_path_bytes + 1);
     const std::size_t got = read_quietly(system, address, bytes);
     const auto text = std::span(bytes).first(got);
     const auto end = std::find(text.begin(), text.end(), std::byte{0});
     if (end == text.end() && got < bytes.size()) return address_text(address);
-    return quoted(text.first(static_cast<std::size_t>(end - text.begin())));
+    return "\"" + escaped(text.first(static_cast<std::size_t>(end - text.begin()))) + "\"";
 }
 
 std::string set_text(std::uint64_t bits) {
@@ -109,17 +131,6 @@ std::string segments_text(const System& system, std::uint64_t address, std::uint
                             segment->iov_len);
     }
     return fmt::format("[{}{}]", text, count > max_segments ? ", ..." : "");
-}
-
-std::string file_mode_text(mode_t mode) {
-    const char* type = S_ISREG(mode)    ? "S_IFREG"
-                       : S_ISCHR(mode)  ? "S_IFCHR"
-                       : S_ISFIFO(mode) ? "S_IFIFO"
-                       : S_ISSOCK(mode) ? "S_IFSOCK"
-                       : S_ISDIR(mode)  ? "S_IFDIR"
-                       : S_ISBLK(mode)  ? "S_IFBLK"
-                                        : "S_IFLNK";
-    return fmt::format("{}|{:#o}", type, mode & 07777);
 }
 
 std::string status_text(const struct stat& status) {
@@ -240,6 +251,7 @@ std::string argument_text(const System& system, const SyscallLine& line, std::si
     const ArgumentFormat format = line.formats[index];
     const std::uint64_t value = line.arguments[index];
     const bool failed = result == nullptr || !result->has_value();
+    if (auto text = file_argument_text(system, line, index, result)) return *text;
     if (format.direction == Direction::out && failed) return address_text(value);
     const std::uint64_t next = index + 1 < line.arguments.size() ? line.arguments[index + 1] : 0;
     switch (format.kind) {
@@ -268,26 +280,6 @@ std::string fault_code_name(const SignalInfo& info) {
     return std::to_string(info.code);
 }
 
-// strace's escapes: what C has a letter for, octal for the rest, as short as the next character allows.
-std::string escaped(std::span<const std::byte> bytes) {
-    static constexpr std::string_view letters = "\t\n\v\f\r\"\\", names = "tnvfr\"\\";
-    std::string text;
-    for (std::size_t i = 0; i < bytes.size(); ++i) {
-        const auto byte = static_cast<unsigned char>(bytes[i]);
-        const auto next = i + 1 < bytes.size() ? static_cast<char>(bytes[i + 1]) : '\0';
-        if (const std::size_t at = letters.find(static_cast<char>(byte)); at != std::string_view::npos) {
-            text += '\\';
-            text += names[at];
-        } else if (byte >= 0x20 && byte < 0x7f) {
-            text += static_cast<char>(byte);
-        } else {
-            const bool digit_follows = next >= '0' && next <= '7';
-            text += fmt::format(fmt::runtime(digit_follows ? "\\{:03o}" : "\\{:o}"), byte);
-        }
-    }
-    return text;
-}
-
 }  // namespace
 
 std::string quoted(std::span<const std::byte> bytes) {
@@ -299,8 +291,9 @@ std::string format_call(const System& system, const SyscallLine& line, const Res
     std::string text = line.name != nullptr ? line.name : fmt::format("syscall_{:#x}", line.number);
     text += '(';
     for (std::size_t i = 0; i < line.formats.size() && line.formats[i].kind != Kind::none; ++i) {
-        if (i > 0) text += ", ";
-        text += argument_text(system, line, i, result);
+        const std::string argument = argument_text(system, line, i, result);
+        if (!argument.empty() && i > 0) text += ", ";
+        text += argument;
     }
     return text + ")";
 }
@@ -311,6 +304,10 @@ std::string format_result(const SyscallLine& line, const Result<std::uint64_t>& 
     }
     if (answers_with_address(line.number)) return address_text(*result);
     if (line.number == SYS_personality) return fmt::format("{:#x} ({})", *result, persona_text(*result));
+    if (line.number == SYS_umask) return fmt::format("0{:o}", *result);
+    if (line.number == SYS_fcntl && int_argument(line.arguments[1]) == F_GETFL) {
+        return fmt::format("{:#x} (flags {})", *result, open_flags_text(*result));
+    }
     return std::to_string(static_cast<std::int64_t>(*result));
 }
 

@@ -54,7 +54,17 @@ struct ArgumentFormat {
         ioctl_request,
         window_size,
         seek,
-        names,  // struct utsname
+        names,   // struct utsname
+        offset,  // signed, 64 bits
+        open_flags,
+        create_mode,  // of a new file: only where the flags before it ask for one
+        permissions,  // octal
+        access_mode,
+        statx_mask,
+        statx,              // struct statx
+        directory_entries,  // as many bytes as the call returned
+        fcntl_command,
+        fcntl_argument,  // of the command before it
     };
     // Whether the call reads what an address leads to, or writes it: then it is printed only where the call worked.
     enum class Direction : std::uint8_t { in, out };

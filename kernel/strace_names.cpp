@@ -5,6 +5,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include <csignal>
@@ -72,6 +73,20 @@ constexpr FlagName at_flags[] = {{0x100, "AT_SYMLINK_NOFOLLOW"}, {0x800, "AT_NO_
 constexpr FlagName ioctl_requests[] = {
     {0x5401, "TCGETS"}, {0x802c'542a, "TCGETS2"}, {0x5413, "TIOCGWINSZ"}, {0x541b, "FIONREAD"}};
 constexpr FlagName seeks[] = {{0, "SEEK_SET"}, {1, "SEEK_CUR"}, {2, "SEEK_END"}, {3, "SEEK_DATA"}, {4, "SEEK_HOLE"}};
+constexpr FlagName open_modes[] = {NAMED(O_RDONLY), NAMED(O_WRONLY), NAMED(O_RDWR), NAMED(O_ACCMODE)};
+constexpr FlagName open_flags[] = {NAMED(O_CREAT),   NAMED(O_EXCL),           NAMED(O_NOCTTY),   NAMED(O_TRUNC),
+                                   NAMED(O_APPEND),  NAMED(O_NONBLOCK),       NAMED(O_SYNC),     NAMED(O_DSYNC),
+                                   NAMED(O_DIRECT),  {0x8000, "O_LARGEFILE"}, NAMED(O_NOFOLLOW), NAMED(O_NOATIME),
+                                   NAMED(O_CLOEXEC), NAMED(O_PATH),           NAMED(O_TMPFILE),  NAMED(O_DIRECTORY)};
+constexpr FlagName accesses[] = {{4, "R_OK"}, {2, "W_OK"}, {1, "X_OK"}};
+constexpr FlagName statx_masks[] = {
+    NAMED(STATX_ALL), NAMED(STATX_BASIC_STATS), NAMED(STATX_TYPE),   NAMED(STATX_MODE),  NAMED(STATX_NLINK),
+    NAMED(STATX_UID), NAMED(STATX_GID),         NAMED(STATX_ATIME),  NAMED(STATX_MTIME), NAMED(STATX_CTIME),
+    NAMED(STATX_INO), NAMED(STATX_SIZE),        NAMED(STATX_BLOCKS), NAMED(STATX_BTIME)};
+constexpr FlagName fcntl_commands[] = {NAMED(F_DUPFD), NAMED(F_GETFD),         NAMED(F_SETFD),     NAMED(F_GETFL),
+                                       NAMED(F_SETFL), NAMED(F_DUPFD_CLOEXEC), NAMED(F_ADD_SEALS), NAMED(F_GET_SEALS)};
+constexpr FlagName seals[] = {NAMED(F_SEAL_SEAL),  NAMED(F_SEAL_SHRINK),       NAMED(F_SEAL_GROW),
+                              NAMED(F_SEAL_WRITE), NAMED(F_SEAL_FUTURE_WRITE), {0x20, "F_SEAL_EXEC"}};
 
 constexpr FlagName persona_flags[] = {
     {0x0020000, "UNAME26"},          {0x0040000, "ADDR_NO_RANDOMIZE"},  {0x0080000, "FDPIC_FUNCPTRS"},
@@ -107,6 +122,12 @@ const FlagNames prctl_code_names = prctl_codes;
 const FlagNames at_flag_names = at_flags;
 const FlagNames ioctl_request_names = ioctl_requests;
 const FlagNames seek_names = seeks;
+const FlagNames open_mode_names = open_modes;
+const FlagNames open_flag_names = open_flags;
+const FlagNames access_names = accesses;
+const FlagNames statx_mask_names = statx_masks;
+const FlagNames fcntl_command_names = fcntl_commands;
+const FlagNames seal_names = seals;
 const std::span<const CodeName> fault_code_names = fault_codes;
 
 std::string flags_text(FlagNames names, std::uint64_t flags) {

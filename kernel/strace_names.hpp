@@ -40,6 +40,12 @@ extern const FlagNames prctl_code_names;
 extern const FlagNames at_flag_names;
 extern const FlagNames ioctl_request_names;
 extern const FlagNames seek_names;
+extern const FlagNames open_mode_names;
+extern const FlagNames open_flag_names;
+extern const FlagNames access_names;
+extern const FlagNames statx_mask_names;
+extern const FlagNames fcntl_command_names;
+extern const FlagNames seal_names;
 
 struct CodeName {
     int signal;

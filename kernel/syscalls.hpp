@@ -50,17 +50,41 @@ Result<std::uint64_t> sys_read(System&, const Arguments&);
 Result<std::uint64_t> sys_write(System&, const Arguments&);
 Result<std::uint64_t> sys_readv(System&, const Arguments&);
 Result<std::uint64_t> sys_writev(System&, const Arguments&);
-Result<std::uint64_t> sys_close(System&, const Arguments&);
+Result<std::uint64_t> sys_pread64(System&, const Arguments&);
+Result<std::uint64_t> sys_pwrite64(System&, const Arguments&);
+Result<std::uint64_t> sys_preadv(System&, const Arguments&);
+Result<std::uint64_t> sys_pwritev(System&, const Arguments&);
+Result<std::uint64_t> sys_preadv2(System&, const Arguments&);
+Result<std::uint64_t> sys_pwritev2(System&, const Arguments&);
 Result<std::uint64_t> sys_lseek(System&, const Arguments&);
+Result<std::uint64_t> sys_ioctl(System&, const Arguments&);
+
+// --- files
+Result<std::uint64_t> sys_open(System&, const Arguments&);
+Result<std::uint64_t> sys_openat(System&, const Arguments&);
+Result<std::uint64_t> sys_creat(System&, const Arguments&);
+Result<std::uint64_t> sys_close(System&, const Arguments&);
 Result<std::uint64_t> sys_dup(System&, const Arguments&);
 Result<std::uint64_t> sys_dup2(System&, const Arguments&);
 Result<std::uint64_t> sys_dup3(System&, const Arguments&);
 Result<std::uint64_t> sys_fcntl(System&, const Arguments&);
+Result<std::uint64_t> sys_getdents64(System&, const Arguments&);
+
+// --- paths
 Result<std::uint64_t> sys_fstat(System&, const Arguments&);
+Result<std::uint64_t> sys_stat(System&, const Arguments&);
+Result<std::uint64_t> sys_lstat(System&, const Arguments&);
 Result<std::uint64_t> sys_newfstatat(System&, const Arguments&);
-Result<std::uint64_t> sys_ioctl(System&, const Arguments&);
+Result<std::uint64_t> sys_statx(System&, const Arguments&);
+Result<std::uint64_t> sys_access(System&, const Arguments&);
+Result<std::uint64_t> sys_faccessat(System&, const Arguments&);
+Result<std::uint64_t> sys_faccessat2(System&, const Arguments&);
 Result<std::uint64_t> sys_readlink(System&, const Arguments&);
 Result<std::uint64_t> sys_readlinkat(System&, const Arguments&);
+Result<std::uint64_t> sys_getcwd(System&, const Arguments&);
+Result<std::uint64_t> sys_chdir(System&, const Arguments&);
+Result<std::uint64_t> sys_fchdir(System&, const Arguments&);
+Result<std::uint64_t> sys_umask(System&, const Arguments&);
 
 // --- process
 Result<std::uint64_t> sys_arch_prctl(System&, const Arguments&);

@@ -30,7 +30,7 @@ Errno refuse_file_mapping(const System& system, const Arguments& a) {
     const std::uint64_t type = flags & mm::map_type_mask;
     if (type != mm::map_private && type != mm::map_shared && type != mm::map_shared_validate) return Errno::einval;
     const bool writes_through = type != mm::map_private && (prot & mm::prot_write) != 0;
-    if (!file->readable || (writes_through && !file->writable)) return Errno::eacces;
+    if (!(*file)->is_readable() || (writes_through && !(*file)->is_writable())) return Errno::eacces;
     return Errno::enodev;
 }
 

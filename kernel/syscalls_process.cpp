@@ -18,7 +18,6 @@ constexpr std::uint64_t robust_list_head_bytes = 24;
 constexpr std::uint64_t nr_open = 1'048'576;  // the most that RLIMIT_NOFILE can be set to (fs/file.c)
 
 constexpr std::uint64_t grnd_nonblock = 1, grnd_random = 2, grnd_insecure = 4;
-constexpr std::uint64_t max_transfer_bytes = 0x7fff'f000;  // MAX_RW_COUNT
 
 Result<std::uint64_t> set_segment_base(std::uint64_t& base, std::uint64_t value) {
     if (value >= mm::task_size.value()) return fail(Errno::eperm);

@@ -5,6 +5,7 @@
 #include "kernel/clock.hpp"
 #include "kernel/random.hpp"
 #include "kernel/task.hpp"
+#include "kernel/vfs/vfs.hpp"
 #include "mm/fault_handler.hpp"
 #include "mm/physical_memory.hpp"
 
@@ -20,6 +21,7 @@ struct System {
     Random& random;
     mm::PhysicalMemory& memory;
     const mm::FaultHandler& faults;
+    Vfs& vfs;
     std::vector<std::byte> transfer;  // between guest memory and the host, kept from call to call
 
     mm::UserMemory& user() const { return *task.user_memory; }

@@ -37,18 +37,27 @@ struct RseqArea {
     std::uint32_t signature = 0;
 };
 
+// Where paths start (Linux: struct fs_struct).
+struct FileSystemContext {
+    DentryPointer root;
+    DentryPointer working_directory;
+    std::uint32_t umask = 022;
+};
+
 struct Task {
     std::uint32_t pid = 1;
     std::uint32_t tid = 1;
     std::uint32_t parent_pid = 0;
     std::uint32_t uid = 0, gid = 0;
     std::string name;        // comm: the file's name, 15 bytes at most
-    std::string executable;  // /proc/self/exe
+    std::string executable;  // its absolute path on the host, symbolic links resolved
 
     emu::Registers registers;
     std::unique_ptr<mm::MmStruct> mm;
     std::unique_ptr<mm::UserMemory> user_memory;
     FileTable files;
+    FileSystemContext fs;
+    DentryPointer exe_file;  // /proc/self/exe
     Signals signals;
     TrapState trap;
     LimitTable limits = default_limits();

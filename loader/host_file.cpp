@@ -83,7 +83,7 @@ tl::expected<HostFile, std::string> open_host_file(const std::string& path) {
     if (resolved == nullptr) return refuse(errno);
     mm::FileIdentity identity{resolved.get(), major(status.st_dev), minor(status.st_dev), status.st_ino};
     auto source = std::make_unique<HostFileSource>(std::move(descriptor), static_cast<std::uint64_t>(status.st_size));
-    return HostFile{std::move(source), std::move(identity)};
+    return HostFile{std::move(source), std::move(identity), status};
 }
 
 }  // namespace fl::loader

@@ -5,6 +5,8 @@
 
 #include <tl/expected.hpp>
 
+#include <sys/stat.h>
+
 #include <memory>
 #include <string>
 
@@ -13,6 +15,7 @@ namespace fl::loader {
 struct HostFile {
     std::unique_ptr<mm::FileSource> source;
     mm::FileIdentity identity;  // absolute path with symbolic links resolved, device, inode
+    struct stat status;         // as the host has it
 };
 
 // Opens a regular file for reading. The error is the reason alone ("No such file or directory", "is a directory", ...).

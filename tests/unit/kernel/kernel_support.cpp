@@ -52,7 +52,8 @@ TestSystem::TestSystem(PageCount frames, std::FILE* strace_output)
       used_before_(memory_.used_page_count()),
       clock_(kernel::ClockMode::virtual_time, work_),
       random_(1),
-      system_{task_, cpu_, clock_, random_, memory_, faults_, {}},
+      vfs_(std::in_place, files_, memory_.total_page_count(), clock_.realtime_ns()),
+      system_{task_, cpu_, clock_, random_, memory_, faults_, *vfs_, {}},
       dispatcher_(system_, strace_output) {
     auto mm = mm::MmStruct::create(memory_, files_, task_.memory_limits());
     REQUIRE(mm.has_value());
@@ -60,6 +61,13 @@ TestSystem::TestSystem(PageCount frames, std::FILE* strace_output)
     task_.user_memory = std::make_unique<mm::UserMemory>(mmu_, faults_, *task_.mm);
     faults_.set_mm(task_.mm.get());
     task_.executable = "/bin/guest";
+    task_.fs = kernel::FileSystemContext{vfs_->root(), vfs_->root()};
+    struct stat status {};
+    status.st_mode = S_IFREG | 0755;
+    std::vector<std::byte> content(5000, std::byte{'x'});
+    status.st_size = static_cast<off_t>(content.size());
+    auto executable = files_.open(mm::memory_file_source(std::move(content)), mm::FileIdentity{task_.executable});
+    task_.exe_file = vfs_->add_executable(task_.executable, status, std::move(executable));
     REQUIRE(map(data, data_bytes, mm::prot_read | mm::prot_write) == data);
     REQUIRE(map(read_only, page_size, mm::prot_read) == read_only);
 }
@@ -70,6 +78,10 @@ TestSystem::~TestSystem() {
     faults_.set_mm(nullptr);
     task_.user_memory.reset();
     task_.mm.reset();
+    task_.files = kernel::FileTable();
+    task_.fs = {};
+    task_.exe_file.reset();
+    vfs_.reset();
     CHECK(memory_.used_page_count() == used_before_);
 }
 

@@ -114,6 +114,7 @@ private:
     SetWork work_;
     kernel::Clock clock_;
     kernel::Random random_;
+    std::optional<kernel::Vfs> vfs_;
     IdleCpu cpu_;
     kernel::Task task_;
     kernel::System system_;

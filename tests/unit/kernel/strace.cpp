@@ -87,11 +87,27 @@ TEST_CASE("input and output") {
 
 TEST_CASE("calls that are not implemented are named") {
     Traced t;
-    t.system.put_text(data, "/etc/passwd");
-    CHECK(t.line(SYS_openat, {negative(AT_FDCWD), data, 0, 0}) ==
-          R"(openat(AT_FDCWD, "/etc/passwd", 0, 0) = -1 ENOSYS (Function not implemented))");
+    CHECK(t.line(SYS_execve, {data, 0, 0}) == R"(execve("", NULL, NULL) = -1 ENOSYS (Function not implemented))");
     CHECK(t.line(SYS_epoll_create1, {7}) == "epoll_create1(0x7, 0, 0, 0, 0, 0) = -1 ENOSYS (Function not implemented)");
     CHECK(t.line(9999) == "syscall_0x270f(0, 0, 0, 0, 0, 0) = -1 ENOSYS (Function not implemented)");
+}
+
+TEST_CASE("files") {
+    Traced t;
+    const std::string name = "/proc/1/task/1/../../" + std::string(40, 'x');
+    t.system.put_text(data, name);
+    CHECK(t.line(SYS_openat, {negative(AT_FDCWD), data, O_WRONLY | O_APPEND, 0777}) ==
+          "openat(AT_FDCWD, \"" + name + "\", O_WRONLY|O_APPEND) = -1 ENOENT (No such file or directory)");
+    CHECK(t.line(SYS_open, {TestSystem::nowhere, O_RDONLY | O_CREAT, 0640}) ==
+          "open(0x300000, O_RDONLY|O_CREAT, 0640) = -1 EFAULT (Bad address)");
+    t.system.put_text(data, "/proc");
+    CHECK(t.line(SYS_open, {data, O_RDONLY | O_DIRECTORY}) == R"(open("/proc", O_RDONLY|O_DIRECTORY) = 2)");
+    CHECK(t.line(SYS_fcntl, {2, F_GETFL}) == "fcntl(2, F_GETFL) = 0x18000 (flags O_RDONLY|O_LARGEFILE|O_DIRECTORY)");
+    CHECK(t.line(SYS_fcntl, {2, F_SETFD, 1}) == "fcntl(2, F_SETFD, FD_CLOEXEC) = 0");
+    CHECK(t.line(SYS_access, {data, 5}) == R"(access("/proc", R_OK|X_OK) = 0)");
+    CHECK(t.line(SYS_umask, {077}) == "umask(077) = 022");
+    CHECK(t.line(SYS_pread64, {9, data, 5, negative(-2)}) ==
+          "pread64(9, 0x100000, 5, -2) = -1 EINVAL (Invalid argument)");
 }
 
 TEST_CASE("processes, limits, clocks") {

@@ -1,0 +1,36 @@
+// What /proc holds, file by file.
+#include "kernel/procfs.hpp"
+#include "kernel/system.hpp"
+
+namespace fl::kernel {
+
+namespace {
+
+Result<DentryPointer> existing(const DentryPointer& dentry) {
+    return dentry != nullptr ? Result<DentryPointer>(dentry) : fail(Errno::enoent);
+}
+
+// comm_write() takes 15 bytes and drops the rest.
+Result<void> set_name(System&, Task& task, std::string_view text) {
+    constexpr std::size_t comm_length = 15;
+    text = text.substr(0, std::min(text.find('\0'), comm_length));
+    task.name = text;
+    return {};
+}
+
+void add_process_files(ProcFs& proc) {
+    proc.add_process_writable_file(
+        "comm", [](const System&, const Task& task) { return task.name + "\n"; }, set_name);
+    proc.add_process_link("cwd", [](const System&, const Task& task) { return existing(task.fs.working_directory); });
+    proc.add_process_link("exe", [](const System&, const Task& task) { return existing(task.exe_file); });
+    proc.add_process_link("root", [](const System&, const Task& task) { return existing(task.fs.root); });
+}
+
+}  // namespace
+
+void add_proc_files(ProcFs& proc) {
+    add_process_files(proc);
+    proc.add_link("mounts", "self/mounts");
+}
+
+}  // namespace fl::kernel

@@ -1,0 +1,336 @@
+#include "kernel/procfs.hpp"
+
+#include "kernel/system.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+
+namespace fl::kernel {
+
+namespace {
+
+constexpr std::uint64_t first_pid_position = 256;  // FIRST_PROCESS_ENTRY
+constexpr std::uint64_t proc_magic = 0x9fa0;       // PROC_SUPER_MAGIC
+
+const Task* find_task(const System& system, std::uint32_t pid) {
+    return system.task.pid == pid ? &system.task : nullptr;
+}
+Task* find_task(System& system, std::uint32_t pid) { return system.task.pid == pid ? &system.task : nullptr; }
+
+// A file whose text a function makes.
+class GeneratedFile final : public Inode {
+public:
+    GeneratedFile(FileSystem& file_system, mode_t permissions, std::uint64_t now_ns, ProcTexts& texts,
+                  ProcGenerator generate, ProcWriter write, ProcReads reads)
+        : Inode(file_system, S_IFREG | permissions, Owner{}, now_ns),
+          texts_(texts),
+          generate_(std::move(generate)),
+          write_(std::move(write)),
+          reads_(reads) {}
+
+    Result<std::shared_ptr<FileDescription>> open(System& system, const DentryPointer& dentry, int flags) override;
+
+    std::weak_ptr<const std::string> keep(std::string text) { return texts_.keep(std::move(text)); }
+    Result<std::string> generate(const System& system) const { return generate_(system); }
+    const ProcWriter& writer() const { return write_; }
+    ProcReads reads() const { return reads_; }
+
+private:
+    ProcTexts& texts_;
+    ProcGenerator generate_;
+    ProcWriter write_;
+    ProcReads reads_;
+};
+
+class GeneratedDescription final : public FileDescription {
+public:
+    GeneratedDescription(const DentryPointer& dentry, int flags, GeneratedFile& file)
+        : FileDescription(dentry, flags), file_(file) {}
+
+    Result<std::uint64_t> read(System& system, UserSegments& into, std::uint64_t& at) override {
+        auto text = text_.lock();
+        // A read from the start sees the present, as seq_read_iter() begins anew there.
+        if (text == nullptr || at == 0) {
+            auto made = file_.generate(system);
+            if (!made) return fail(made.error());
+            text_ = file_.keep(std::move(*made));
+            text = text_.lock();
+        }
+        const std::string_view rest = std::string_view(*text).substr(std::min<std::uint64_t>(at, text->size()));
+        const std::string_view part = rest.substr(0, count_of_one_read(rest, into.bytes_left()));
+        const std::uint64_t copied = into.copy_to_guest(std::as_bytes(std::span(part)));
+        if (copied == 0 && !part.empty()) return fail(Errno::efault);
+        at += copied;
+        return copied;
+    }
+
+    Result<std::uint64_t> write(System& system, UserSegments& from, std::uint64_t& at) override {
+        if (!file_.writer()) return fail(Errno::eio);
+        std::string text(std::min<std::uint64_t>(from.bytes_left(), page_size), '\0');
+        if (from.copy_from_guest(std::as_writable_bytes(std::span(text))) < text.size()) return fail(Errno::efault);
+        if (auto done = file_.writer()(system, text); !done) return fail(done.error());
+        at += text.size();
+        return text.size();
+    }
+
+    // seq_lseek(): there is no end to seek from.
+    Result<std::uint64_t> seek(System&, std::int64_t offset, int whence) override {
+        if (whence != SEEK_SET && whence != SEEK_CUR) return fail(Errno::einval);
+        const auto moved = moved_position(position, 0, offset, whence);
+        if (moved) position = *moved;
+        return moved;
+    }
+
+private:
+    std::uint64_t count_of_one_read(std::string_view rest, std::uint64_t wanted) const {
+        if (file_.reads() == ProcReads::whole || wanted <= page_size)
+            return std::min<std::uint64_t>(rest.size(), wanted);
+        if (rest.size() <= page_size) return rest.size();
+        const std::size_t line_end = rest.rfind('\n', page_size - 1);
+        return line_end == std::string_view::npos ? page_size : line_end + 1;
+    }
+
+    GeneratedFile& file_;  // the dentry keeps it
+    std::weak_ptr<const std::string> text_;
+};
+
+Result<std::shared_ptr<FileDescription>> GeneratedFile::open(System&, const DentryPointer& dentry, int flags) {
+    return std::make_shared<GeneratedDescription>(dentry, flags, *this);
+}
+
+class SpecialFile final : public Inode {
+public:
+    SpecialFile(FileSystem& file_system, mode_t permissions, std::uint64_t now_ns, ProcOpener opener)
+        : Inode(file_system, S_IFREG | permissions, Owner{}, now_ns), opener_(std::move(opener)) {}
+    Result<std::shared_ptr<FileDescription>> open(System& system, const DentryPointer& dentry, int flags) override {
+        return opener_(system, dentry, flags);
+    }
+
+private:
+    ProcOpener opener_;
+};
+
+// A link whose text a function makes (self).
+class TextLink final : public SymbolicLink {
+public:
+    TextLink(FileSystem& file_system, std::uint64_t now_ns, ProcGenerator generate)
+        : SymbolicLink(file_system, Owner{}, now_ns), generate_(std::move(generate)) {}
+    Result<std::string> text(const System& system) const override { return generate_(system); }
+
+private:
+    ProcGenerator generate_;
+};
+
+// A link that leads to a file and not to its name.
+class DirectLink final : public SymbolicLink {
+public:
+    using Finder = std::function<Result<DentryPointer>(const System&)>;
+    DirectLink(FileSystem& file_system, std::uint64_t now_ns, Finder find)
+        : SymbolicLink(file_system, Owner{}, now_ns), find_(std::move(find)) {}
+    Result<std::string> text(const System& system) const override {
+        const auto dentry = find_(system);
+        if (!dentry) return fail(dentry.error());
+        return (*dentry)->path();
+    }
+    Result<Target> follow(const System& system) const override {
+        auto dentry = find_(system);
+        if (!dentry) return fail(dentry.error());
+        return Target(std::move(*dentry));
+    }
+
+private:
+    Finder find_;
+};
+
+// A directory whose inodes live as long as it does, and whose dentries are made when they are asked for.
+class ProcDirectory : public Directory {
+public:
+    ProcDirectory(FileSystem& file_system, std::uint64_t now_ns) : Directory(file_system, 0555, Owner{}, now_ns) {}
+
+    DentryPointer find(const System&, const DentryPointer& self, std::string_view name) override {
+        const auto inode = entry(name);
+        return inode != nullptr ? std::make_shared<Dentry>(std::string(name), self, inode) : nullptr;
+    }
+    std::vector<DirectoryEntry> list(const System&) override {
+        std::vector<DirectoryEntry> entries;
+        for (const auto& [name, inode] : entries_) {
+            entries.push_back({name, inode->number(), inode->mode() & S_IFMT, entries.size() + 2});
+        }
+        return entries;
+    }
+    std::shared_ptr<Inode> entry(std::string_view name) const {
+        for (const auto& [known, inode] : entries_) {
+            if (known == name) return inode;
+        }
+        return nullptr;
+    }
+    void set_entry(std::string_view name, const std::shared_ptr<Inode>& inode) {
+        std::erase_if(entries_, [name](const auto& known) { return known.first == name; });
+        entries_.emplace_back(name, inode);
+    }
+
+private:
+    std::vector<std::pair<std::string, std::shared_ptr<Inode>>> entries_;
+};
+
+}  // namespace
+
+std::weak_ptr<const std::string> ProcTexts::keep(std::string text) {
+    texts_.push_back(std::make_shared<const std::string>(std::move(text)));
+    if (texts_.size() > max_texts) texts_.pop_front();
+    return texts_.back();
+}
+
+// /proc/PID, and with another name /proc/PID/task/TID.
+class ProcFs::ProcessDirectory final : public ProcDirectory {
+public:
+    ProcessDirectory(ProcFs& proc, std::uint32_t pid) : ProcDirectory(proc.file_system_, proc.now_ns_) {
+        for (const auto& [name, make] : proc.process_entries_) set_entry(name, make(pid));
+    }
+};
+
+// /proc/PID/task.
+class ProcFs::ThreadsDirectory final : public ProcDirectory {
+public:
+    ThreadsDirectory(ProcFs& proc, std::uint32_t pid) : ProcDirectory(proc.file_system_, proc.now_ns_) {
+        set_entry(std::to_string(pid), std::make_shared<ProcessDirectory>(proc, pid));
+    }
+};
+
+class ProcFs::Root final : public ProcDirectory {
+public:
+    explicit Root(ProcFs& proc) : ProcDirectory(proc.file_system_, proc.now_ns_), proc_(proc) { set_number(1); }
+
+    DentryPointer find(const System& system, const DentryPointer& self, std::string_view name) override {
+        if (auto found = ProcDirectory::find(system, self, name)) return found;
+        std::uint32_t pid = 0;
+        const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), pid);
+        if (error != std::errc{} || end != name.data() + name.size() || name.front() == '0') return nullptr;
+        if (find_task(system, pid) == nullptr) return nullptr;
+        return std::make_shared<Dentry>(std::string(name), self, process(pid));
+    }
+    std::vector<DirectoryEntry> list(const System& system) override {
+        auto entries = ProcDirectory::list(system);
+        const std::uint32_t pid = system.task.pid;
+        entries.push_back({std::to_string(pid), process(pid)->number(), S_IFDIR, first_pid_position + pid});
+        return entries;
+    }
+
+private:
+    std::shared_ptr<Directory> process(std::uint32_t pid) {
+        auto& directory = proc_.processes_[pid];
+        if (directory == nullptr) {
+            auto made = std::make_shared<ProcessDirectory>(proc_, pid);
+            made->set_entry("task", std::make_shared<ThreadsDirectory>(proc_, pid));
+            directory = std::move(made);
+        }
+        return directory;
+    }
+
+    ProcFs& proc_;
+};
+
+ProcFs::ProcFs(std::uint64_t max_inodes, std::uint64_t now_ns)
+    : file_system_{.type = "proc",
+                   .device_major = 0,
+                   .device_minor = 22,
+                   .magic = proc_magic,
+                   .max_inodes = max_inodes},
+      now_ns_(now_ns),
+      root_(std::make_shared<Root>(*this)) {
+    const auto link = [this](const char* name, ProcGenerator text) {
+        add(name, std::make_shared<TextLink>(file_system_, now_ns_, std::move(text)));
+    };
+    link("self", [](const System& system) { return std::to_string(system.task.pid); });
+    link("thread-self",
+         [](const System& system) { return fmt::format("{}/task/{}", system.task.pid, system.task.tid); });
+}
+
+ProcFs::~ProcFs() = default;
+
+void ProcFs::add(std::string_view path, std::shared_ptr<Inode> inode) {
+    auto* directory = static_cast<ProcDirectory*>(root_.get());
+    for (std::size_t slash = path.find('/'); slash != std::string_view::npos; slash = path.find('/')) {
+        const std::string_view name = path.substr(0, slash);
+        if (directory->entry(name) == nullptr) {
+            directory->set_entry(name, std::make_shared<ProcDirectory>(file_system_, now_ns_));
+        }
+        auto* below = dynamic_cast<ProcDirectory*>(directory->entry(name).get());
+        FL_ASSERT(below != nullptr);
+        directory = below;
+        path.remove_prefix(slash + 1);
+    }
+    directory->set_entry(path, inode);
+}
+
+void ProcFs::add_file(std::string_view path, ProcGenerator generate, mode_t permissions, ProcReads reads) {
+    add(path, std::make_shared<GeneratedFile>(file_system_, permissions, now_ns_, texts_, std::move(generate),
+                                              ProcWriter{}, reads));
+}
+
+void ProcFs::add_writable_file(std::string_view path, ProcGenerator generate, ProcWriter write, mode_t permissions) {
+    add(path, std::make_shared<GeneratedFile>(file_system_, permissions, now_ns_, texts_, std::move(generate),
+                                              std::move(write), ProcReads::whole));
+}
+
+void ProcFs::add_special_file(std::string_view path, ProcOpener open, mode_t permissions) {
+    add(path, std::make_shared<SpecialFile>(file_system_, permissions, now_ns_, std::move(open)));
+}
+
+void ProcFs::add_link(std::string_view path, std::string target) {
+    add(path, std::make_shared<TextLink>(file_system_, now_ns_,
+                                         [target = std::move(target)](const System&) { return target; }));
+}
+
+void ProcFs::add_process_file(std::string name, ProcessGenerator generate, mode_t permissions, ProcReads reads) {
+    process_entries_.emplace_back(std::move(name), [=, this](std::uint32_t pid) -> std::shared_ptr<Inode> {
+        const auto of_process = [generate, pid](const System& system) -> Result<std::string> {
+            const Task* task = find_task(system, pid);
+            return task != nullptr ? generate(system, *task) : fail(Errno::esrch);
+        };
+        return std::make_shared<GeneratedFile>(file_system_, permissions, now_ns_, texts_, of_process, ProcWriter{},
+                                               reads);
+    });
+}
+
+void ProcFs::add_process_writable_file(std::string name, ProcessGenerator generate, ProcessWriter write,
+                                       mode_t permissions) {
+    process_entries_.emplace_back(std::move(name), [=, this](std::uint32_t pid) -> std::shared_ptr<Inode> {
+        const auto of_process = [generate, pid](const System& system) -> Result<std::string> {
+            const Task* task = find_task(system, pid);
+            return task != nullptr ? generate(system, *task) : fail(Errno::esrch);
+        };
+        const auto to_process = [write, pid](System& system, std::string_view text) -> Result<void> {
+            Task* task = find_task(system, pid);
+            return task != nullptr ? write(system, *task, text) : fail(Errno::esrch);
+        };
+        return std::make_shared<GeneratedFile>(file_system_, permissions, now_ns_, texts_, of_process, to_process,
+                                               ProcReads::whole);
+    });
+}
+
+void ProcFs::add_process_special_file(std::string name, ProcessOpener open, mode_t permissions) {
+    process_entries_.emplace_back(std::move(name), [=, this](std::uint32_t pid) -> std::shared_ptr<Inode> {
+        const auto of_process = [open, pid](System& system, const DentryPointer& dentry,
+                                            int flags) -> Result<std::shared_ptr<FileDescription>> {
+            Task* task = find_task(system, pid);
+            return task != nullptr ? open(system, *task, dentry, flags) : fail(Errno::esrch);
+        };
+        return std::make_shared<SpecialFile>(file_system_, permissions, now_ns_, of_process);
+    });
+}
+
+void ProcFs::add_process_link(std::string name, ProcessLink target) {
+    process_entries_.emplace_back(std::move(name), [=, this](std::uint32_t pid) -> std::shared_ptr<Inode> {
+        const auto of_process = [target, pid](const System& system) -> Result<DentryPointer> {
+            const Task* task = find_task(system, pid);
+            return task != nullptr ? target(system, *task) : fail(Errno::esrch);
+        };
+        return std::make_shared<DirectLink>(file_system_, now_ns_, of_process);
+    });
+}
+
+}  // namespace fl::kernel

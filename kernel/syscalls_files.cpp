@@ -1,0 +1,143 @@
+// Descriptors: opening, duplicating and closing them, and what can be asked of them (Linux: fs/open.c, fs/fcntl.c,
+// fs/file.c, fs/readdir.c).
+#include "kernel/path_argument.hpp"
+#include "kernel/syscalls.hpp"
+#include "kernel/vfs/open.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+namespace fl::kernel {
+
+namespace {
+
+OnExec on_exec_of(std::uint64_t flags) { return (flags & O_CLOEXEC) != 0 ? OnExec::close : OnExec::keep; }
+
+// do_sys_openat2(): a free number comes before the path is looked at.
+Result<std::uint64_t> open_at(System& system, std::uint64_t directory_fd, std::uint64_t path_address,
+                              const Result<OpenRequest>& request) {
+    if (!request) return fail(request.error());
+    const auto path = read_path(system, path_address);
+    if (!path) return fail(path.error());
+    const auto fd = system.task.files.find_free(0, open_file_limit(system));
+    if (!fd) return fail(Errno::emfile);
+    auto start = start_of(system, directory_fd, *path);
+    if (!start) return fail(start.error());
+    auto description = open_path(system, std::move(*start), *path, *request);
+    if (!description) return fail(description.error());
+    system.task.files.put(*fd, std::move(*description), request->on_exec);
+    return *fd;
+}
+
+// struct linux_dirent64, up to its name.
+struct UserDirent64 {
+    std::uint64_t inode;
+    std::int64_t position;
+    std::uint16_t record_bytes;
+    std::uint8_t type;
+};
+constexpr std::size_t dirent64_name_offset = 19;
+
+// "." and "..", then the rest.
+std::vector<DirectoryEntry> entries_after(const System& system, const Dentry& dentry, std::uint64_t position) {
+    const Inode& above = dentry.parent != nullptr ? *dentry.parent->inode : *dentry.inode;
+    std::vector<DirectoryEntry> entries = {{".", dentry.inode->number(), S_IFDIR, 0},
+                                           {"..", above.number(), S_IFDIR, 1}};
+    auto below = dentry.inode->directory()->list(system);
+    std::move(below.begin(), below.end(), std::back_inserter(entries));
+    std::erase_if(entries, [position](const DirectoryEntry& entry) { return entry.position < position; });
+    return entries;
+}
+
+std::vector<std::byte> dirent64_record(const DirectoryEntry& entry) {
+    constexpr unsigned type_shift = 12;  // IFTODT
+    const std::size_t size = (dirent64_name_offset + entry.name.size() + 1 + 7) & ~std::size_t{7};
+    std::vector<std::byte> record(size);
+    const UserDirent64 head{entry.inode_number, static_cast<std::int64_t>(entry.position + 1),
+                            static_cast<std::uint16_t>(size), static_cast<std::uint8_t>(entry.mode >> type_shift)};
+    std::memcpy(record.data(), &head, dirent64_name_offset);
+    std::memcpy(record.data() + dirent64_name_offset, entry.name.data(), entry.name.size());
+    return record;
+}
+
+}  // namespace
+
+Result<std::uint64_t> sys_open(System& system, const Arguments& a) {
+    return open_at(system, static_cast<std::uint64_t>(AT_FDCWD), a[0], open_request(a[1], a[2]));
+}
+Result<std::uint64_t> sys_openat(System& system, const Arguments& a) {
+    return open_at(system, a[0], a[1], open_request(a[2], a[3]));
+}
+Result<std::uint64_t> sys_creat(System& system, const Arguments& a) {
+    return open_at(system, static_cast<std::uint64_t>(AT_FDCWD), a[0],
+                   open_request(O_CREAT | O_WRONLY | O_TRUNC, a[1]));
+}
+
+Result<std::uint64_t> sys_close(System& system, const Arguments& a) { return answer(system.task.files.close(a[0])); }
+
+Result<std::uint64_t> sys_dup(System& system, const Arguments& a) {
+    return system.task.files.duplicate(a[0], 0, open_file_limit(system), OnExec::keep);
+}
+
+Result<std::uint64_t> sys_dup2(System& system, const Arguments& a) {
+    // Onto itself it only checks the descriptor.
+    if (static_cast<std::uint32_t>(a[0]) == static_cast<std::uint32_t>(a[1])) {
+        const auto file = system.task.files.find_any(a[0]);
+        if (!file) return fail(file.error());
+        return static_cast<std::uint32_t>(a[0]);
+    }
+    return system.task.files.duplicate_to(a[0], a[1], open_file_limit(system), OnExec::keep);
+}
+
+Result<std::uint64_t> sys_dup3(System& system, const Arguments& a) {
+    const std::int32_t flags = int_argument(a[2]);
+    if ((flags & ~O_CLOEXEC) != 0) return fail(Errno::einval);
+    if (static_cast<std::uint32_t>(a[0]) == static_cast<std::uint32_t>(a[1])) return fail(Errno::einval);
+    return system.task.files.duplicate_to(a[0], a[1], open_file_limit(system), on_exec_of(a[2]));
+}
+
+Result<std::uint64_t> sys_fcntl(System& system, const Arguments& a) {
+    FileTable& files = system.task.files;
+    const auto file = files.find_any(a[0]);
+    if (!file) return fail(file.error());
+    switch (int_argument(a[1])) {
+        case F_DUPFD:
+            return files.duplicate(a[0], static_cast<std::uint32_t>(a[2]), open_file_limit(system), OnExec::keep);
+        case F_DUPFD_CLOEXEC:
+            return files.duplicate(a[0], static_cast<std::uint32_t>(a[2]), open_file_limit(system), OnExec::close);
+        case F_GETFD: return *files.on_exec(a[0]) == OnExec::close ? FD_CLOEXEC : 0;
+        case F_SETFD: return answer(files.set_on_exec(a[0], (a[2] & FD_CLOEXEC) != 0 ? OnExec::close : OnExec::keep));
+        case F_GETFL: {
+            const auto flags = (*file)->status_flags();
+            if (!flags) return fail(flags.error());
+            return static_cast<std::uint64_t>(*flags);
+        }
+        case F_SETFL:
+            if ((*file)->is_path_only()) return fail(Errno::ebadf);
+            return answer((*file)->set_status_flags(int_argument(a[2])));
+        default: return fail((*file)->is_path_only() ? Errno::ebadf : Errno::einval);
+    }
+}
+
+Result<std::uint64_t> sys_getdents64(System& system, const Arguments& a) {
+    const auto file = system.task.files.find(a[0]);
+    if (!file) return fail(file.error());
+    Inode* inode = (*file)->inode();
+    if (inode == nullptr || inode->directory() == nullptr) return fail(Errno::enotdir);
+    if ((*file)->dentry()->unlinked) return fail(Errno::enoent);
+    const std::uint64_t room = static_cast<std::uint32_t>(a[2]);
+    std::uint64_t done = 0;
+    for (const DirectoryEntry& entry : entries_after(system, *(*file)->dentry(), (*file)->position)) {
+        const auto record = dirent64_record(entry);
+        if (record.size() > room - done) return done > 0 ? Result<std::uint64_t>(done) : fail(Errno::einval);
+        const auto target = VirtAddr(a[1]).checked_add(done);
+        if (!target || !system.user().copy_to(*target, record)) {
+            return done > 0 ? Result<std::uint64_t>(done) : fail(Errno::efault);
+        }
+        done += record.size();
+        (*file)->position = entry.position + 1;
+    }
+    return done;
+}
+
+}  // namespace fl::kernel

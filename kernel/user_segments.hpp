@@ -1,0 +1,48 @@
+// UserSegments: pieces of guest memory that a read or a write works through from front to back (Linux: struct
+// iov_iter).
+//
+// Invariant: every segment lies in the user half; together they hold max_transfer_bytes at most.
+#pragma once
+
+#include "mm/user_memory.hpp"
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace fl::kernel {
+
+inline constexpr std::uint64_t max_transfer_bytes = 0x7fff'f000;  // MAX_RW_COUNT
+
+class UserSegments {
+public:
+    // import_ubuf(): the one segment of read(2) and write(2). EFAULT.
+    static Result<UserSegments> single(mm::UserMemory& memory, std::uint64_t base, std::uint64_t size_bytes);
+    // import_iovec(): `count` of struct iovec at `address`. EINVAL for too many or a negative size, EFAULT.
+    static Result<UserSegments> gather(mm::UserMemory& memory, std::uint64_t address, std::uint64_t count);
+
+    std::uint64_t bytes_left() const { return left_; }
+    // Each moves on by what it returns, which is less than was asked for where the segments end or guest memory fails.
+    std::uint64_t copy_from_guest(std::span<std::byte> into);
+    std::uint64_t copy_to_guest(std::span<const std::byte> from);
+    // Moves on without touching the memory.
+    void skip(std::uint64_t size_bytes);
+
+private:
+    struct Segment {  // struct iovec
+        std::uint64_t base;
+        std::uint64_t size_bytes;
+    };
+    UserSegments(mm::UserMemory& memory, std::vector<Segment> segments);
+    static bool in_user_half(const Segment& segment);
+    template <class Bytes, class Copy>
+    std::uint64_t transfer(std::span<Bytes> bytes, Copy&& copy);
+
+    mm::UserMemory* memory_;
+    std::vector<Segment> segments_;
+    std::size_t index_ = 0;
+    std::uint64_t offset_ = 0;  // into segments_[index_]
+    std::uint64_t left_ = 0;
+};
+
+}  // namespace fl::kernel

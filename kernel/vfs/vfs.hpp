@@ -1,0 +1,38 @@
+// Vfs: the tree of files that a program sees: an in-memory root with /proc, /dev, /tmp and /etc. Nothing of the host's
+// file system is in it but the program's own executable.
+#pragma once
+
+#include "kernel/procfs.hpp"
+#include "kernel/vfs/inode.hpp"
+#include "mm/file.hpp"
+
+namespace fl::kernel {
+
+class Vfs {
+public:
+    // As many inodes as tmpfs allows: one for each two pages of `memory`.
+    Vfs(mm::FileRegistry& files, PageCount memory, std::uint64_t now_ns);
+    Vfs(const Vfs&) = delete;
+    Vfs& operator=(const Vfs&) = delete;
+    ~Vfs();
+
+    const DentryPointer& root() const { return root_; }
+    mm::FileRegistry& files() { return files_; }
+    // The directory at an absolute path, made where it is missing; nullptr where a file or /proc is in the way.
+    DentryPointer make_directories(std::string_view path);
+    // Puts the program's executable at its absolute path, and without a place in the tree where nothing can be there.
+    DentryPointer add_executable(const std::string& path, const struct stat& host_status,
+                                 std::shared_ptr<mm::File> file);
+
+private:
+    DentryPointer add(const DentryPointer& parent, std::string name, std::shared_ptr<Inode> inode);
+    DentryPointer add_directory(const DentryPointer& parent, std::string name, FileSystem& file_system, mode_t mode);
+
+    mm::FileRegistry& files_;
+    std::uint64_t now_ns_;
+    FileSystem root_fs_, device_fs_;
+    ProcFs proc_;
+    DentryPointer root_;
+};
+
+}  // namespace fl::kernel

@@ -1,0 +1,81 @@
+#include "kernel/procfs.hpp"
+
+#include "kernel_support.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+using namespace fl;
+using test::minus;
+using test::TestSystem;
+
+namespace {
+
+constexpr std::uint64_t path = TestSystem::data, buffer = TestSystem::data + page_size;
+
+// A process whose /proc has a few files of the test's own.
+struct WithProc {
+    std::int64_t open(const std::string& name, std::uint64_t flags = O_RDONLY) {
+        system.put_text(path, name);
+        return system.call(SYS_open, {path, flags, 0});
+    }
+    std::string read(std::int64_t fd, std::uint64_t count) {
+        const auto got = system.call(SYS_read, {static_cast<std::uint64_t>(fd), buffer, count});
+        REQUIRE(got >= 0);
+        return system.get_text(buffer, static_cast<std::size_t>(got));
+    }
+
+    TestSystem system;
+};
+
+}  // namespace
+
+TEST_CASE("a generated text is what it was when reading began") {
+    WithProc p;
+    p.system.task().name = "first";
+    const auto fd = p.open("/proc/self/comm");
+    REQUIRE(fd == 0);
+    CHECK(p.read(fd, 3) == "fir");
+    p.system.task().name = "second";
+    CHECK(p.read(fd, 100) == "st\n");
+    CHECK(p.read(fd, 100).empty());
+    CHECK(p.system.call(SYS_lseek, {0, 0, SEEK_SET}) == 0);
+    CHECK(p.read(fd, 100) == "second\n");
+    CHECK(p.system.call(SYS_lseek, {0, 0, SEEK_END}) == minus(Errno::einval));
+    CHECK(p.system.call(SYS_pread64, {0, buffer, 4, 2}) == 4);
+    CHECK(p.system.get_text(buffer, 4) == "cond");
+    CHECK(p.system.call(SYS_read, {0, TestSystem::kernel_half, 1}) == minus(Errno::efault));
+    CHECK(p.system.call(SYS_write, {0, buffer, 1}) == minus(Errno::ebadf));
+}
+
+TEST_CASE("a name can be written; it is cut to 15 bytes") {
+    WithProc p;
+    const auto fd = static_cast<std::uint64_t>(p.open("/proc/thread-self/comm", O_RDWR));
+    p.system.put_text(buffer, "a name that is too long");
+    CHECK(p.system.call(SYS_write, {fd, buffer, 23}) == 23);
+    CHECK(p.system.task().name == "a name that is ");
+    CHECK(p.system.call(SYS_write, {fd, TestSystem::nowhere, 1}) == minus(Errno::efault));
+}
+
+TEST_CASE("texts of many open files are made again and not kept") {
+    WithProc p;
+    p.system.task().name = "old";
+    for (int fd = 0; fd < 40; ++fd) {
+        REQUIRE(p.open("/proc/self/comm") == fd);
+        CHECK(p.read(fd, 1) == "o");
+    }
+    p.system.task().name = "new";
+    CHECK(p.read(39, 100) == "ld\n");
+    CHECK(p.read(0, 100) == "ew\n");
+}
+
+TEST_CASE("/proc has the processes that there are") {
+    WithProc p;
+    CHECK(p.open("/proc/1/comm") >= 0);
+    CHECK(p.open("/proc/1/task/1/comm") >= 0);
+    for (const char* name : {"/proc/2/comm", "/proc/01/comm", "/proc/1x/comm", "/proc/4294967297", "/proc/-1",
+                             "/proc/1/task/2", "/proc/nothing"}) {
+        CHECK(p.open(name) == minus(Errno::enoent));
+    }
+    CHECK(p.open("/proc/nothing", O_CREAT | O_WRONLY) == minus(Errno::eacces));
+}

@@ -17,7 +17,7 @@ bool peek_untouched(const mm::Vma& vma, VirtAddr address, std::span<std::byte> i
     }
     const std::uint64_t page = vma.page_index(address);
     if (page >= file->page_count().value()) return false;
-    return file->read(page * page_size + address.page_offset(), into).has_value();
+    return file->read_uncached(page * page_size + address.page_offset(), into).has_value();
 }
 
 bool peek_page(const emu::Ram& ram, const mm::MmStruct& mm, VirtAddr address, std::span<std::byte> into) {

@@ -111,7 +111,7 @@ Parsed<Elf64_Ehdr> read_header(const mm::File& file) {
     Elf64_Ehdr header{};
     const auto bytes = std::as_writable_bytes(std::span(&header, 1));
     const auto start = bytes.first(std::min<std::uint64_t>(file_bytes, bytes.size()));
-    if (!file.read(0, start)) return refuse("cannot read the ELF header: Input/output error");
+    if (!file.read_uncached(0, start)) return refuse("cannot read the ELF header: Input/output error");
     if (auto checked = check_magic(start); !checked) return tl::unexpected(checked.error());
     if (start.size() < bytes.size()) {
         return refuse("is cut off: {} bytes of a {}-byte ELF header", start.size(), bytes.size());
@@ -122,7 +122,7 @@ Parsed<Elf64_Ehdr> read_header(const mm::File& file) {
 
 Parsed<std::vector<Elf64_Phdr>> read_program_headers(const mm::File& file, const Elf64_Ehdr& header) {
     std::vector<Elf64_Phdr> table(header.e_phnum);
-    if (!file.read(header.e_phoff, std::as_writable_bytes(std::span(table)))) {
+    if (!file.read_uncached(header.e_phoff, std::as_writable_bytes(std::span(table)))) {
         return refuse("cannot read the program headers: Input/output error");
     }
     return table;
@@ -142,7 +142,7 @@ std::string interpreter_path(const mm::File& file, const Elf64_Phdr& header) {
     std::array<char, 128> path{};
     const std::uint64_t count = std::min<std::uint64_t>(header.p_filesz, path.size() - 1);
     if (!inside_file(header.p_offset, count, file.size_bytes())) return {};
-    if (!file.read(header.p_offset, std::as_writable_bytes(std::span(path)).first(count))) return {};
+    if (!file.read_uncached(header.p_offset, std::as_writable_bytes(std::span(path)).first(count))) return {};
     return printable(path.data());
 }
 

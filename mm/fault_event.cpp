@@ -6,8 +6,9 @@ namespace fl::mm {
 
 const char* fault_kind_name(FaultKind kind) {
     static constexpr std::array<const char*, fault_kind_count> names = {
-        "demand_zero", "zero_page",  "zero_upgrade", "file_minor",  "file_major",  "cow",    "cow_reuse",
-        "swap_in",     "stack_grow", "spurious",     "segv_maperr", "segv_accerr", "sigbus", "oom"};
+        "demand_zero", "zero_page",   "zero_upgrade", "file_minor", "file_major",
+        "cow",         "cow_reuse",   "write_notify", "swap_in",    "stack_grow",
+        "spurious",    "segv_maperr", "segv_accerr",  "sigbus",     "oom"};
     return names[static_cast<std::size_t>(kind)];
 }
 

@@ -20,6 +20,7 @@ enum class FaultKind : std::uint8_t {
     file_major,    // a page of a file that had to be read
     cow,           // a write to a page that others see too: a copy
     cow_reuse,     // a write to a page that turned out to be nobody else's: made writable in place
+    write_notify,  // the first write to a clean page of a shared file: noted, so that it can be written back
     swap_in,       // a page that came back from swap
     stack_grow,    // the stack was extended downwards to hold the address
     spurious,      // the PTE allowed the access already
@@ -28,7 +29,7 @@ enum class FaultKind : std::uint8_t {
     sigbus,        // past the end of the mapped file
     oom,           // out of frames
 };
-inline constexpr std::size_t fault_kind_count = 14;
+inline constexpr std::size_t fault_kind_count = 15;
 
 const char* fault_kind_name(FaultKind kind);
 // The access cannot be satisfied: the program gets a signal.

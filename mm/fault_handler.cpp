@@ -14,19 +14,25 @@ using emu::PteKind;
 
 namespace {
 
-// A fault on a file maps the pages around it that are in the page cache, up to this many
-// (mm/memory.c, fault_around_bytes).
-constexpr std::uint64_t fault_around_pages = 16;
-static_assert(512 % fault_around_pages == 0, "a window begins in the page table that holds the faulting entry");
+// A page that has to be read brings so many with it.
+constexpr PageCount read_ahead_pages{16};
 
 // The window around `page` (mm/memory.c, do_fault_around): from the aligned start or the VMA's, whichever is higher,
 // so that a window cut off below reaches further up; it ends with the VMA and with the page table.
-VirtRange around(const Vma& vma, VirtAddr page) {
-    constexpr std::uint64_t window_bytes = fault_around_pages * page_size;
+VirtRange around(const Vma& vma, VirtAddr page, PageCount pages) {
+    const std::uint64_t window_bytes = pages.bytes();
     constexpr std::uint64_t table_bytes = 512 * page_size;
     const VirtAddr start = std::max(VirtAddr(page.value() & ~(window_bytes - 1)), vma.start());
     const VirtAddr table_end((page.value() & ~(table_bytes - 1)) + table_bytes);
     return VirtRange{start, std::min({start + window_bytes, table_end, vma.end()})};
+}
+
+// The rights of a file's page that was not asked for by a write: a private mapping has to copy it first, and a file
+// that is written back has to hear of the first write (vma_wants_writenotify).
+emu::PteAccess file_page_access(const Vma& vma) {
+    emu::PteAccess access = vma_access(vma.flags());
+    access.writable = access.writable && vma.is_shared() && !vma.file()->wants_write_notify();
+    return access;
 }
 
 FaultKind classify_first_touch(const FaultSituation& situation) {
@@ -47,8 +53,8 @@ FaultKind classify_resident(const FaultSituation& situation) {
     if (situation.access == Access::execute && !situation.vma->flags().has(vm_exec)) return FaultKind::segv_accerr;
     if (situation.access != Access::write || situation.pte.writable()) return FaultKind::spurious;
     if (situation.is_zero_page) return FaultKind::zero_upgrade;
-    if (situation.vma->is_shared() || situation.sole_owner) return FaultKind::cow_reuse;
-    return FaultKind::cow;
+    if (situation.vma->is_shared()) return FaultKind::write_notify;
+    return situation.sole_owner ? FaultKind::cow_reuse : FaultKind::cow;
 }
 
 }  // namespace
@@ -78,6 +84,7 @@ FaultOutcome FaultHandler::handle_page_fault(const PageFault& fault) {
     const Pte before = slot != nullptr ? *slot : Pte::none();
 
     const FaultKind kind = classify(situation(vma, fault, before, grew));
+    if (kind == FaultKind::sigbus) map_around_refusal(*vma, fault);
     const Resolution done = is_fatal(kind) ? Resolution{kind} : resolve(kind, *vma, fault);
 
     account(done);
@@ -129,7 +136,8 @@ FaultHandler::Resolution FaultHandler::resolve(FaultKind kind, Vma& vma, const P
         case FaultKind::file_minor:
         case FaultKind::file_major: return map_file_page(kind, vma, fault);
         case FaultKind::cow: return copy_page(kind, vma, page);
-        case FaultKind::cow_reuse: return reuse_page(kind, vma, page);
+        case FaultKind::cow_reuse:
+        case FaultKind::write_notify: return reuse_page(kind, vma, page);
         case FaultKind::spurious:
             // The processor acted on an entry that has changed since.
             mm_->note_tlb_stale();
@@ -160,9 +168,15 @@ FaultHandler::Resolution FaultHandler::map_fresh_page(FaultKind kind, Vma& vma, 
     const auto pfn = memory_.allocate(FrameState::anonymous, Fill::zeroed);
     if (!pfn) return Resolution{FaultKind::oom};
     mm_->prepare_anon_vma(vma);
-    memory_.frames().set_anchor(*pfn, RmapAnchor{mm_->id(), page.vpn().value()});
+    own_page(*pfn, vma, page);
     mm_->install(*slot, Pte::present(*pfn, vma_access(vma.flags())));
     return Resolution{kind};
+}
+
+// The page is this mapping's alone from here on.
+void FaultHandler::own_page(Pfn pfn, const Vma& vma, VirtAddr page) {
+    memory_.frames().set_anchor(pfn, RmapAnchor::of(*vma.anon_vma(), vma.page_index(page)));
+    memory_.frames().set_anon_exclusive(pfn, true);
 }
 
 FaultHandler::Resolution FaultHandler::map_file_page(FaultKind kind, const Vma& vma, const PageFault& fault) {
@@ -172,20 +186,21 @@ FaultHandler::Resolution FaultHandler::map_file_page(FaultKind kind, const Vma& 
     const auto pfn = vma.file()->read_page(vma.page_index(page));
     if (!pfn) return Resolution{pfn.error() == Errno::enomem ? FaultKind::oom : FaultKind::sigbus};
     memory_.add_reference(*pfn);
-    emu::PteAccess access = vma_access(vma.flags());
-    access.writable = access.writable && vma.is_shared();
+    const bool write = fault.access == Access::write;
+    emu::PteAccess access = file_page_access(vma);
+    access.writable = access.writable || write;
     mm_->install(*slot, Pte::present(*pfn, access));
     const bool major = kind == FaultKind::file_major;
     if (major) read_ahead(vma, page);
     // A write to a shared page brings that page alone (do_shared_fault).
-    const std::uint32_t mapped_around = fault.access == Access::write ? 0 : map_around(vma, page);
+    const std::uint32_t mapped_around = write ? 0 : map_around(vma, page);
     return Resolution{.kind = kind, .major = major, .pages_around = mapped_around};
 }
 
 // A page that has to be read brings its window with it, so that map_around finds it, as it would on a machine whose
 // page cache is warm.
 void FaultHandler::read_ahead(const Vma& vma, VirtAddr page) {
-    const VirtRange window = around(vma, page);
+    const VirtRange window = around(vma, page, read_ahead_pages);
     File& file = *vma.file();
     for (VirtAddr at = window.start; at < window.end; at = at + page_size) {
         const std::uint64_t index = vma.page_index(at);
@@ -194,10 +209,17 @@ void FaultHandler::read_ahead(const Vma& vma, VirtAddr page) {
     }
 }
 
+// mm/memory.c, do_read_fault: the pages around are mapped before it shows that the one asked for does not exist.
+void FaultHandler::map_around_refusal(const Vma& vma, const PageFault& fault) {
+    if (fault.access == Access::write || vma.file() == nullptr || fault_around_pages_ <= PageCount(1)) return;
+    const VirtAddr page = fault.address.page_floor();
+    if (mm_->page_table().ensure(page)) map_around(vma, page);
+}
+
 std::uint32_t FaultHandler::map_around(const Vma& vma, VirtAddr page) {
-    const VirtRange window = around(vma, page);
-    emu::PteAccess access = vma_access(vma.flags());
-    access.writable = access.writable && vma.is_shared();
+    if (fault_around_pages_ <= PageCount(1)) return 0;
+    const VirtRange window = around(vma, page, fault_around_pages_);
+    const emu::PteAccess access = file_page_access(vma);
     // One table holds the whole window.
     Pte* slots = mm_->page_table().find(window.start);
     FL_ASSERT(slots != nullptr);
@@ -234,7 +256,7 @@ FaultHandler::Resolution FaultHandler::copy_page(FaultKind kind, Vma& vma, VirtA
         const auto bytes = memory_.ram().frame(source);
         std::memcpy(memory_.ram().frame(*copy).data(), bytes.data(), bytes.size());
         mm_->prepare_anon_vma(vma);
-        memory_.frames().set_anchor(*copy, RmapAnchor{mm_->id(), page.vpn().value()});
+        own_page(*copy, vma, page);
         mm_->install(*slot, Pte::present(*copy, vma_access(vma.flags())));
     }
     memory_.release(source);
@@ -242,9 +264,13 @@ FaultHandler::Resolution FaultHandler::copy_page(FaultKind kind, Vma& vma, VirtA
     return Resolution{.kind = kind, .major = major};
 }
 
-FaultHandler::Resolution FaultHandler::reuse_page(FaultKind kind, const Vma& vma, VirtAddr page) {
+FaultHandler::Resolution FaultHandler::reuse_page(FaultKind kind, Vma& vma, VirtAddr page) {
     Pte* slot = mm_->page_table().find(page);
     FL_ASSERT(slot != nullptr && slot->is_resident());
+    if (!vma.is_shared()) {
+        mm_->prepare_anon_vma(vma);
+        own_page(slot->pfn(), vma, page);
+    }
     *slot = slot->with_access(vma_access(vma.flags()));
     return Resolution{kind};
 }

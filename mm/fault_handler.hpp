@@ -46,6 +46,13 @@ public:
         origins_ = origins;
     }
 
+    // A read of a file's page maps so many around it that are in the page cache: a power of two up to 512; 0 or 1: it
+    // alone (mm/memory.c, fault_around_bytes).
+    void set_fault_around(PageCount pages) {
+        FL_ASSERT((pages.value() & (pages.value() - 1)) == 0 && pages.value() <= 512);
+        fault_around_pages_ = pages;
+    }
+
     emu::FaultOutcome handle_page_fault(const emu::PageFault& fault) override;
 
     const FaultCounters& counters() const { return counters_; }
@@ -68,8 +75,10 @@ private:
     Resolution map_fresh_page(FaultKind kind, Vma& vma, VirtAddr page);
     Resolution map_file_page(FaultKind kind, const Vma& vma, const emu::PageFault& fault);
     Resolution copy_page(FaultKind kind, Vma& vma, VirtAddr page);
-    Resolution reuse_page(FaultKind kind, const Vma& vma, VirtAddr page);
+    Resolution reuse_page(FaultKind kind, Vma& vma, VirtAddr page);
+    void own_page(Pfn pfn, const Vma& vma, VirtAddr page);
     void read_ahead(const Vma& vma, VirtAddr page);
+    void map_around_refusal(const Vma& vma, const emu::PageFault& fault);
     std::uint32_t map_around(const Vma& vma, VirtAddr page);
     void account(const Resolution& done);
     void emit(const emu::PageFault& fault, const Resolution& done, const Vma* vma, emu::Pte before,
@@ -79,6 +88,7 @@ private:
     MmStruct* mm_ = nullptr;
     FaultObserver* observer_ = nullptr;
     const FaultOriginSource* origins_ = nullptr;
+    PageCount fault_around_pages_{16};
     FaultCounters counters_;
     std::uint64_t sequence_ = 0;
     FaultKind last_fatal_{};

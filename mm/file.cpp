@@ -1,8 +1,11 @@
 #include "mm/file.hpp"
 
+#include "mm/rmap.hpp"
+
 #include <algorithm>
 #include <atomic>
 #include <cstring>
+#include <limits>
 
 namespace fl::mm {
 
@@ -13,51 +16,41 @@ std::uint32_t next_file_id() {
     return ++last;
 }
 
-class MemoryFileSource final : public FileSource {
-public:
-    explicit MemoryFileSource(std::vector<std::byte> bytes) : bytes_(std::move(bytes)) {}
-    std::uint64_t size_bytes() const override { return bytes_.size(); }
-    Result<void> read(std::uint64_t offset, std::span<std::byte> into) const override {
-        const std::uint64_t begin = std::min<std::uint64_t>(offset, bytes_.size());
-        const std::uint64_t count = std::min<std::uint64_t>(into.size(), bytes_.size() - begin);
-        std::memcpy(into.data(), bytes_.data() + begin, count);
-        std::fill(into.begin() + static_cast<std::ptrdiff_t>(count), into.end(), std::byte{0});
-        return {};
+// MAX_LFS_FILESIZE: offsets are signed.
+constexpr std::uint64_t max_file_bytes = std::numeric_limits<std::int64_t>::max();
+
+// The bytes [offset, offset + size) page by page: use(page index, first byte in the page, bytes, position in the whole)
+// until it fails.
+template <class Use>
+Result<void> by_page(std::uint64_t offset, std::uint64_t size_bytes, Use&& use) {
+    for (std::uint64_t done = 0; done < size_bytes;) {
+        const std::uint64_t at = offset + done;
+        const std::uint64_t in_page = at & page_mask;
+        const std::uint64_t count = std::min(size_bytes - done, page_size - in_page);
+        if (const auto used = use(at >> page_shift, in_page, count, done); !used) return fail(used.error());
+        done += count;
     }
-
-private:
-    std::vector<std::byte> bytes_;
-};
-
-class ZeroFileSource final : public FileSource {
-public:
-    explicit ZeroFileSource(std::uint64_t size_bytes) : size_bytes_(size_bytes) {}
-    std::uint64_t size_bytes() const override { return size_bytes_; }
-    Result<void> read(std::uint64_t, std::span<std::byte> into) const override {
-        std::fill(into.begin(), into.end(), std::byte{0});
-        return {};
-    }
-
-private:
-    std::uint64_t size_bytes_;
-};
+    return {};
+}
 
 }  // namespace
 
-std::unique_ptr<FileSource> zero_file_source(std::uint64_t size_bytes) {
-    return std::make_unique<ZeroFileSource>(size_bytes);
-}
-
-std::unique_ptr<FileSource> memory_file_source(std::vector<std::byte> bytes) {
-    return std::make_unique<MemoryFileSource>(std::move(bytes));
-}
-
 File::File(PhysicalMemory& memory, std::unique_ptr<FileSource> source, FileIdentity identity, FileKind kind)
-    : memory_(memory), source_(std::move(source)), identity_(std::move(identity)), kind_(kind), id_(next_file_id()) {}
+    : memory_(memory),
+      source_(std::move(source)),
+      identity_(std::move(identity)),
+      kind_(kind),
+      id_(next_file_id()),
+      size_bytes_(source_ ? source_->size_bytes() : 0) {
+    FL_ASSERT((source_ != nullptr) == (kind == FileKind::regular));
+}
 
 File::~File() {
+    FL_ASSERT(i_mmap_.empty());
     for (const auto& [index, pfn] : pages_) memory_.release(pfn);
 }
+
+// --- the page cache --------------------------------------------------------------------------------------------------
 
 std::optional<Pfn> File::cached(std::uint64_t page_index) const {
     const auto found = pages_.find(page_index);
@@ -67,39 +60,210 @@ std::optional<Pfn> File::cached(std::uint64_t page_index) const {
 Result<Pfn> File::read_page(std::uint64_t page_index) {
     FL_ASSERT(page_index < page_count().value());
     if (const auto found = cached(page_index)) return *found;
-    const auto pfn =
-        memory_.allocate(kind_ == FileKind::regular ? FrameState::file_cache : FrameState::shared_memory, Fill::caller);
+    const auto pfn = memory_.allocate(page_state(), source_ ? Fill::caller : Fill::zeroed);
     if (!pfn) return pfn;
-    if (const auto done = source_->read(page_index * page_size, memory_.ram().frame(*pfn)); !done) {
-        memory_.release(*pfn);
-        return fail(done.error());
+    if (source_) {
+        if (const auto done = source_->read(page_index * page_size, memory_.ram().frame(*pfn)); !done) {
+            memory_.release(*pfn);
+            return fail(done.error());
+        }
     }
-    memory_.frames().set_anchor(*pfn, RmapAnchor{id_, page_index});
+    memory_.frames().set_anchor(*pfn, RmapAnchor::of(*this, page_index));
     pages_.emplace(page_index, *pfn);
     return *pfn;
+}
+
+Result<Pfn> File::page_to_write(std::uint64_t page_index) {
+    const auto pfn = read_page(page_index);
+    if (!pfn) return pfn;
+    mark_dirty(*pfn);
+    memory_.ram().code_frames().note_rewritten(*pfn);
+    return pfn;
 }
 
 PageCount File::drop_unmapped_pages() {
     if (kind_ != FileKind::regular) return PageCount(0);
     PageCount dropped;
     for (auto page = pages_.begin(); page != pages_.end();) {
-        const Frame& frame = memory_.frames()[page->second];
+        const auto [index, pfn] = *page;
+        const Frame& frame = memory_.frames()[pfn];
         // A reference beyond the cache's own pins the page: somebody is reading or copying it.
-        if (frame.map_count > 0 || frame.reference_count > 1) {
+        const bool in_use = frame.map_count > 0 || frame.reference_count > 1;
+        if (in_use || (frame.dirty && !write_back_page(index, pfn))) {
             ++page;
             continue;
         }
-        memory_.release(page->second);
+        memory_.release(pfn);
         page = pages_.erase(page);
         dropped += PageCount(1);
     }
     return dropped;
 }
 
-std::shared_ptr<File> FileRegistry::open(std::unique_ptr<FileSource> source, FileIdentity identity, FileKind kind) {
-    std::erase_if(files_, [](const std::weak_ptr<File>& file) { return file.expired(); });
+void File::drop_pages(std::uint64_t first_page, std::uint64_t end_page) {
+    const auto end = pages_.lower_bound(end_page);
+    for (auto page = pages_.lower_bound(first_page); page != end; page = pages_.erase(page)) {
+        memory_.release(page->second);
+    }
+}
+
+Result<void> File::write_back_page(std::uint64_t page_index, Pfn pfn) {
+    if (source_) {
+        const std::uint64_t offset = page_index * page_size;
+        const auto bytes = memory_.ram().frame(pfn).first(std::min(page_size, size_bytes_ - offset));
+        if (const auto done = source_->write(offset, bytes); !done) return done;
+    }
+    memory_.frames().set_dirty(pfn, false);
+    return {};
+}
+
+Result<void> File::write_back(std::uint64_t first_page, PageCount pages) {
+    // What is only in memory has nowhere to go.
+    if (kind_ == FileKind::shared_memory) return {};
+    Result<void> outcome;
+    const std::uint64_t end_page = std::max(first_page, first_page + pages.value());
+    for (auto page = pages_.lower_bound(first_page); page != pages_.end() && page->first < end_page; ++page) {
+        const auto [index, pfn] = *page;
+        if (clean_mappings(memory_, pfn) == Cleaned::was_dirty) mark_dirty(pfn);
+        if (!memory_.frames()[pfn].dirty) continue;
+        // A page that cannot be written does not keep the others from it.
+        if (const auto done = write_back_page(index, pfn); !done) outcome = done;
+    }
+    return outcome;
+}
+
+// --- read, write, truncate -------------------------------------------------------------------------------------------
+
+Result<std::uint64_t> File::read(std::uint64_t offset, std::span<std::byte> into) {
+    const std::uint64_t available = offset < size_bytes_ ? size_bytes_ - offset : 0;
+    const std::uint64_t wanted = std::min<std::uint64_t>(into.size(), available);
+    std::uint64_t done = 0;
+    const auto outcome = by_page(offset, wanted, [&](auto page, auto in_page, auto count, auto at) -> Result<void> {
+        const auto part = into.subspan(at, count);
+        if (!source_ && !cached(page)) {
+            std::ranges::fill(part, std::byte{0});
+        } else {
+            const auto pfn = read_page(page);
+            if (!pfn) return fail(pfn.error());
+            std::memcpy(part.data(), memory_.ram().frame(*pfn).data() + in_page, count);
+        }
+        done += count;
+        return {};
+    });
+    if (!outcome && done == 0) return fail(outcome.error());
+    return done;
+}
+
+Result<std::uint64_t> File::write(std::uint64_t offset, std::span<const std::byte> from) {
+    if (from.empty()) return 0;
+    if (offset >= max_file_bytes) return fail(Errno::efbig);
+    const std::uint64_t wanted = std::min<std::uint64_t>(from.size(), max_file_bytes - offset);
+    const std::uint64_t old_size = size_bytes_;
+    if (offset + wanted > old_size) {
+        if (const auto grown = resize(offset + wanted); !grown) return fail(grown.error());
+    }
+    std::uint64_t done = 0;
+    const auto outcome = by_page(offset, wanted, [&](auto page, auto in_page, auto count, auto at) -> Result<void> {
+        const auto pfn = page_to_write(page);
+        if (!pfn) return fail(pfn.error());
+        std::memcpy(memory_.ram().frame(*pfn).data() + in_page, from.data() + at, count);
+        done += count;
+        return {};
+    });
+    if (outcome) return done;
+    // The file ends where the writing ended.
+    if (size_bytes_ > old_size) (void)resize(std::max(old_size, done > 0 ? offset + done : 0));
+    if (done == 0) return fail(outcome.error());
+    return done;
+}
+
+Result<void> File::read_uncached(std::uint64_t offset, std::span<std::byte> into) const {
+    return by_page(offset, into.size(), [&](auto page, auto in_page, auto count, auto at) -> Result<void> {
+        const auto part = into.subspan(at, count);
+        if (const auto pfn = cached(page)) {
+            std::memcpy(part.data(), memory_.ram().frame(*pfn).data() + in_page, count);
+            return {};
+        }
+        if (source_ && page < page_count().value()) return source_->read(page * page_size + in_page, part);
+        std::ranges::fill(part, std::byte{0});
+        return {};
+    });
+}
+
+Result<void> File::zero_part(std::uint64_t page_index, std::uint64_t first_byte, std::uint64_t end_byte) {
+    if (page_index >= page_count().value() || first_byte >= end_byte) return {};
+    // Without a source a page that is not there is a hole already.
+    if (!source_ && !cached(page_index)) return {};
+    const auto pfn = page_to_write(page_index);
+    if (!pfn) return fail(pfn.error());
+    std::memset(memory_.ram().frame(*pfn).data() + first_byte, 0, end_byte - first_byte);
+    return {};
+}
+
+// mm/truncate.c, truncate_setsize: the size first, so that no new fault brings back what is being cut off.
+Result<void> File::resize(std::uint64_t size_bytes) {
+    if (size_bytes > max_file_bytes) return fail(Errno::efbig);
+    if (size_bytes == size_bytes_) return {};
+    if (source_) {
+        if (const auto done = source_->resize(size_bytes); !done) return done;
+    }
+    const std::uint64_t boundary = std::min(size_bytes, size_bytes_);
+    // What a mapping wrote past the end must not become part of the file. Only a page in memory can hold such bytes.
+    if (const auto last = boundary >> page_shift; (boundary & page_mask) != 0 && cached(last)) {
+        (void)zero_part(last, boundary & page_mask, page_size);
+    }
+    const std::uint64_t old_pages = page_count().value();
+    size_bytes_ = size_bytes;
+    if (const std::uint64_t pages = page_count().value(); pages < old_pages) {
+        unmap_file_pages(*this, pages, old_pages, PrivateCopies::unmap);
+        drop_pages(pages, old_pages);
+    }
+    return {};
+}
+
+Result<void> File::punch_hole(std::uint64_t offset, std::uint64_t length_bytes) {
+    if (offset >= size_bytes_ || length_bytes == 0) return {};
+    const std::uint64_t end = offset + std::min(length_bytes, size_bytes_ - offset);
+    const std::uint64_t first_whole = PageCount::of_bytes(offset).value();
+    // The end of the file's last page goes with the file's last byte.
+    const std::uint64_t end_whole = end == size_bytes_ ? page_count().value() : end >> page_shift;
+    const bool inside_one_page = end_whole < first_whole;
+    if (source_) {
+        return by_page(offset, end - offset, [&](auto page, auto in_page, auto count, auto) -> Result<void> {
+            return zero_part(page, in_page, in_page + count);
+        });
+    }
+    if (inside_one_page) return zero_part(offset >> page_shift, offset & page_mask, end & page_mask);
+    if (const auto done =
+            zero_part(offset >> page_shift, offset & page_mask, (offset & page_mask) != 0 ? page_size : 0);
+        !done) {
+        return done;
+    }
+    if (end_whole == end >> page_shift) {
+        if (const auto done = zero_part(end_whole, 0, end & page_mask); !done) return done;
+    }
+    unmap_file_pages(*this, first_whole, end_whole, PrivateCopies::keep);
+    drop_pages(first_whole, end_whole);
+    return {};
+}
+
+// --- the registry ----------------------------------------------------------------------------------------------------
+
+std::shared_ptr<File> FileRegistry::add(std::unique_ptr<FileSource> source, FileIdentity identity, FileKind kind) {
+    // Each time the list would have to grow, so that the cost of an entry stays the same on average.
+    if (files_.size() == files_.capacity()) std::erase_if(files_, [](const auto& file) { return file.expired(); });
     auto file = std::make_shared<File>(memory_, std::move(source), std::move(identity), kind);
     files_.push_back(file);
+    return file;
+}
+
+std::shared_ptr<File> FileRegistry::open(std::unique_ptr<FileSource> source, FileIdentity identity) {
+    return add(std::move(source), std::move(identity), FileKind::regular);
+}
+
+std::shared_ptr<File> FileRegistry::create(FileIdentity identity, FileKind kind, std::uint64_t size_bytes) {
+    auto file = add(nullptr, std::move(identity), kind);
+    if (size_bytes > 0) (void)file->resize(size_bytes);
     return file;
 }
 

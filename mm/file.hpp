@@ -1,27 +1,22 @@
-// File: a file that can be mapped, and its page cache (Linux: struct inode and address_space).
+// File: a file that can be mapped, read and written: its size, its page cache, and who maps it (Linux: struct inode
+// and address_space).
 //
-// Invariants: a cached frame is in state file_cache (shared_memory for that kind), anchored to (id, page index), and
-// the cache holds one reference on it; bytes of a page past the end of the file read as zero.
+// Invariants: a cached frame is in the state of the file's kind, anchored to (this file, page index), and the cache
+// holds one reference on it; no page past the end is cached; bytes past the end in the last page read as zero when the
+// file grows over them; every VMA that maps the file is in i_mmap.
 #pragma once
 
+#include "mm/file_source.hpp"
+#include "mm/interval_tree.hpp"
 #include "mm/physical_memory.hpp"
 
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 namespace fl::mm {
-
-// Where a file's bytes come from.
-class FileSource {
-public:
-    virtual ~FileSource() = default;
-    virtual std::uint64_t size_bytes() const = 0;
-    // Fills `into` from `offset`; a file that ends earlier leaves the rest zero. EIO where the host cannot read.
-    virtual Result<void> read(std::uint64_t offset, std::span<std::byte> into) const = 0;
-};
 
 struct FileIdentity {
     std::string path;  // as /proc/PID/maps prints it
@@ -31,43 +26,85 @@ struct FileIdentity {
 };
 
 enum class FileKind : std::uint8_t {
-    regular,        // its pages can be dropped and read again
-    shared_memory,  // MAP_SHARED | MAP_ANONYMOUS: its pages are all there is of it
+    regular,        // has a source: clean pages can be dropped and read again, dirty ones are written back to it
+    memory,         // its pages are all there is of it, as in Linux's ramfs
+    shared_memory,  // the same, as in Linux's tmpfs: memfd, /dev/shm, MAP_SHARED | MAP_ANONYMOUS
 };
 
 class File {
 public:
+    // `source` is there for regular files only.
     File(PhysicalMemory& memory, std::unique_ptr<FileSource> source, FileIdentity identity, FileKind kind);
     File(const File&) = delete;
     File& operator=(const File&) = delete;
     ~File();
 
-    // Unique among the live and dead files of this process; the rmap anchor of its cached frames.
+    // Unique among the live and dead files of this process.
     std::uint32_t id() const { return id_; }
     FileKind kind() const { return kind_; }
     const FileIdentity& identity() const { return identity_; }
-    std::uint64_t size_bytes() const { return source_->size_bytes(); }
+    // After a rename or an unlink ("... (deleted)").
+    void set_path(std::string path) { identity_.path = std::move(path); }
+
+    std::uint64_t size_bytes() const { return size_bytes_; }
     // Pages that hold at least one byte of the file.
-    PageCount page_count() const { return PageCount::of_bytes(size_bytes()); }
+    PageCount page_count() const { return PageCount::of_bytes(size_bytes_); }
+    // Cuts the file off or lets it grow by a hole (truncate(2)). What lies past the new end leaves every address space,
+    // private copies included, so that touching it is SIGBUS. EROFS, EIO.
+    Result<void> resize(std::uint64_t size_bytes);
+
+    // Through the page cache, as read(2) does: how many bytes were read, fewer than asked for at the end of the file or
+    // where an error came later. A hole that nobody wrote to costs no page. ENOMEM, EIO.
+    Result<std::uint64_t> read(std::uint64_t offset, std::span<std::byte> into);
+    // Through the page cache, as write(2) does; the file grows where needed. ENOMEM, EIO; EFBIG past the largest
+    // offset.
+    Result<std::uint64_t> write(std::uint64_t offset, std::span<const std::byte> from);
+    // Without bringing pages into the cache; what lies past the end reads as zero. EIO.
+    Result<void> read_uncached(std::uint64_t offset, std::span<std::byte> into) const;
+    // Makes a hole of whole and partial pages; the size stays (fallocate(2) FALLOC_FL_PUNCH_HOLE). Private copies
+    // stay. ENOMEM, EIO.
+    Result<void> punch_hole(std::uint64_t offset, std::uint64_t length_bytes);
+    // Brings dirty pages to the source and makes their mappings read-only, so that the next write to them is seen
+    // (msync(2), fsync(2)). EIO, EROFS.
+    Result<void> write_back(std::uint64_t first_page, PageCount pages);
 
     // The cached frame of a page; nullopt where it was not read yet.
     std::optional<Pfn> cached(std::uint64_t page_index) const;
-    // Reads the page into the cache where it is not there yet. ENOMEM, EIO.
+    // Reads the page into the cache where it is not there yet; the page lies inside the file. ENOMEM, EIO.
     Result<Pfn> read_page(std::uint64_t page_index);
-    Result<void> read(std::uint64_t offset, std::span<std::byte> into) const { return source_->read(offset, into); }
+    void mark_dirty(Pfn pfn) { memory_.frames().set_dirty(pfn, true); }
+    // Whether a write through a shared mapping has to be seen, so that the page can be written back
+    // (vma_wants_writenotify).
+    bool wants_write_notify() const { return kind_ != FileKind::shared_memory; }
 
     PageCount cached_page_count() const { return PageCount(pages_.size()); }
-    const std::unordered_map<std::uint64_t, Pfn>& cached_pages() const { return pages_; }
-    // Drops clean pages that nobody maps; returns how many.
+    const std::map<std::uint64_t, Pfn>& cached_pages() const { return pages_; }
+    // Drops pages that nobody maps and that can be read again, having written them back; returns how many.
     PageCount drop_unmapped_pages();
 
+    // The VMAs that map this file, by page index.
+    IntervalTree& i_mmap() { return i_mmap_; }
+    const IntervalTree& i_mmap() const { return i_mmap_; }
+
 private:
+    FrameState page_state() const {
+        return kind_ == FileKind::shared_memory ? FrameState::shared_memory : FrameState::file_cache;
+    }
+    Result<Pfn> add_page(std::uint64_t page_index);
+    // Calls use(bytes in the page, offset in the span) page by page.
+    Result<Pfn> page_to_write(std::uint64_t page_index);
+    Result<void> zero_part(std::uint64_t page_index, std::uint64_t first_byte, std::uint64_t end_byte);
+    Result<void> write_back_page(std::uint64_t page_index, Pfn pfn);
+    void drop_pages(std::uint64_t first_page, std::uint64_t end_page);
+
     PhysicalMemory& memory_;
     std::unique_ptr<FileSource> source_;
     FileIdentity identity_;
     FileKind kind_;
     std::uint32_t id_;
-    std::unordered_map<std::uint64_t, Pfn> pages_;
+    std::uint64_t size_bytes_;
+    std::map<std::uint64_t, Pfn> pages_;
+    IntervalTree i_mmap_;
 };
 
 // Creates files and gives back their unmapped cache pages when memory runs out.
@@ -78,21 +115,19 @@ public:
     FileRegistry& operator=(const FileRegistry&) = delete;
     ~FileRegistry() { memory_.set_shrinker(nullptr); }
 
-    std::shared_ptr<File> open(std::unique_ptr<FileSource> source, FileIdentity identity,
-                               FileKind kind = FileKind::regular);
+    // A file with a source.
+    std::shared_ptr<File> open(std::unique_ptr<FileSource> source, FileIdentity identity);
+    // A file of a kind without one, `size_bytes` of hole.
+    std::shared_ptr<File> create(FileIdentity identity, FileKind kind, std::uint64_t size_bytes = 0);
     PageCount shrink() override;
-    // The files that are still referred to.
+    // The files that are still referred to, oldest first.
     std::vector<std::shared_ptr<File>> files() const;
 
 private:
+    std::shared_ptr<File> add(std::unique_ptr<FileSource> source, FileIdentity identity, FileKind kind);
+
     PhysicalMemory& memory_;
     std::vector<std::weak_ptr<File>> files_;
 };
-
-// A file of zeroes: what MAP_SHARED | MAP_ANONYMOUS maps.
-std::unique_ptr<FileSource> zero_file_source(std::uint64_t size_bytes);
-
-// A file whose bytes are in memory: the vDSO, tests.
-std::unique_ptr<FileSource> memory_file_source(std::vector<std::byte> bytes);
 
 }  // namespace fl::mm

@@ -12,6 +12,9 @@
 
 namespace fl::mm {
 
+class AnonVma;
+class File;
+
 enum class FrameState : std::uint8_t {
     free = 0,
     reserved,       // never handed out (frame 0, so that no frame number is 0)
@@ -22,17 +25,34 @@ enum class FrameState : std::uint8_t {
     zero_page,      // the shared page of zeroes
 };
 
-// Where the mappings of a user page can be found from its frame.
-struct RmapAnchor {
-    std::uint32_t owner = 0;  // anonymous: MmStruct::id(); file cache: File::id()
-    std::uint64_t index = 0;  // anonymous: virtual page number; file cache: page index in the file
+// Where the mappings of a user page can be found from its frame (Linux: folio->mapping and folio->index).
+class RmapAnchor {
+public:
+    RmapAnchor() = default;
+    static RmapAnchor of(AnonVma& anon_vma, std::uint64_t index) { return {&anon_vma, index}; }
+    static RmapAnchor of(File& file, std::uint64_t index) { return {&file, index}; }
+
+    // Which of the two it is, the frame's state says: anonymous, or a page of a cache.
+    AnonVma& anon_vma() const { return *static_cast<AnonVma*>(owner_); }
+    File& file() const { return *static_cast<File*>(owner_); }
+    const void* owner() const { return owner_; }
+    // The page's index in that family, or in the file.
+    std::uint64_t index() const { return index_; }
+
+private:
+    RmapAnchor(void* owner, std::uint64_t index) : owner_(owner), index_(index) {}
+
+    void* owner_ = nullptr;
+    std::uint64_t index_ = 0;
 };
 
 struct Frame {
     FrameState state = FrameState::free;
     std::uint8_t order = 0;  // of the free block that this frame heads
     bool heads_free_block = false;
-    bool ever_used = false;  // false: the bytes are still the zeroes that the machine was built with
+    bool ever_used = false;       // false: the bytes are still the zeroes that the machine was built with
+    bool dirty = false;           // pages of a cache: newer than what the file's source holds
+    bool anon_exclusive = false;  // anonymous pages: one PTE alone maps it and may be made writable (PageAnonExclusive)
     std::uint32_t reference_count = 0;
     std::uint32_t map_count = 0;  // PTEs that point here (the zero page is not counted)
     RmapAnchor anchor;            // user pages
@@ -50,6 +70,8 @@ public:
     // Free to used, with one reference. Returns whether the frame may hold old bytes.
     bool mark_used(Pfn pfn, FrameState state);
     void set_anchor(Pfn pfn, RmapAnchor anchor) { at(pfn).anchor = anchor; }
+    void set_dirty(Pfn pfn, bool dirty) { at(pfn).dirty = dirty; }
+    void set_anon_exclusive(Pfn pfn, bool exclusive) { at(pfn).anon_exclusive = exclusive; }
 
     void add_reference(Pfn pfn);
     // Returns the references that remain; at 0 the frame is free in this table and belongs back to the allocator.

@@ -190,10 +190,13 @@ void MmStruct::make_pages_old(VirtRange part, Dirtiness dirtiness) {
     });
 }
 
-Result<void> MmStruct::remove_pages(const Vma& vma, VirtRange) {
+// mm/madvise.c, madvise_remove: a hole in the file itself.
+Result<void> MmStruct::remove_pages(const Vma& vma, VirtRange part) {
     if (vma.flags().has_any(vm_locked) || vma.file() == nullptr) return fail(Errno::einval);
     if (!vma.flags().has(vm_shared | vm_maywrite)) return fail(Errno::eacces);
-    return fail(Errno::eopnotsupp);
+    // The mapping may be the last to know the file.
+    const std::shared_ptr<File> file = std::get<FileBacking>(vma.backing()).file;
+    return file->punch_hole(vma.page_index(part.start) * page_size, part.size_bytes());
 }
 
 // Huge pages are switched off: a range that could hold one finds none free (madvise_collapse).
@@ -203,7 +206,7 @@ Result<void> MmStruct::collapse(const Vma& vma, VirtRange part) const {
     };
     const auto holds_one = [&](VirtRange range) { return first_huge_page(range) + huge_page_bytes <= range.end; };
     const bool could_be_huge = vma.file() != nullptr ? vma.file()->kind() == FileKind::shared_memory
-                                                     : vma.is_anonymous() && vma.anon_vma() != 0;
+                                                     : vma.is_anonymous() && vma.anon_vma() != nullptr;
     if (!could_be_huge || vma.flags().has_any(vm_special | vm_nohugepage) || !holds_one(vma.range())) {
         return fail(Errno::einval);
     }

@@ -16,8 +16,7 @@ constexpr std::uint64_t prot_sem = 8;  // means nothing on x86; accepted
 bool joins_neighbour(const Vma& vma, VirtRange range, VmFlags flags) {
     VmaContent content = vma.content_from(range.start);
     content.flags = flags;
-    Vma part(range, std::move(content));
-    part.set_anon_vma(vma.anon_vma());
+    const MergeSide part(range, content, vma.anon_vma(), vma.is_fork_child());
     return (vma.previous() != nullptr && can_merge(*vma.previous(), part)) ||
            (vma.next() != nullptr && can_merge(part, *vma.next()));
 }
@@ -88,7 +87,7 @@ Result<Vma*> MmStruct::protect_part(Vma& vma, VirtRange range, std::uint64_t pro
             if (!may_commit(pages)) return fail(Errno::enomem);
             flags = flags | vm_account;
         }
-    } else if (old_flags.has(vm_account) && vma.is_anonymous() && vma.anon_vma() == 0) {
+    } else if (old_flags.has(vm_account) && vma.is_anonymous() && vma.anon_vma() == nullptr) {
         // Nothing private was ever written: the promise is given back.
         flags = flags & ~vm_account;
     }
@@ -109,15 +108,18 @@ void MmStruct::apply_protection(const Vma& vma, VirtRange range) {
     });
 }
 
-// The entry under the VMA's rights. A private page stays read-only unless it is this mapping's alone, so that a write
-// still comes to the fault handler to be copied (can_change_pte_writable).
+// The entry under the VMA's rights. A page that somebody else may see stays read-only, so that a write still comes to
+// the fault handler: a private one unless it is known to be this mapping's alone, a page of a file that is written
+// back unless it is dirty already (can_change_pte_writable).
 Pte MmStruct::protected_pte(const Vma& vma, Pte pte) const {
     FL_ASSERT(pte.is_resident());
     if (!vma.is_accessible()) return pte.with_prot_none();
     emu::PteAccess access = vma_access(vma.flags());
     if (!vma.is_shared()) {
         const Frame& frame = memory_.frames()[pte.pfn()];
-        access.writable = access.writable && frame.state == FrameState::anonymous && frame.reference_count == 1;
+        access.writable = access.writable && frame.state == FrameState::anonymous && frame.anon_exclusive;
+    } else if (vma.file() != nullptr && vma.file()->wants_write_notify()) {
+        access.writable = access.writable && pte.dirty();
     }
     return pte.with_access(access);
 }

@@ -100,7 +100,7 @@ Result<Vma*> MmStruct::expand_stack(VirtAddr address) {
     // Before it can touch another stack's VMA: the two stay apart.
     prepare_anon_vma(*vma);
     account(vma->flags(), growth, Change::add);
-    vmas_.resize(*vma, VirtRange{start, vma->end()});
+    resize(*vma, VirtRange{start, vma->end()});
     return vma;
 }
 

@@ -8,6 +8,10 @@ namespace fl::mm {
 namespace {
 
 constexpr std::uint64_t huge_page_bytes = 2ULL << 20;
+// What MAP_SHARED_VALIDATE knows without help from the file (include/linux/mman.h, LEGACY_MAP_MASK).
+constexpr std::uint64_t legacy_map_mask = 0x3 | map_fixed | map_anonymous | map_32bit | 0x80 | map_growsdown | 0x800 |
+                                          0x1000 | map_locked | map_noreserve | map_populate | 0x10000 | map_stack |
+                                          0x40000 | 21ULL << 26 | 30ULL << 26;
 constexpr VirtRange area_of_map_32bit{VirtAddr(0x4000'0000), VirtAddr(0x8000'0000)};
 // Where the search from below starts: a third of the user half (TASK_UNMAPPED_BASE).
 constexpr VirtAddr bottom_up_base = VirtAddr(task_size.value() / 3).page_ceil();
@@ -72,9 +76,8 @@ Result<VirtAddr> MmStruct::map(const MapRequest& original) {
         content.pgoff = request.pgoff;
     } else if (flags->has(vm_shared)) {
         // Memory to share has a file without a name behind it (shmem_zero_setup).
-        content.backing = FileBacking{files_.open(zero_file_source(pages.bytes()),
-                                                  FileIdentity{.path = "/dev/zero (deleted)", .device_minor = 1},
-                                                  FileKind::shared_memory)};
+        content.backing = FileBacking{files_.create(FileIdentity{.path = "/dev/zero (deleted)", .device_minor = 1},
+                                                    FileKind::shared_memory, pages.bytes())};
         content.pgoff = 0;
     }
     commit_unmap(range);
@@ -90,25 +93,45 @@ Result<VmFlags> MmStruct::map_flags(const MapRequest& request) const {
     if ((request.flags & map_noreserve) != 0) flags = flags | vm_noreserve;
     // A thread's stack is no place for huge pages (include/linux/mman.h, since 6.7).
     if ((request.flags & mm::map_stack) != 0) flags = flags | vm_nohugepage;
+    return request.file != nullptr ? file_map_flags(request, flags) : anonymous_map_flags(request, flags);
+}
+
+Result<VmFlags> MmStruct::anonymous_map_flags(const MapRequest& request, VmFlags flags) {
     switch (request.flags & map_type_mask) {
-        case map_private:
-            if (request.file != nullptr && flags.has(vm_growsdown)) return fail(Errno::einval);
-            return flags;
+        case map_private: return flags;
         case map_shared:
             if (flags.has(vm_growsdown)) return fail(Errno::einval);
-            return flags | vm_shared;
-        case map_shared_validate:
-            // Only files know this type.
-            if (request.file == nullptr || flags.has(vm_growsdown)) return fail(Errno::einval);
-            return flags | vm_shared;
+            return flags | vm_shared | vm_mayshare;
         case map_droppable:
             // Memory that may be lost at any time is neither promised nor kept for others (since 6.11).
-            if (request.file != nullptr || (request.flags & map_locked) != 0 || flags.has(vm_growsdown)) {
-                return fail(Errno::einval);
-            }
+            if ((request.flags & map_locked) != 0 || flags.has(vm_growsdown)) return fail(Errno::einval);
             return flags | vm_droppable | vm_noreserve | vm_wipeonfork | vm_dontdump;
         default: return fail(Errno::einval);
     }
+}
+
+Result<VmFlags> MmStruct::file_map_flags(const MapRequest& request, VmFlags flags) {
+    const FileAccess& access = request.file_access;
+    switch (request.flags & map_type_mask) {
+        case map_shared_validate:
+            if ((request.flags & ~legacy_map_mask) != 0) return fail(Errno::eopnotsupp);
+            [[fallthrough]];
+        case map_shared:
+            if ((request.prot & prot_write) != 0 && !access.writable) return fail(Errno::eacces);
+            // Without the right ever to write the sharing shows in VM_MAYSHARE alone.
+            flags = flags | vm_mayshare;
+            flags = access.writable ? flags | vm_shared : flags & ~vm_maywrite;
+            break;
+        case map_private: break;
+        default: return fail(Errno::einval);
+    }
+    if (!access.readable) return fail(Errno::eacces);
+    if (!access.executable) {
+        if (flags.has(vm_exec)) return fail(Errno::eperm);
+        flags = flags & ~vm_mayexec;
+    }
+    if (flags.has(vm_growsdown)) return fail(Errno::einval);
+    return flags;
 }
 
 Result<VirtAddr> MmStruct::get_unmapped_area(const MapRequest& request, std::uint64_t length_bytes) const {
@@ -182,7 +205,7 @@ void MmStruct::commit_unmap(VirtRange range) {
         const VirtAddr end = vma->end();
         zap(vma->range(), Guards::drop);
         account(vma->flags(), vma->page_count(), Change::remove);
-        vmas_.remove(*vma);
+        remove(*vma);
         vma = vmas_.find(end);
     }
     const Vma* below = vmas_.find_previous(range.start);

@@ -95,6 +95,9 @@ void MmStruct::forget_page(Pte pte) {
     if (pte.accessed()) effects_.tlb_stale = true;
     if (pte.pfn() == memory_.zero_page()) return;
     rss_of(pte.pfn()) -= PageCount(1);
+    if (pte.dirty() && memory_.frames()[pte.pfn()].state != FrameState::anonymous) {
+        memory_.frames().set_dirty(pte.pfn(), true);
+    }
     memory_.frames().drop_mapping(pte.pfn());
     memory_.release(pte.pfn());
 }
@@ -108,49 +111,84 @@ void MmStruct::zap(VirtRange range, Guards guards) {
     });
 }
 
+void MmStruct::unmap_pages(VirtRange range, PrivateCopies copies) {
+    page_table_.for_each(range, [&](VirtAddr, Pte& slot) {
+        const Pte old = slot;
+        if (old.is_guard()) return;
+        const bool is_copy = memory_.frames()[old.pfn()].state == FrameState::anonymous;
+        if (is_copy && copies == PrivateCopies::keep) return;
+        slot = Pte::none();
+        forget_page(old);
+    });
+}
+
 void MmStruct::note_high_water() { hiwater_rss_ = hiwater_rss(); }
 
 // A neighbour that could be merged with this VMA but for its rights lends its family, so that the two can become one
 // mapping later (mm/mmap.c, find_mergeable_anon_vma).
 void MmStruct::prepare_anon_vma(Vma& vma) {
-    if (vma.anon_vma() != 0) return;
+    if (vma.anon_vma() != nullptr) return;
     const auto compatible = [](const Vma& low, const Vma& high) {
         const auto kind = [](VmFlags flags) { return flags & ~vm_access_flags; };
         return low.end() == high.start() && kind(low.flags()) == kind(high.flags()) &&
                low.backing() == high.backing() && high.pgoff() == low.page_index(low.end());
     };
+    const auto lends = [](const Vma* neighbour) {
+        return neighbour != nullptr && neighbour->anon_vma() != nullptr && !neighbour->is_fork_child();
+    };
     const Vma* next = vma.next();
     const Vma* previous = vma.previous();
-    if (next != nullptr && next->anon_vma() != 0 && compatible(vma, *next)) {
-        vma.set_anon_vma(next->anon_vma());
-    } else if (previous != nullptr && previous->anon_vma() != 0 && compatible(*previous, vma)) {
-        vma.set_anon_vma(previous->anon_vma());
+    if (lends(next) && compatible(vma, *next)) {
+        vma.set_anon_vma(next->shared_anon_vma());
+    } else if (lends(previous) && compatible(*previous, vma)) {
+        vma.set_anon_vma(previous->shared_anon_vma());
     } else {
-        vma.set_anon_vma(++last_anon_vma_);
+        vma.set_anon_vma(std::make_shared<AnonVma>());
     }
 }
 
 // --- VMAs ----------------------------------------------------------------------------------------------------------
 
-bool can_merge(const Vma& low, const Vma& high) {
-    if (low.end() != high.start() || !(low.flags() == high.flags()) || !(low.backing() == high.backing())) return false;
-    if (low.flags().has_any(vm_dontexpand)) return false;
-    if (low.anon_vma() != 0 && high.anon_vma() != 0 && low.anon_vma() != high.anon_vma()) return false;
-    return high.pgoff() == low.page_index(low.end());
+MergeSide::MergeSide(const Vma& vma) : MergeSide(vma.range(), vma.content(), vma.anon_vma(), vma.is_fork_child()) {}
+
+// mm/vma.c, is_mergeable_vma and is_mergeable_anon_vma: a VMA whose pages may be an ancestor's takes nobody in who has
+// no family yet.
+bool can_merge(const MergeSide& low, const MergeSide& high) {
+    const VmaContent& a = low.content;
+    const VmaContent& b = high.content;
+    if (low.range.end != high.range.start || !(a.flags == b.flags) || !(a.backing == b.backing)) return false;
+    if (a.flags.has_any(vm_dontexpand)) return false;
+    if (b.pgoff != a.pgoff + low.range.page_count().value()) return false;
+    if (low.anon_vma == high.anon_vma) return true;
+    if (low.anon_vma == nullptr) return !high.fork_child;
+    return high.anon_vma == nullptr && !low.fork_child;
 }
 
 Vma& MmStruct::insert(VirtRange range, VmaContent content) {
     account(content.flags, range.page_count(), Change::add);
-    return vmas_.insert(std::make_unique<Vma>(range, std::move(content)));
+    Vma& vma = vmas_.insert(std::make_unique<Vma>(range, std::move(content)));
+    vma.attach(*this);
+    return vma;
+}
+
+void MmStruct::remove(Vma& vma) {
+    vma.detach();
+    vmas_.remove(vma);
+}
+
+void MmStruct::resize(Vma& vma, VirtRange range) {
+    vma.leave_rmap_trees();
+    vmas_.resize(vma, range);
+    vma.join_rmap_trees();
 }
 
 Vma& MmStruct::merge_with_next(Vma& vma) {
     Vma* next = vmas_.find(vma.end());
     if (next == nullptr || !can_merge(vma, *next)) return vma;
     const VirtRange merged{vma.start(), next->end()};
-    if (vma.anon_vma() == 0) vma.set_anon_vma(next->anon_vma());
-    vmas_.remove(*next);
-    vmas_.resize(vma, merged);
+    if (vma.anon_vma() == nullptr) vma.clone_anon_vma(*next);
+    remove(*next);
+    resize(vma, merged);
     return vma;
 }
 
@@ -168,9 +206,11 @@ Vma& MmStruct::merge_neighbours(Vma& vma) {
 Vma& MmStruct::split_at(Vma& vma, VirtAddr address) {
     FL_ASSERT(vma.start() < address && address < vma.end());
     auto upper = std::make_unique<Vma>(VirtRange{address, vma.end()}, vma.content_from(address));
-    upper->set_anon_vma(vma.anon_vma());
-    vmas_.resize(vma, VirtRange{vma.start(), address});
-    return vmas_.insert(std::move(upper));
+    resize(vma, VirtRange{vma.start(), address});
+    Vma& inserted = vmas_.insert(std::move(upper));
+    inserted.attach(*this);
+    inserted.clone_anon_vma(vma);
+    return inserted;
 }
 
 // --- accounting ----------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@
 
 #include "mm/fault_event.hpp"
 #include "mm/page_table.hpp"
+#include "mm/rmap.hpp"
 #include "mm/vma_tree.hpp"
 
 #include <cstdint>
@@ -51,12 +52,20 @@ struct ResourceLimits {
     std::uint64_t locked_bytes = 8ULL << 20;       // RLIMIT_MEMLOCK
 };
 
+// What an open file allows its mappings.
+struct FileAccess {
+    bool readable = true;
+    bool writable = true;
+    bool executable = true;  // false: the file system is mounted noexec
+};
+
 struct MapRequest {
     VirtAddr hint{};                 // where to map, or with MAP_FIXED the place
     std::uint64_t length_bytes = 0;  // rounded up to pages
     std::uint64_t prot = 0;          // prot_ bits
     std::uint64_t flags = 0;         // map_ bits
-    std::shared_ptr<File> file;      // nullptr: anonymous
+    std::shared_ptr<File> file{};    // nullptr: anonymous
+    FileAccess file_access{};        // how the descriptor was opened
     std::uint64_t pgoff = 0;         // pages
 };
 
@@ -134,6 +143,12 @@ public:
     // Pairs of (type, value) ending with (0, 0), as on the stack.
     void set_saved_auxv(std::vector<std::uint64_t> auxv) { saved_auxv_ = std::move(auxv); }
 
+    // --- fork's part ------------------------------------------------------------------------------------------------
+    // The same address space once more (dup_mmap): private pages are shared until one side writes to them, ranges under
+    // MADV_DONTFORK stay behind, those under MADV_WIPEONFORK come empty, and what can be faulted in again is not
+    // copied. ENOMEM, with this address space as it was but for rights that the next write regains.
+    Result<std::unique_ptr<MmStruct>> fork();
+
     // --- fault path's part --------------------------------------------------------------------------------------
     // Extends the VM_GROWSDOWN VMA above `address` down to it: ENOMEM beyond RLIMIT_STACK, RLIMIT_AS or into the
     // guard gap of what lies below.
@@ -144,6 +159,8 @@ public:
     // Gives `vma` its family of private pages before the first one is made (anon_vma_prepare).
     void prepare_anon_vma(Vma& vma);
     void note_tlb_stale() { effects_.tlb_stale = true; }
+    // Takes the pages of a file mapping out (zap_page_range): private copies stay or go as `copies` says.
+    void unmap_pages(VirtRange range, PrivateCopies copies);
 
     // --- references ---------------------------------------------------------------------------------------------
     // Tasks that run in this address space, and how many hold on to the structure: its users together are one of them.
@@ -195,6 +212,8 @@ private:
     Result<VirtAddr> get_unmapped_area(const MapRequest& request, std::uint64_t length_bytes) const;
     std::optional<VirtAddr> search_unmapped_area(std::uint64_t flags, std::uint64_t length_bytes) const;
     Result<VmFlags> map_flags(const MapRequest& request) const;
+    static Result<VmFlags> anonymous_map_flags(const MapRequest& request, VmFlags flags);
+    static Result<VmFlags> file_map_flags(const MapRequest& request, VmFlags flags);
     // Whether `pages` more of these flags fit under RLIMIT_AS and RLIMIT_DATA (may_expand_vm).
     bool may_expand(VmFlags flags, PageCount pages) const;
     bool may_commit(PageCount pages) const;
@@ -217,6 +236,8 @@ private:
     void forget_page(emu::Pte pte);
     PageCount& rss_of(Pfn pfn);
     Vma& insert(VirtRange range, VmaContent content);
+    void remove(Vma& vma);
+    void resize(Vma& vma, VirtRange range);
     Vma& merge_neighbours(Vma& vma);
     Vma& merge_with_next(Vma& vma);
     Vma& split_at(Vma& vma, VirtAddr address);
@@ -240,6 +261,9 @@ private:
     }
     enum class Change : std::uint8_t { add, remove };
     void account(VmFlags flags, PageCount pages, Change change);
+    Result<void> fork_vma(Vma& vma, MmStruct& child);
+    Result<void> fork_pages(const Vma& vma, MmStruct& child);
+    void share_page(const Vma& vma, emu::Pte& slot);
     // Anonymous memory at a place that is free: brk and bss (do_brk_flags).
     Result<void> add_anonymous(VirtRange range, VmFlags flags);
 
@@ -259,14 +283,25 @@ private:
     std::vector<std::uint64_t> saved_auxv_;
     RssCounters rss_;
     VmCounters vm_;
-    std::uint32_t last_anon_vma_ = 0;
     PageCount hiwater_rss_;
     PageCount hiwater_vm_;
     MmEffects effects_;
 };
 
+// What decides whether a VMA, or one that could be made, is one with its neighbour.
+struct MergeSide {
+    MergeSide(const Vma& vma);  // NOLINT(google-explicit-constructor): a VMA is one
+    MergeSide(VirtRange at, const VmaContent& made_of, const AnonVma* family, bool forked)
+        : range(at), content(made_of), anon_vma(family), fork_child(forked) {}
+
+    VirtRange range;
+    const VmaContent& content;
+    const AnonVma* anon_vma;
+    bool fork_child;
+};
+
 // Whether two neighbours are one mapping (Linux: can_vma_merge_after).
-bool can_merge(const Vma& low, const Vma& high);
+bool can_merge(const MergeSide& low, const MergeSide& high);
 
 // The rights that a PTE of this VMA may carry at most.
 emu::PteAccess vma_access(VmFlags flags);

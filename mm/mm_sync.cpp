@@ -43,6 +43,12 @@ Result<void> MmStruct::sync(VirtAddr start, std::uint64_t length_bytes, std::uin
             start = vma->start();
         }
         if ((flags & ms_invalidate) != 0 && vma->flags().has(vm_locked)) return fail(Errno::ebusy);
+        if ((flags & ms_sync) != 0 && vma->file() != nullptr && vma->is_shared()) {
+            const VirtRange part{start, std::min(*end, vma->end())};
+            if (const auto done = vma->file()->write_back(vma->page_index(part.start), part.page_count()); !done) {
+                return done;
+            }
+        }
         start = vma->end();
     }
     if (saw_hole) return fail(Errno::enomem);

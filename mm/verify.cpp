@@ -38,12 +38,16 @@ private:
     }
 
     void check_file(const File& file) {
+        if (const auto wrong = file.i_mmap().inconsistency()) complain("file {}: {}", file.id(), *wrong);
+        if (!file.cached_pages().empty() && file.cached_pages().rbegin()->first >= file.page_count().value()) {
+            complain("file {}: a page past its end is cached", file.id());
+        }
         for (const auto& [index, pfn] : file.cached_pages()) {
             const Frame& frame = memory_.frames()[pfn];
             const FrameState wanted =
-                file.kind() == FileKind::regular ? FrameState::file_cache : FrameState::shared_memory;
+                file.kind() == FileKind::shared_memory ? FrameState::shared_memory : FrameState::file_cache;
             if (frame.state != wanted) complain("frame {}: cached by a file, in another state", pfn.value());
-            if (frame.anchor.owner != file.id() || frame.anchor.index != index) {
+            if (frame.anchor.owner() != &file || frame.anchor.index() != index) {
                 complain("frame {}: anchor does not name page {} of file {}", pfn.value(), index, file.id());
             }
             ++use_[pfn].references;
@@ -69,6 +73,10 @@ private:
     // A heap does not join the bss below it, nor a stack that grew what it grew down to, by design; every other pair
     // that could be one VMA should be.
     void check_vma(const MmStruct& mm, const Vma* previous, const Vma& vma) {
+        if (!vma.lies_in(mm)) complain("vma {:#x}: belongs to another mm", vma.start().value());
+        for (const AnonVmaLink& link : vma.anon_vma_chain()) {
+            if (const auto wrong = link.anon_vma->vmas().inconsistency()) complain("{}", *wrong);
+        }
         if (vma.end() > task_size) complain("vma {:#x}: beyond the user half", vma.start().value());
         const bool joins_below = vma.start() != mm.start_brk() && !vma.flags().has(vm_growsdown);
         if (previous != nullptr && joins_below && can_merge(*previous, vma)) {
@@ -107,24 +115,38 @@ private:
         }
         ++use_[pte.pfn()].mappings;
         ++use_[pte.pfn()].references;
+        check_rmap(vma, at, pte);
         switch (frame.state) {
             case FrameState::anonymous:
                 rss.anonymous += PageCount(1);
-                if (frame.anchor.owner != mm.id() || frame.anchor.index != at.vpn().value()) {
-                    complain("frame {}: anchor does not lead back to pte {:#x}", pte.pfn().value(), at.value());
-                }
-                if (vma.anon_vma() == 0) complain("vma {:#x}: private pages without anon_vma", vma.start().value());
+                if (vma.anon_vma() == nullptr)
+                    complain("vma {:#x}: private pages without anon_vma", vma.start().value());
                 break;
             case FrameState::file_cache:
             case FrameState::shared_memory:
                 (frame.state == FrameState::file_cache ? rss.file : rss.shared_memory) += PageCount(1);
-                if (vma.file() == nullptr || frame.anchor.owner != vma.file()->id() ||
-                    frame.anchor.index != vma.page_index(at)) {
+                if (vma.file() == nullptr || frame.anchor.owner() != vma.file() ||
+                    frame.anchor.index() != vma.page_index(at)) {
                     complain("pte {:#x}: maps another page than the file's", at.value());
                 }
                 break;
             default: complain("pte {:#x}: frame {} is no user page", at.value(), pte.pfn().value());
         }
+    }
+
+    // The way back from the frame finds this entry; that it finds no more follows from the map count.
+    void check_rmap(const Vma& vma, VirtAddr at, Pte pte) {
+        const RmapAnchor& anchor = memory_.frames()[pte.pfn()].anchor;
+        const IntervalTree* mappers = nullptr;
+        if (vma.file() != nullptr && anchor.owner() == vma.file()) mappers = &vma.file()->i_mmap();
+        for (const AnonVmaLink& link : vma.anon_vma_chain()) {
+            if (anchor.owner() == link.anon_vma.get()) mappers = &link.anon_vma->vmas();
+        }
+        bool found = false;
+        if (mappers != nullptr && anchor.index() == vma.page_index(at)) {
+            mappers->for_each(anchor.index(), anchor.index(), [&](Vma& other) { found = found || &other == &vma; });
+        }
+        if (!found) complain("frame {}: anchor does not lead back to pte {:#x}", pte.pfn().value(), at.value());
     }
 
     void check_rights(const Vma& vma, VirtAddr at, Pte pte, const Frame& frame) {
@@ -136,7 +158,8 @@ private:
         if (!pte.is_present()) complain("pte {:#x}: hidden in an accessible range", at.value());
         if (pte.writable() && !most.writable) complain("pte {:#x}: writable, its range is not", at.value());
         if (pte.executable() && !most.executable) complain("pte {:#x}: executable, its range is not", at.value());
-        if (pte.writable() && !vma.is_shared() && frame.state != FrameState::anonymous) {
+        const bool owned = frame.state == FrameState::anonymous && frame.anon_exclusive && frame.map_count == 1;
+        if (pte.writable() && !vma.is_shared() && !owned) {
             complain("pte {:#x}: a private mapping can write to a page it does not own", at.value());
         }
     }

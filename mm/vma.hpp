@@ -4,8 +4,11 @@
 #pragma once
 
 #include "emu/address.hpp"
+#include "mm/anon_vma.hpp"
 #include "mm/file.hpp"
+#include "mm/rb_tree.hpp"
 
+#include <list>
 #include <memory>
 #include <string>
 #include <variant>
@@ -38,6 +41,7 @@ inline constexpr VmFlags vm_shared{0x8};
 inline constexpr VmFlags vm_mayread{0x10};
 inline constexpr VmFlags vm_maywrite{0x20};
 inline constexpr VmFlags vm_mayexec{0x40};
+inline constexpr VmFlags vm_mayshare{0x80};
 inline constexpr VmFlags vm_growsdown{0x100};
 inline constexpr VmFlags vm_pfnmap{0x400};
 inline constexpr VmFlags vm_locked{0x2000};
@@ -56,8 +60,8 @@ inline constexpr VmFlags vm_nohugepage{0x40000000};
 inline constexpr VmFlags vm_mergeable{0x80000000};
 inline constexpr VmFlags vm_droppable{1ULL << 40};
 
-inline constexpr VmFlags vm_access_flags = vm_read | vm_write | vm_exec;
 inline constexpr VmFlags vm_locked_mask = vm_locked | vm_lockonfault;
+inline constexpr VmFlags vm_access_flags = vm_read | vm_write | vm_exec;
 // Ranges that are not plain memory (VM_SPECIAL).
 inline constexpr VmFlags vm_special = vm_io | vm_dontexpand | vm_pfnmap;
 inline constexpr VmFlags vm_may_flags = vm_mayread | vm_maywrite | vm_mayexec;
@@ -89,11 +93,16 @@ struct VmaContent {
 // "rwxp" as in /proc/PID/maps.
 std::string protection_string(VmFlags flags);
 
+class MmStruct;
+
 class Vma {
 public:
     Vma(VirtRange range, VmaContent content) : range_(range), content_(std::move(content)) {
         FL_ASSERT(range.start < range.end && range.start.page_aligned() && range.end.page_aligned());
     }
+    Vma(const Vma&) = delete;
+    Vma& operator=(const Vma&) = delete;
+    ~Vma();
 
     VirtAddr start() const { return range_.start; }
     VirtAddr end() const { return range_.end; }
@@ -119,6 +128,9 @@ public:
     std::uint64_t page_index(VirtAddr address) const {
         return content_.pgoff + ((address - range_.start) >> page_shift);
     }
+    VirtAddr address_of(std::uint64_t page_index) const {
+        return range_.start + ((page_index - content_.pgoff) << page_shift);
+    }
     // The content that a VMA starting at `address` inside this one has.
     VmaContent content_from(VirtAddr address) const {
         VmaContent content = content_;
@@ -132,24 +144,48 @@ public:
 
     void set_flags(VmFlags flags) { content_.flags = flags; }
 
-    // Which family of private pages this VMA belongs to (Linux: vma->anon_vma); 0: it never had one.
-    std::uint32_t anon_vma() const { return anon_vma_; }
-    void set_anon_vma(std::uint32_t id) { anon_vma_ = id; }
+    // The address space that it lies in (vm_mm). Only between attach() and detach().
+    MmStruct& mm() const {
+        FL_ASSERT(mm_ != nullptr);
+        return *mm_;
+    }
+    bool lies_in(const MmStruct& mm) const { return mm_ == &mm; }
+    // From here on the mappings of its frames can be found through it: it is in its file's i_mmap.
+    void attach(MmStruct& mm);
+    // Leaves every tree of the reverse mapping.
+    void detach();
+    // Around a change of bounds.
+    void leave_rmap_trees();
+    void join_rmap_trees();
+
+    // The family of its private pages (vma->anon_vma); nullptr: it never had one.
+    AnonVma* anon_vma() const { return anon_vma_.get(); }
+    const std::shared_ptr<AnonVma>& shared_anon_vma() const { return anon_vma_; }
+    // All families among which its pages may be, its own last (vma->anon_vma_chain).
+    const std::list<AnonVmaLink>& anon_vma_chain() const { return anon_vma_chain_; }
+    // Its pages may belong to an ancestor's family (vma_is_fork_child).
+    bool is_fork_child() const { return anon_vma_ != nullptr && anon_vma_chain_.size() > 1; }
+    // Joins one family as its own (anon_vma_prepare).
+    void set_anon_vma(std::shared_ptr<AnonVma> anon_vma);
+    // Joins all families of a VMA of the same address space (anon_vma_clone).
+    void clone_anon_vma(const Vma& source);
+    // Joins the families of the VMA that this is the fork of, and one of its own (anon_vma_fork).
+    void fork_anon_vma(const Vma& parent);
 
 private:
     friend class VmaTree;
 
     VirtRange range_;
     VmaContent content_;
-    std::uint32_t anon_vma_ = 0;
+    MmStruct* mm_ = nullptr;
+    std::shared_ptr<AnonVma> anon_vma_;
+    std::list<AnonVmaLink> anon_vma_chain_;
+    IntervalNode file_node_{*this};
     // Owned by VmaTree.
-    Vma* parent_ = nullptr;
-    Vma* left_ = nullptr;
-    Vma* right_ = nullptr;
+    RbLinks<Vma> links_;
     Vma* next_ = nullptr;
     Vma* previous_ = nullptr;
     std::uint64_t subtree_gap_ = 0;  // bytes of the largest gap before a VMA of this subtree (rb_subtree_gap)
-    bool red_ = true;
 };
 
 }  // namespace fl::mm

@@ -1,6 +1,5 @@
-// VmaTree: the VMAs of one address space: a red-black tree by address (Cormen et al., ch. 13), augmented with the
-// largest gap below each node (Linux's rb_subtree_gap, mm/mmap.c before 6.1), threaded in address order, with a cache
-// of the last hit.
+// VmaTree: the VMAs of one address space: a red-black tree by address, augmented with the largest gap below each node
+// (Linux's rb_subtree_gap, mm/mmap.c before 6.1), threaded in address order, with a cache of the last hit.
 //
 // Invariants: VMAs are disjoint and sorted; the tree owns its nodes; find, insert, remove and the gap searches are
 // O(log n).
@@ -82,19 +81,17 @@ private:
     static VirtAddr guarded_start(const Vma& vma);
     static VirtAddr gap_start(const Vma& vma);
     static std::uint64_t own_gap(const Vma& vma);
-    static void update_gap(Vma& vma);
-    static void update_gaps_upwards(Vma* vma);
     static void append_nodes(const Vma* vma, unsigned depth, Side side, std::vector<Node>& nodes);
+    static std::uint64_t subtree_gap(const Vma& vma);
     static std::optional<Fit> highest_fit(const Vma* vma, std::uint64_t size_bytes, VirtRange limits);
     static std::optional<Fit> lowest_fit(const Vma* vma, std::uint64_t size_bytes, VirtRange limits);
 
-    void rotate_left(Vma& vma);
-    void rotate_right(Vma& vma);
-    void replace_child(Vma* parent, Vma* old_child, Vma* new_child);
-    void fix_after_insert(Vma* vma);
-    void fix_after_remove(Vma* vma, Vma* parent);
+    struct Traits {
+        static RbLinks<Vma>& links(Vma& vma) { return vma.links_; }
+        static void update(Vma& vma) { vma.subtree_gap_ = subtree_gap(vma); }
+    };
 
-    Vma* root_ = nullptr;
+    RbTree<Vma, Traits> tree_;
     Vma* first_ = nullptr;
     Vma* last_ = nullptr;
     std::size_t count_ = 0;

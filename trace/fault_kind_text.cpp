@@ -16,6 +16,8 @@ std::string_view explanation(mm::FaultKind kind) {
             return "write to a private page that others, or a file, see as well: it gets a copy of its own";
         case mm::FaultKind::cow_reuse:
             return "write to a private page that nobody else sees any more: it becomes writable in place";
+        case mm::FaultKind::write_notify:
+            return "first write to a clean page of a shared file: noted for writing back, writable from now on";
         case mm::FaultKind::swap_in: return "the page was in swap and is brought back";
         case mm::FaultKind::stack_grow: return "touch below the stack: the stack is extended down to it";
         case mm::FaultKind::spurious: return "the page table allowed it already: the access is tried again";

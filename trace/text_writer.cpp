@@ -37,7 +37,8 @@ std::string_view kind_tint(mm::FaultKind kind) {
         case mm::FaultKind::file_major:
         case mm::FaultKind::swap_in: return magenta;
         case mm::FaultKind::cow:
-        case mm::FaultKind::cow_reuse: return yellow;
+        case mm::FaultKind::cow_reuse:
+        case mm::FaultKind::write_notify: return yellow;
         case mm::FaultKind::spurious: return dim;
         case mm::FaultKind::segv_maperr:
         case mm::FaultKind::segv_accerr:

@@ -63,7 +63,8 @@ FaultKind expected_kind(const FaultSituation& s) {
     if (resident && s.access == Access::execute && !flags.has(vm_exec)) return FaultKind::segv_accerr;
     if (resident && (!write || s.pte.writable())) return FaultKind::spurious;
     if (resident && s.is_zero_page) return FaultKind::zero_upgrade;
-    if (resident) return flags.has(vm_shared) || s.sole_owner ? FaultKind::cow_reuse : FaultKind::cow;
+    if (resident && flags.has(vm_shared)) return FaultKind::write_notify;
+    if (resident) return s.sole_owner ? FaultKind::cow_reuse : FaultKind::cow;
     if (s.vma->file() == nullptr) {
         if (!s.vma->is_anonymous()) return FaultKind::sigbus;
         if (s.stack_grew) return FaultKind::stack_grow;
@@ -82,7 +83,7 @@ TEST_CASE("classify: every combination of range, access, entry and circumstance"
     PhysicalMemory memory(ram);
     FileRegistry files(memory);
     const auto regular = files.open(memory_file_source(numbered_pages(page_size)), FileIdentity{});
-    const auto shared = files.open(zero_file_source(page_size), FileIdentity{}, FileKind::shared_memory);
+    const auto shared = files.create(FileIdentity{}, FileKind::shared_memory, page_size);
 
     std::vector<std::unique_ptr<Vma>> vmas;
     vmas.push_back(nullptr);
@@ -705,9 +706,9 @@ TEST_CASE("fault: pages get their VMA's family once, neighbours share it") {
     REQUIRE(machine.map(page(4), 1, read_write).has_value());
     const auto family = [&](std::uint64_t index) { return machine.mm->vmas().find(page(index))->anon_vma(); };
     machine.read(page(0));
-    CHECK(family(0) == 0);
+    CHECK(family(0) == nullptr);
     machine.write(page(0));
-    CHECK(family(0) != 0);
+    CHECK(family(0) != nullptr);
     machine.write(page(4));
     CHECK(family(4) != family(0));
 }

@@ -51,8 +51,8 @@ TEST_CASE("file: a page is read once, and the same frame is found from then on")
     CHECK(files.ram.frame(pfn)[page_size - 1] == std::byte{2});
     const Frame& frame = files.memory.frames()[pfn];
     CHECK(frame.state == FrameState::file_cache);
-    CHECK(frame.anchor.owner == file->id());
-    CHECK(frame.anchor.index == 1);
+    CHECK(frame.anchor.owner() == file.get());
+    CHECK(frame.anchor.index() == 1);
     CHECK(frame.reference_count == 1);
     CHECK(files.broken() == "");
 }
@@ -133,8 +133,8 @@ TEST_CASE("file: pages that somebody maps or holds are not dropped") {
 
 TEST_CASE("file: memory that is shared has no other copy, so that it is never dropped") {
     Files files;
-    const auto file = files.registry.open(zero_file_source(2 * page_size), FileIdentity{.path = "/dev/zero (deleted)"},
-                                          FileKind::shared_memory);
+    const auto file = files.registry.create(FileIdentity{.path = "/dev/zero (deleted)"}, FileKind::shared_memory,
+                                            2 * page_size);
     const Pfn pfn = file->read_page(0).value();
     CHECK(files.memory.frames()[pfn].state == FrameState::shared_memory);
     CHECK(files.ram.frame(pfn)[17] == std::byte{0});

@@ -1,5 +1,7 @@
 #include "mm/frame_table.hpp"
 
+#include "mm/anon_vma.hpp"
+
 #include "tests/unit/mm/machine.hpp"
 
 namespace fl::mm {
@@ -28,13 +30,14 @@ TEST_CASE("frame table: a frame is free until it is used, and again after its la
 TEST_CASE("frame table: the anchor is kept while the frame is used and forgotten for the next user") {
     FrameTable table(PageCount(8));
     table.mark_used(Pfn(2), FrameState::anonymous);
-    table.set_anchor(Pfn(2), RmapAnchor{5, 77});
-    CHECK(table[Pfn(2)].anchor.owner == 5);
-    CHECK(table[Pfn(2)].anchor.index == 77);
+    AnonVma family;
+    table.set_anchor(Pfn(2), RmapAnchor::of(family, 77));
+    CHECK(table[Pfn(2)].anchor.owner() == &family);
+    CHECK(table[Pfn(2)].anchor.index() == 77);
     table.drop_reference(Pfn(2));
     table.mark_used(Pfn(2), FrameState::anonymous);
-    CHECK(table[Pfn(2)].anchor.owner == 0);
-    CHECK(table[Pfn(2)].anchor.index == 0);
+    CHECK(table[Pfn(2)].anchor.owner() == nullptr);
+    CHECK(table[Pfn(2)].anchor.index() == 0);
 }
 
 TEST_CASE("frame table: mappings are counted, never beyond the references") {

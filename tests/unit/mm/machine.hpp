@@ -118,7 +118,7 @@ public:
     std::vector<FaultKind> touch(VirtAddr address, emu::Access access, emu::Mode mode = emu::Mode::user) {
         const std::size_t before = observer.events.size();
         for (unsigned faults = 0;; ++faults) {
-            const auto translation = mmu.translate(mm->page_table().root(), address, access, mode);
+            const auto translation = mmu.translate(handler.mm()->page_table().root(), address, access, mode);
             if (translation) break;
             REQUIRE(faults < emu::PageFaultHandler::max_faults_per_access);
             const emu::PageFault fault{address, access, mode, translation.error()};
@@ -151,12 +151,11 @@ public:
     }
 
     // Broken invariants, one per line; empty when all is well.
-    std::string broken() const {
-        const MmStruct* const spaces[] = {mm.get()};
+    std::string broken(std::vector<const MmStruct*> others = {}) const {
+        if (mm != nullptr) others.push_back(mm.get());
         const auto live = files.files();
         std::string text;
-        const std::size_t count = mm != nullptr ? 1 : 0;
-        for (const std::string& line : verify(memory, std::span(spaces, count), live)) text += line + "\n";
+        for (const std::string& line : verify(memory, others, live)) text += line + "\n";
         return text;
     }
     PageCount free_frames() const { return memory.buddy().free_page_count(); }

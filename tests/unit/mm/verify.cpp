@@ -82,12 +82,15 @@ TEST_CASE("verify: entries that point to the wrong place") {
                    [](Sample& s) { s.slot(3) = emu::Pte::present(s.memory.zero_page(), {.user = true}); });
     check_reported("does not lead back to pte", [](Sample& s) { std::swap(s.slot(0), s.slot(9)); });
     check_reported("does not lead back to pte", [](Sample& s) {
-        s.memory.frames().set_anchor(s.slot(0).pfn(), RmapAnchor{s.mm->id() + 1, page(0).vpn().value()});
+        s.memory.frames().set_anchor(s.slot(0).pfn(), RmapAnchor::of(*s.file, page(0).vpn().value()));
     });
     check_reported("anchor does not name page", [](Sample& s) {
-        s.memory.frames().set_anchor(*s.file->cached(0), RmapAnchor{s.file->id(), 1});
+        s.memory.frames().set_anchor(*s.file->cached(0), RmapAnchor::of(*s.file, 1));
     });
-    check_reported("private pages without anon_vma", [](Sample& s) { s.vma(0).set_anon_vma(0); });
+    check_reported("private pages without anon_vma", [](Sample& s) {
+        s.vma(0).detach();
+        s.vma(0).attach(*s.mm);
+    });
 }
 
 TEST_CASE("verify: counts of frames") {
@@ -114,7 +117,7 @@ TEST_CASE("verify: counters of the address space") {
         // Correct for the frame, unknown to the address space.
         const Pfn pfn = s.memory.allocate(FrameState::anonymous, Fill::zeroed).value();
         s.memory.frames().add_mapping(pfn);
-        s.memory.frames().set_anchor(pfn, RmapAnchor{s.mm->id(), page(1).vpn().value()});
+        s.memory.frames().set_anchor(pfn, RmapAnchor::of(*s.vma(0).anon_vma(), page(1).vpn().value()));
         s.slot(1) = emu::Pte::present(pfn, {.user = true});
     });
     check_reported("virtual size counters differ", [](Sample& s) {

@@ -9,7 +9,7 @@ TEST_CASE("vma: protections are printed as /proc/PID/maps prints them") {
     CHECK(protection_string(vm_read) == "r--p");
     CHECK(protection_string(vm_read | vm_write) == "rw-p");
     CHECK(protection_string(vm_read | vm_exec) == "r-xp");
-    CHECK(protection_string(vm_read | vm_write | vm_exec | vm_shared) == "rwxs");
+    CHECK(protection_string(vm_read | vm_write | vm_exec | vm_mayshare) == "rwxs");
     CHECK(protection_string(vm_write | vm_mayread | vm_growsdown) == "-w-p");
 }
 

@@ -1,0 +1,79 @@
+// MmStruct: fork's half of memory management (kernel/fork.c, dup_mmap; mm/memory.c, copy_page_range).
+#include "mm/mm_struct.hpp"
+
+namespace fl::mm {
+
+using emu::Pte;
+
+namespace {
+
+// Without private pages there is nothing in the tables that a fault could not bring again (vma_needs_copy).
+bool needs_page_copy(const Vma& vma) { return vma.anon_vma() != nullptr || vma.flags().has(vm_pfnmap); }
+
+}  // namespace
+
+Result<std::unique_ptr<MmStruct>> MmStruct::fork() {
+    auto created = create(memory_, files_, limits_);
+    if (!created) return created;
+    MmStruct& child = **created;
+    child.mmap_base_ = mmap_base_;
+    child.start_brk_ = start_brk_;
+    child.brk_ = brk_;
+    child.bounds_ = bounds_;
+    child.saved_auxv_ = saved_auxv_;
+    child.def_flags_ = def_flags_ & ~vm_locked_mask;
+    child.hiwater_rss_ = rss_.total();
+    child.hiwater_vm_ = vm_.total;
+    for (Vma* vma = vmas_.find(VirtAddr(0)); vma != nullptr; vma = vmas_.find(vma->end())) {
+        if (vma->flags().has(vm_dontcopy)) continue;
+        // What the child has so far goes with it.
+        if (const auto copied = fork_vma(*vma, child); !copied) return fail(copied.error());
+    }
+    return created;
+}
+
+Result<void> MmStruct::fork_vma(Vma& vma, MmStruct& child) {
+    if (vma.flags().has(vm_account) && !child.may_commit(vma.page_count())) return fail(Errno::enomem);
+    VmaContent content = vma.content();
+    content.flags = content.flags & ~vm_locked_mask;
+    Vma& copy = child.insert(vma.range(), std::move(content));
+    if (vma.flags().has(vm_wipeonfork)) return {};
+    copy.fork_anon_vma(vma);
+    return needs_page_copy(vma) ? fork_pages(vma, child) : Result<void>{};
+}
+
+Result<void> MmStruct::fork_pages(const Vma& vma, MmStruct& child) {
+    Result<void> outcome;
+    page_table_.for_each(vma.range(), [&](VirtAddr address, Pte& slot) {
+        if (!outcome) return;
+        const auto target = child.page_table_.ensure(address);
+        if (!target) {
+            outcome = fail(target.error());
+            return;
+        }
+        if (slot.is_guard()) {
+            **target = slot;
+            return;
+        }
+        share_page(vma, slot);
+        // The child has not touched it yet.
+        Pte copied = slot.without_accessed();
+        if (vma.is_shared()) copied = copied.without_dirty();
+        if (copied.pfn() != memory_.zero_page()) memory_.add_reference(copied.pfn());
+        child.install(*target, copied);
+    });
+    return outcome;
+}
+
+// Before the entry is copied: a private page can no longer be written to by either side.
+void MmStruct::share_page(const Vma& vma, Pte& slot) {
+    if (vma.is_shared()) return;
+    if (memory_.frames()[slot.pfn()].state == FrameState::anonymous) {
+        memory_.frames().set_anon_exclusive(slot.pfn(), false);
+    }
+    if (!slot.writable()) return;
+    if (slot.accessed()) effects_.tlb_stale = true;
+    slot = slot.without_writable();
+}
+
+}  // namespace fl::mm

@@ -50,15 +50,15 @@ const Vma* VmaTree::find_previous(VirtAddr address) const {
 std::vector<VmaTree::Node> VmaTree::nodes() const {
     std::vector<Node> nodes;
     nodes.reserve(count_);
-    append_nodes(root_, 0, Side::root, nodes);
+    append_nodes(tree_.root(), 0, Side::root, nodes);
     return nodes;
 }
 
 void VmaTree::append_nodes(const Vma* vma, unsigned depth, Side side, std::vector<Node>& nodes) {
     if (vma == nullptr) return;
-    append_nodes(vma->left_, depth + 1, Side::left, nodes);
-    nodes.push_back(Node{vma, depth, side, vma->red_ ? Colour::red : Colour::black, vma->subtree_gap_});
-    append_nodes(vma->right_, depth + 1, Side::right, nodes);
+    append_nodes(vma->links_.left, depth + 1, Side::left, nodes);
+    nodes.push_back(Node{vma, depth, side, vma->links_.red ? Colour::red : Colour::black, vma->subtree_gap_});
+    append_nodes(vma->links_.right, depth + 1, Side::right, nodes);
 }
 
 // --- gaps -------------------------------------------------------------------------------------------------------

@@ -63,6 +63,7 @@ struct ArgumentFormat {
         statx_mask,
         statx,              // struct statx
         directory_entries,  // as many bytes as the call returned
+        unlink_flags,
         fcntl_command,
         fcntl_argument,  // of the command before it
     };

@@ -104,6 +104,7 @@ std::optional<std::string> file_argument_text(const System& system, const Syscal
         case Kind::statx_mask: return flags_text(statx_mask_names, static_cast<std::uint32_t>(value));
         case Kind::statx: return statx_text(system, value, result);
         case Kind::directory_entries: return entries_text(system, value, result);
+        case Kind::unlink_flags: return value == AT_REMOVEDIR ? "AT_REMOVEDIR" : value_text({}, value);
         case Kind::fcntl_command: return value_text(fcntl_command_names, static_cast<std::uint32_t>(value));
         case Kind::fcntl_argument: return fcntl_argument_text(line);
         default: return std::nullopt;

@@ -70,6 +70,15 @@ Result<std::uint64_t> sys_dup3(System&, const Arguments&);
 Result<std::uint64_t> sys_fcntl(System&, const Arguments&);
 Result<std::uint64_t> sys_getdents64(System&, const Arguments&);
 
+// --- names
+Result<std::uint64_t> sys_mkdir(System&, const Arguments&);
+Result<std::uint64_t> sys_mkdirat(System&, const Arguments&);
+Result<std::uint64_t> sys_rmdir(System&, const Arguments&);
+Result<std::uint64_t> sys_unlink(System&, const Arguments&);
+Result<std::uint64_t> sys_unlinkat(System&, const Arguments&);
+Result<std::uint64_t> sys_symlink(System&, const Arguments&);
+Result<std::uint64_t> sys_symlinkat(System&, const Arguments&);
+
 // --- paths
 Result<std::uint64_t> sys_fstat(System&, const Arguments&);
 Result<std::uint64_t> sys_stat(System&, const Arguments&);

@@ -86,4 +86,12 @@ struct Task {
     }
 };
 
+// A signal that a call of the process's own brings about (send_sig): SIGPIPE, SIGXFSZ.
+inline void signal_self(Task& task, int number) {
+    const SignalInfo info{
+        .number = number, .code = si_code_user, .detail = SignalInfo::Detail::sender, .pid = task.pid, .uid = task.uid};
+    // A standard signal needs no room in a queue.
+    (void)task.signals.send(SignalQueue::thread, info, 0);
+}
+
 }  // namespace fl::kernel

@@ -49,9 +49,10 @@ public:
     virtual Result<std::uint64_t> seek(System& system, std::int64_t offset, int whence);
     virtual Result<struct stat> status(const System& system) const;
     virtual Result<std::uint64_t> control(System& system, std::uint64_t request, std::uint64_t argument);  // ioctl
+    virtual Result<void> synchronise() { return fail(Errno::einval); }                                     // fsync(2)
     // What mmap(2) maps. ENODEV where there is nothing. `file` nullptr: anonymous memory.
     struct Mappable {
-        std::shared_ptr<mm::File> file;
+        std::shared_ptr<mm::File> file{};
     };
     virtual Result<Mappable> mappable(System& system);
 
@@ -77,6 +78,7 @@ public:
     using FileDescription::FileDescription;
     Result<std::uint64_t> read(System&, UserSegments&, std::uint64_t&) override { return fail(Errno::eisdir); }
     Result<std::uint64_t> seek(System& system, std::int64_t offset, int whence) override;
+    Result<void> synchronise() override { return {}; }
 };
 
 // The arithmetic of lseek(2) for SEEK_SET, SEEK_CUR and SEEK_END (generic_file_llseek_size). EINVAL, EOVERFLOW.

@@ -41,18 +41,6 @@ Result<std::uint64_t> restartable(System& system, const Result<std::uint64_t>& r
     return result;
 }
 
-// Nobody reads the other end any more: EPIPE, and SIGPIPE as from the process itself.
-void send_sigpipe(System& system) {
-    Task& task = system.task;
-    const SignalInfo info{.number = SIGPIPE,
-                          .code = si_code_user,
-                          .detail = SignalInfo::Detail::sender,
-                          .pid = task.pid,
-                          .uid = task.uid};
-    // A standard signal needs no room in a queue.
-    (void)task.signals.send(SignalQueue::thread, info, 0);
-}
-
 // The size of what a terminal request answers with; 0 for one that is not answered.
 std::size_t answer_bytes(std::uint64_t request) {
     switch (request) {
@@ -134,7 +122,8 @@ Result<std::uint64_t> HostStream::write(System& system, UserSegments& from, std:
         if (usable == 0) return done > 0 ? Result<std::uint64_t>(done) : fail(Errno::efault);
         const auto written = write_to_host(chunk.first(usable), place != nullptr ? &place_now : nullptr);
         if (!written) {
-            if (written.error() == Errno::epipe) send_sigpipe(system);
+            // Nobody reads the other end any more.
+            if (written.error() == Errno::epipe) signal_self(system.task, SIGPIPE);
             return done > 0 ? Result<std::uint64_t>(done) : restartable(system, written);
         }
         done += *written;

@@ -1,5 +1,6 @@
 #include "kernel/vfs/vfs.hpp"
 
+#include "kernel/vfs/devices.hpp"
 #include "kernel/vfs/regular_file.hpp"
 
 namespace fl::kernel {
@@ -30,7 +31,14 @@ Vfs::Vfs(mm::FileRegistry& files, PageCount memory, std::uint64_t now_ns)
       root_(std::make_shared<Dentry>("", nullptr, std::make_shared<MemoryDirectory>(root_fs_, 0755, Owner{}, now_ns))) {
     add_proc_files(proc_);
     add(root_, "proc", proc_.root());
-    add_directory(root_, "dev", device_fs_, 0755);
+    const DentryPointer dev = add_directory(root_, "dev", device_fs_, 0755);
+    const auto device = [&](const char* name, Device which) { add(dev, name, make_device(device_fs_, now_ns, which)); };
+    device("null", Device::null);
+    device("zero", Device::zero);
+    device("full", Device::full);
+    device("random", Device::random);
+    device("urandom", Device::urandom);
+    device("tty", Device::tty);
     add_directory(root_, "etc", root_fs_, 0755);
     add_directory(root_, "tmp", root_fs_, 01777);
 }

@@ -1,0 +1,111 @@
+#include "kernel/vfs/devices.hpp"
+
+#include "kernel/system.hpp"
+
+#include <sys/sysmacros.h>
+
+#include <algorithm>
+
+namespace fl::kernel {
+
+namespace {
+
+constexpr std::uint64_t chunk_bytes = 64 << 10;
+
+// Fills guest memory with what make(span) gives.
+template <class Make>
+Result<std::uint64_t> fill(System& system, UserSegments& into, Make&& make) {
+    system.transfer.resize(std::max<std::size_t>(system.transfer.size(), chunk_bytes));
+    std::uint64_t done = 0;
+    while (into.bytes_left() > 0) {
+        const auto chunk = std::span(system.transfer).first(std::min(into.bytes_left(), chunk_bytes));
+        make(chunk);
+        const std::uint64_t copied = into.copy_to_guest(chunk);
+        done += copied;
+        if (copied < chunk.size()) return done > 0 ? Result<std::uint64_t>(done) : fail(Errno::efault);
+    }
+    return done;
+}
+
+class NullDescription : public FileDescription {
+public:
+    using FileDescription::FileDescription;
+    Result<std::uint64_t> read(System&, UserSegments&, std::uint64_t&) override { return 0; }
+    // Takes everything without looking at it.
+    Result<std::uint64_t> write(System&, UserSegments& from, std::uint64_t&) override { return from.bytes_left(); }
+    Result<std::uint64_t> seek(System&, std::int64_t, int) override { return position = 0; }  // null_lseek()
+};
+
+class ZeroDescription : public NullDescription {
+public:
+    using NullDescription::NullDescription;
+    Result<std::uint64_t> read(System& system, UserSegments& into, std::uint64_t&) override {
+        return fill(system, into,
+                    [](std::span<std::byte> chunk) { std::fill(chunk.begin(), chunk.end(), std::byte{0}); });
+    }
+    // Private: anonymous memory; shared: memory without a name (mmap_zero).
+    Result<Mappable> mappable(System&) override { return Mappable{}; }
+};
+
+class FullDescription final : public ZeroDescription {
+public:
+    using ZeroDescription::ZeroDescription;
+    Result<std::uint64_t> write(System&, UserSegments&, std::uint64_t&) override { return fail(Errno::enospc); }
+    Result<Mappable> mappable(System&) override { return fail(Errno::enodev); }
+};
+
+class RandomDescription final : public FileDescription {
+public:
+    using FileDescription::FileDescription;
+    Result<std::uint64_t> read(System& system, UserSegments& into, std::uint64_t&) override {
+        return fill(system, into, [&system](std::span<std::byte> chunk) { system.random.fill(chunk); });
+    }
+    // What is written would stir the pool; the seed alone decides here.
+    Result<std::uint64_t> write(System&, UserSegments& from, std::uint64_t&) override { return from.bytes_left(); }
+    Result<std::uint64_t> seek(System&, std::int64_t, int) override { return position; }  // noop_llseek()
+};
+
+class DeviceFile final : public Inode {
+public:
+    DeviceFile(FileSystem& file_system, std::uint64_t now_ns, Device device)
+        : Inode(file_system, S_IFCHR | 0666, Owner{}, now_ns), device_(device) {}
+
+    Result<std::shared_ptr<FileDescription>> open(System&, const DentryPointer& dentry, int flags) override {
+        switch (device_) {
+            case Device::null: return std::make_shared<NullDescription>(dentry, flags);
+            case Device::zero: return std::make_shared<ZeroDescription>(dentry, flags);
+            case Device::full: return std::make_shared<FullDescription>(dentry, flags);
+            case Device::random:
+            case Device::urandom: return std::make_shared<RandomDescription>(dentry, flags);
+            case Device::tty: break;  // the process leads a session without a terminal
+        }
+        return fail(Errno::enxio);
+    }
+
+private:
+    Device device_;
+};
+
+// Documentation/admin-guide/devices.txt.
+dev_t number_of(Device device) {
+    constexpr unsigned memory_major = 1, tty_major = 5;
+    switch (device) {
+        case Device::null: return ::makedev(memory_major, 3);
+        case Device::zero: return ::makedev(memory_major, 5);
+        case Device::full: return ::makedev(memory_major, 7);
+        case Device::random: return ::makedev(memory_major, 8);
+        case Device::urandom: return ::makedev(memory_major, 9);
+        case Device::tty: return ::makedev(tty_major, 0);
+    }
+    return 0;
+}
+
+}  // namespace
+
+std::shared_ptr<Inode> make_device(FileSystem& file_system, std::uint64_t now_ns, Device device) {
+    auto inode = std::make_shared<DeviceFile>(file_system, now_ns, device);
+    inode->set_device(number_of(device));
+    return inode;
+}
+
+}  // namespace fl::kernel

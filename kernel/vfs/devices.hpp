@@ -1,0 +1,12 @@
+// The character devices of /dev (Linux: drivers/char/mem.c, random.c, tty_io.c).
+#pragma once
+
+#include "kernel/vfs/inode.hpp"
+
+namespace fl::kernel {
+
+enum class Device : std::uint8_t { null, zero, full, random, urandom, tty };
+
+std::shared_ptr<Inode> make_device(FileSystem& file_system, std::uint64_t now_ns, Device device);
+
+}  // namespace fl::kernel

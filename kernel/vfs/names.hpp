@@ -1,0 +1,19 @@
+// Making and removing names (Linux: fs/namei.c, vfs_mkdir to vfs_rmdir), below the system calls.
+#pragma once
+
+#include "kernel/vfs/path.hpp"
+
+namespace fl::kernel {
+
+// Where a new name goes (filename_create): EEXIST where it is there already, or the path ends with "." or "..";
+// ENOENT for a trailing slash on what is to be no directory.
+enum class NewName : std::uint8_t { directory, other };
+Result<LastComponent> find_new_name(const System& system, DentryPointer start, std::string_view path, NewName kind);
+
+// Errors as mkdir(2), symlink(2), rmdir(2) and unlink(2) give them.
+Result<void> make_directory(System& system, DentryPointer start, std::string_view path, mode_t mode);
+Result<void> make_link(System& system, DentryPointer start, std::string_view path, std::string target);
+Result<void> remove_directory(System& system, DentryPointer start, std::string_view path);
+Result<void> remove_file(System& system, DentryPointer start, std::string_view path);
+
+}  // namespace fl::kernel

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 
 namespace fl::mm {
 
@@ -44,7 +45,10 @@ public:
 private:
     struct Traits {
         static RbLinks<IntervalNode>& links(IntervalNode& node) { return node.links; }
-        static void update(IntervalNode& node) { node.subtree_last = subtree_last(node); }
+        static bool update(IntervalNode& node) {
+            const std::uint64_t old = std::exchange(node.subtree_last, subtree_last(node));
+            return node.subtree_last != old;
+        }
     };
 
     static std::uint64_t subtree_last(const IntervalNode& node) {

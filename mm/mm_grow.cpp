@@ -18,9 +18,9 @@ Result<void> MmStruct::add_anonymous(VirtRange range, VmFlags flags) {
     Vma& added = insert(range, VmaContent{flags, AnonymousBacking{}, range.start.vpn().value()});
     // It joins what lies below, but the heap never joins the bss: the search for a neighbour stops at start_brk
     // (vma_prev_limit, which still finds a mapping that reaches across it).
-    const Vma* below = added.previous();
+    Vma* below = added.previous();
     if (below != nullptr && below->end() > start_brk_ && can_merge(*below, added)) {
-        merge_with_next(*vmas_.find(below->start()));
+        merge_with_next(*below);
     }
     return {};
 }

@@ -61,9 +61,11 @@ Result<VirtAddr> MmStruct::map(const MapRequest& original) {
     auto flags = map_flags(request);
     if (!flags) return fail(flags.error());
 
-    if (!may_expand(*flags, pages - std::min(pages, pages_in(range)))) return fail(Errno::enomem);
-    if (unmap_splits_too_many(range)) return fail(Errno::enomem);
-    if (unmap_splits_special(range)) return fail(Errno::einval);
+    // Only a fixed place can be taken.
+    const PageCount replaced = fixed ? std::min(pages, pages_in(range)) : PageCount(0);
+    if (!may_expand(*flags, pages - replaced)) return fail(Errno::enomem);
+    if (fixed && unmap_splits_too_many(range)) return fail(Errno::enomem);
+    if (fixed && unmap_splits_special(range)) return fail(Errno::einval);
     if (is_accountable(*flags)) {
         if (!may_commit(pages)) return fail(Errno::enomem);
         *flags = *flags | vm_account;
@@ -80,7 +82,7 @@ Result<VirtAddr> MmStruct::map(const MapRequest& original) {
                                                     FileKind::shared_memory, pages.bytes())};
         content.pgoff = 0;
     }
-    commit_unmap(range);
+    if (fixed) commit_unmap(range);
     merge_neighbours(insert(range, std::move(content)));
     return range.start;
 }
@@ -183,8 +185,9 @@ Result<void> MmStruct::unmap(VirtAddr start, std::uint64_t length_bytes) {
 
 // A hole in the middle of one VMA leaves two.
 bool MmStruct::unmap_splits_too_many(VirtRange range) const {
+    if (map_count() < max_map_count) return false;
     const Vma* vma = vmas_.find(range.start);
-    return vma != nullptr && vma->start() < range.start && range.end < vma->end() && map_count() >= max_map_count;
+    return vma != nullptr && vma->start() < range.start && range.end < vma->end();
 }
 
 // The kernel's own ranges go as a whole or not at all (special_mapping_split).
@@ -193,22 +196,23 @@ bool MmStruct::unmap_splits_special(VirtRange range) const {
         const Vma* vma = vmas_.find(at);
         return vma != nullptr && vma->is_special() && vma->start() < at;
     };
-    return splits(range.start) || splits(range.end);
+    // The start last: its VMA is what the caller looks for next.
+    return splits(range.end) || splits(range.start);
 }
 
 void MmStruct::commit_unmap(VirtRange range) {
     Vma* vma = vmas_.find_intersection(range);
     if (vma == nullptr) return;
     if (vma->start() < range.start) vma = &split_at(*vma, range.start);
+    const Vma* below = vma->previous();
     while (vma != nullptr && vma->start() < range.end) {
         if (vma->end() > range.end) split_at(*vma, range.end);
-        const VirtAddr end = vma->end();
+        Vma* next = vma->next();
         zap(vma->range(), Guards::drop);
         account(vma->flags(), vma->page_count(), Change::remove);
         remove(*vma);
-        vma = vmas_.find(end);
+        vma = next;
     }
-    const Vma* below = vmas_.find_previous(range.start);
     const VirtRange unmapped{below != nullptr ? below->end() : VirtAddr(0),
                              vma != nullptr ? vma->start() : VirtAddr(task_size.value() + page_size)};
     page_table_.free_tables(range, unmapped);

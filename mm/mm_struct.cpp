@@ -183,7 +183,7 @@ void MmStruct::resize(Vma& vma, VirtRange range) {
 }
 
 Vma& MmStruct::merge_with_next(Vma& vma) {
-    Vma* next = vmas_.find(vma.end());
+    Vma* next = vma.next();
     if (next == nullptr || !can_merge(vma, *next)) return vma;
     const VirtRange merged{vma.start(), next->end()};
     if (vma.anon_vma() == nullptr) vma.clone_anon_vma(*next);
@@ -197,7 +197,7 @@ Vma& MmStruct::merge_with_next(Vma& vma) {
 Vma& MmStruct::merge_neighbours(Vma& vma) {
     Vma* merged = &vma;
     if (vma.previous() != nullptr && can_merge(*vma.previous(), vma)) {
-        merged = &merge_with_next(*vmas_.find(vma.previous()->start()));
+        merged = &merge_with_next(*vma.previous());
     }
     return merge_with_next(*merged);
 }

@@ -3,7 +3,7 @@
 //
 // Traits says where a node keeps its links and how its summary follows from itself and its children:
 //   static RbLinks<Node>& links(Node&)
-//   static void update(Node&)
+//   static bool update(Node&)      whether the summary is another than before
 // The tree owns nothing and compares nothing: whoever inserts has found the place.
 #pragma once
 
@@ -43,7 +43,8 @@ public:
             FL_ASSERT(child == nullptr);
             child = &node;
         }
-        update_upwards(&node);
+        Traits::update(node);
+        update_upwards(parent);
         fix_after_insert(&node);
     }
 
@@ -51,6 +52,8 @@ public:
         RbLinks<Node>& gone = links(node);
         Node* child = nullptr;
         Node* child_parent = nullptr;
+        // The successor's old summary says nothing about its new place: its new parent is looked at in any case.
+        const Node* at_least = nullptr;
         bool removed_black = false;
         if (gone.left != nullptr && gone.right != nullptr) {
             // The successor has no left child; it takes this node's place and colour.
@@ -70,20 +73,26 @@ public:
             moved.left = gone.left;
             links(*moved.left).parent = successor;
             moved.red = gone.red;
+            at_least = gone.parent != nullptr ? gone.parent : successor;
         } else {
             child = gone.left != nullptr ? gone.left : gone.right;
             child_parent = gone.parent;
             removed_black = !gone.red;
             replace_child(child_parent, &node, child);
         }
-        update_upwards(child_parent);
+        update_upwards(child_parent, at_least);
         if (removed_black) fix_after_remove(child, child_parent);
         gone = RbLinks<Node>{};
     }
 
-    // After `node`'s own part of the summary changed.
-    static void update_upwards(Node* node) {
-        for (; node != nullptr; node = links(*node).parent) Traits::update(*node);
+    // After `node`'s own part of the summary changed, or that of a child: up to where nothing changes any more, at
+    // least up to `at_least`, an ancestor.
+    static void update_upwards(Node* node, const Node* at_least = nullptr) {
+        bool may_stop = at_least == nullptr;
+        for (; node != nullptr; node = links(*node).parent) {
+            may_stop = may_stop || node == at_least;
+            if (!Traits::update(*node) && may_stop) return;
+        }
     }
 
 private:

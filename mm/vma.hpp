@@ -95,7 +95,7 @@ std::string protection_string(VmFlags flags);
 
 class MmStruct;
 
-class Vma {
+class alignas(64) Vma {
 public:
     Vma(VirtRange range, VmaContent content) : range_(range), content_(std::move(content)) {
         FL_ASSERT(range.start < range.end && range.start.page_aligned() && range.end.page_aligned());
@@ -141,6 +141,8 @@ public:
     // Neighbours in address order.
     const Vma* next() const { return next_; }
     const Vma* previous() const { return previous_; }
+    Vma* next() { return next_; }
+    Vma* previous() { return previous_; }
 
     void set_flags(VmFlags flags) { content_.flags = flags; }
 
@@ -175,17 +177,19 @@ public:
 private:
     friend class VmaTree;
 
+    // What a search in VmaTree looks at, on one line of the host's cache.
     VirtRange range_;
+    RbLinks<Vma> links_;
+    std::uint64_t gap_ = 0;          // bytes between the predecessor, or address 0, and this VMA
+    std::uint64_t subtree_gap_ = 0;  // the largest gap_ of this subtree (rb_subtree_gap)
+
     VmaContent content_;
+    Vma* next_ = nullptr;
+    Vma* previous_ = nullptr;
     MmStruct* mm_ = nullptr;
     std::shared_ptr<AnonVma> anon_vma_;
     std::list<AnonVmaLink> anon_vma_chain_;
     IntervalNode file_node_{*this};
-    // Owned by VmaTree.
-    RbLinks<Vma> links_;
-    Vma* next_ = nullptr;
-    Vma* previous_ = nullptr;
-    std::uint64_t subtree_gap_ = 0;  // bytes of the largest gap before a VMA of this subtree (rb_subtree_gap)
 };
 
 }  // namespace fl::mm

@@ -74,7 +74,7 @@ VirtAddr VmaTree::guarded_start(const Vma& vma) {
 }
 
 std::uint64_t VmaTree::subtree_gap(const Vma& vma) {
-    std::uint64_t gap = own_gap(vma);
+    std::uint64_t gap = vma.gap_;
     if (vma.links_.left != nullptr) gap = std::max(gap, vma.links_.left->subtree_gap_);
     if (vma.links_.right != nullptr) gap = std::max(gap, vma.links_.right->subtree_gap_);
     return gap;
@@ -86,7 +86,7 @@ std::optional<VmaTree::Fit> VmaTree::highest_fit(const Vma* vma, std::uint64_t s
     if (vma->end() < limits.end) {
         if (const auto found = highest_fit(vma->links_.right, size_bytes, limits)) return found;
     }
-    const VirtAddr low = std::max(gap_start(*vma), limits.start);
+    const VirtAddr low = std::max(vma->start() - vma->gap_, limits.start);
     const VirtAddr high = std::min(vma->start(), limits.end);
     if (high > low && high - low >= size_bytes) return Fit{high - size_bytes, vma};
     if (vma->start() <= limits.start) return std::nullopt;
@@ -98,7 +98,7 @@ std::optional<VmaTree::Fit> VmaTree::lowest_fit(const Vma* vma, std::uint64_t si
     if (vma->start() > limits.start) {
         if (const auto found = lowest_fit(vma->links_.left, size_bytes, limits)) return found;
     }
-    const VirtAddr low = std::max(gap_start(*vma), limits.start);
+    const VirtAddr low = std::max(vma->start() - vma->gap_, limits.start);
     const VirtAddr high = std::min(vma->start(), limits.end);
     if (high > low && high - low >= size_bytes) return Fit{low, vma};
     if (vma->end() >= limits.end) return std::nullopt;
@@ -137,6 +137,13 @@ std::optional<VirtAddr> VmaTree::find_gap_bottom_up(std::uint64_t size_bytes, Vi
 
 // --- nodes ------------------------------------------------------------------------------------------------------
 
+// After its start or its predecessor's end moved; nullptr: nothing to do.
+void VmaTree::refresh_gap(Vma* vma) {
+    if (vma == nullptr) return;
+    vma->gap_ = own_gap(*vma);
+    tree_.update_upwards(vma);
+}
+
 Vma& VmaTree::insert(std::unique_ptr<Vma> owned) {
     Vma* vma = owned.release();
     Vma* parent = nullptr;
@@ -157,9 +164,9 @@ Vma& VmaTree::insert(std::unique_ptr<Vma> owned) {
     (before != nullptr ? before->next_ : first_) = vma;
     (after != nullptr ? after->previous_ : last_) = vma;
     ++count_;
+    vma->gap_ = own_gap(*vma);
     tree_.insert(*vma, parent, side);
-    // The gap below the one above is smaller now.
-    tree_.update_upwards(after);
+    refresh_gap(after);
     return *vma;
 }
 
@@ -170,7 +177,7 @@ std::unique_ptr<Vma> VmaTree::remove(Vma& vma) {
     if (last_hit_ == &vma) last_hit_ = nullptr;
     --count_;
     tree_.remove(vma);
-    tree_.update_upwards(after);
+    refresh_gap(after);
     vma.next_ = vma.previous_ = nullptr;
     return std::unique_ptr<Vma>(&vma);
 }
@@ -185,8 +192,8 @@ void VmaTree::resize(Vma& vma, VirtRange range) {
         vma.content_.pgoff -= (vma.start() - range.start) >> page_shift;
     }
     vma.range_ = range;
-    tree_.update_upwards(&vma);
-    tree_.update_upwards(vma.next_);
+    refresh_gap(&vma);
+    refresh_gap(vma.next_);
 }
 
 // --- self-check ---------------------------------------------------------------------------------------------------
@@ -208,6 +215,7 @@ std::optional<std::string> VmaTree::inconsistency() const {
         if (previous != nullptr && previous->end() > vma->start()) complain("overlap");
         if (vma->start() >= vma->end()) complain("empty range");
         if (vma->links_.red && parent != nullptr && parent->links_.red) complain("red below red");
+        if (vma->gap_ != own_gap(*vma)) complain("wrong gap");
         if (vma->subtree_gap_ != subtree_gap(*vma)) complain("wrong subtree gap");
         previous = vma;
         ++visited;

@@ -81,6 +81,7 @@ private:
     static VirtAddr guarded_start(const Vma& vma);
     static VirtAddr gap_start(const Vma& vma);
     static std::uint64_t own_gap(const Vma& vma);
+    void refresh_gap(Vma* vma);
     static void append_nodes(const Vma* vma, unsigned depth, Side side, std::vector<Node>& nodes);
     static std::uint64_t subtree_gap(const Vma& vma);
     static std::optional<Fit> highest_fit(const Vma* vma, std::uint64_t size_bytes, VirtRange limits);
@@ -88,7 +89,10 @@ private:
 
     struct Traits {
         static RbLinks<Vma>& links(Vma& vma) { return vma.links_; }
-        static void update(Vma& vma) { vma.subtree_gap_ = subtree_gap(vma); }
+        static bool update(Vma& vma) {
+            const std::uint64_t old = std::exchange(vma.subtree_gap_, subtree_gap(vma));
+            return vma.subtree_gap_ != old;
+        }
     };
 
     RbTree<Vma, Traits> tree_;

@@ -10,7 +10,6 @@ namespace fl::kernel {
 
 namespace {
 
-constexpr unsigned umask_of_everyone = 022;
 constexpr unsigned descriptor_slots = 64;  // NR_OPEN_DEFAULT, what a table starts with
 // CAP_LAST_CAP is 40: all that there are.
 constexpr std::uint64_t all_capabilities = 0x1ff'ffff'ffff;
@@ -70,7 +69,7 @@ std::string escaped_name(std::string_view name) {
 
 void append_identity(StatusText& text, const Task& task) {
     text.field("Name", escaped_name(task.name));
-    text.field("Umask", fmt::format("{:04o}", umask_of_everyone));
+    text.field("Umask", fmt::format("{:04o}", task.fs.umask));
     text.field("State", "R (running)");
     text.field("Tgid", task.pid);
     text.field("Ngid", 0);

@@ -1,5 +1,6 @@
 // The process: who it is, what it may use and has used, and its end (Linux: kernel/sys.c,
 // arch/x86/kernel/process_64.c).
+#include "kernel/kernel_version.hpp"
 #include "kernel/rseq.hpp"
 #include "kernel/syscalls.hpp"
 
@@ -155,9 +156,8 @@ Result<std::uint64_t> sys_uname(System& system, const Arguments& a) {
     UserNames names{};
     set_name(names.system, "Linux");
     set_name(names.node, "faultline");
-    // The version whose behaviour is the model; C libraries refuse to run on one that they find too old.
-    set_name(names.release, "6.18.0-faultline");
-    set_name(names.version, "#1 faultline");
+    set_name(names.release, kernel_release);
+    set_name(names.version, kernel_version);
     set_name(names.machine, "x86_64");
     set_name(names.domain, "(none)");
     return answer(system.user().write(VirtAddr(a[0]), names));

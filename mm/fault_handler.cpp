@@ -63,8 +63,9 @@ FaultKind classify_resident(const FaultSituation& situation) {
 // is not refused before the page is there: the processor says only of a present page that it is not executable.
 FaultKind classify(const FaultSituation& situation) {
     if (situation.vma == nullptr) return FaultKind::segv_maperr;
-    if (!situation.vma->is_accessible()) return FaultKind::segv_accerr;
-    if (situation.access == Access::write && !situation.vma->flags().has(vm_write)) return FaultKind::segv_accerr;
+    if (!situation.forced && !situation.vma->is_accessible()) return FaultKind::segv_accerr;
+    const bool may_write = situation.forced || situation.vma->flags().has(vm_write);
+    if (situation.access == Access::write && !may_write) return FaultKind::segv_accerr;
     switch (situation.pte.kind()) {
         case PteKind::none: return classify_first_touch(situation);
         case PteKind::swapped: return FaultKind::swap_in;

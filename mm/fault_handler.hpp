@@ -21,6 +21,7 @@ struct FaultSituation {
     bool sole_owner = false;    // pte is resident, anonymous, and nobody else refers to its frame
     bool past_file_end = false;
     bool in_page_cache = false;
+    bool forced = false;  // whatever the VMA's rights
 };
 
 FaultKind classify(const FaultSituation& situation);
@@ -55,6 +56,11 @@ public:
 
     emu::FaultOutcome handle_page_fault(const emu::PageFault& fault) override;
 
+    // The frame behind an address, brought in for an access that the mapping's rights need not allow: a read of what
+    // mprotect has closed, a write to private memory that forbids it, which gets a copy of its own
+    // (forced_access.cpp). EFAULT where even that is refused, or no page can be had.
+    Result<Pfn> reach_forced(VirtAddr address, emu::Access access);
+
     const FaultCounters& counters() const { return counters_; }
     // What the last fatal fault was; the kernel makes a signal of it.
     FaultKind last_fatal() const { return last_fatal_; }
@@ -80,6 +86,7 @@ private:
     void read_ahead(const Vma& vma, VirtAddr page);
     void map_around_refusal(const Vma& vma, const emu::PageFault& fault);
     std::uint32_t map_around(const Vma& vma, VirtAddr page);
+    void hide_pages(const Vma& vma, VirtAddr address);
     void account(const Resolution& done);
     void emit(const emu::PageFault& fault, const Resolution& done, const Vma* vma, emu::Pte before,
               PageCount tables_before);

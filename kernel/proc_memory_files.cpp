@@ -1,0 +1,167 @@
+// What /proc says of memory, file by file: proc_files.hpp.
+#include "kernel/memory_census.hpp"
+#include "kernel/proc_files.hpp"
+#include "kernel/proc_frames.hpp"
+#include "kernel/proc_maps.hpp"
+#include "kernel/proc_mem.hpp"
+#include "kernel/proc_meminfo.hpp"
+#include "kernel/proc_smaps.hpp"
+#include "kernel/proc_status.hpp"
+#include "kernel/proc_task.hpp"
+#include "kernel/system.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <functional>
+#include <vector>
+
+namespace fl::kernel {
+
+namespace {
+
+constexpr mode_t owner_reads = 0400;
+constexpr mode_t owner_reads_writes = 0600;
+
+std::array<const mm::MmStruct*, 1> all_spaces(const System& system) { return {system.task.mm.get()}; }
+
+MemoryCensus census_of(const System& system) { return take_census(system.memory, all_spaces(system)); }
+
+// seq_file's and the arrays' lseek: no end to seek from.
+Result<std::uint64_t> seek_without_end(std::uint64_t& position, std::int64_t offset, int whence) {
+    if (whence != SEEK_SET && whence != SEEK_CUR) return fail(Errno::einval);
+    const auto moved = moved_position(position, 0, offset, whence);
+    if (moved) position = *moved;
+    return moved;
+}
+
+// An array of words, of which read_at() copies those from an offset on.
+class WordsDescription final : public FileDescription {
+public:
+    using ReadAt = std::function<Result<std::uint64_t>(const System&, std::uint64_t, std::span<std::byte>)>;
+    WordsDescription(const DentryPointer& dentry, int flags, ReadAt read_at)
+        : FileDescription(dentry, flags), read_at_(std::move(read_at)) {}
+
+    Result<std::uint64_t> read(System& system, UserSegments& into, std::uint64_t& at) override {
+        constexpr std::uint64_t chunk_bytes = std::uint64_t{64} << 10;
+        std::uint64_t done = 0;
+        while (true) {
+            std::vector<std::byte> chunk(std::min(into.bytes_left(), chunk_bytes));
+            const auto got = read_at_(system, at, chunk);
+            if (!got) return done > 0 ? Result<std::uint64_t>(done) : fail(got.error());
+            const std::uint64_t copied = into.copy_to_guest(std::span(chunk).first(*got));
+            if (copied < *got && done + copied == 0) return fail(Errno::efault);
+            done += copied;
+            at += copied;
+            if (copied < chunk_bytes) return done;
+        }
+    }
+    Result<std::uint64_t> seek(System&, std::int64_t offset, int whence) override {
+        return seek_without_end(position, offset, whence);
+    }
+
+private:
+    ReadAt read_at_;
+};
+
+ProcOpener opener_of(WordsDescription::ReadAt read_at) {
+    return [read_at = std::move(read_at)](System&, const DentryPointer& dentry,
+                                          int flags) -> Result<std::shared_ptr<FileDescription>> {
+        return std::make_shared<WordsDescription>(dentry, flags, read_at);
+    };
+}
+
+Result<std::shared_ptr<FileDescription>> open_pagemap(System&, Task& task, const DentryPointer& dentry, int flags) {
+    // The address space at the time of the opening, as long as it is the process's.
+    const std::uint32_t mm_id = task.mm->id();
+    return std::make_shared<WordsDescription>(
+        dentry, flags,
+        [mm_id](const System& system, std::uint64_t offset, std::span<std::byte> into) -> Result<std::uint64_t> {
+            if (system.task.mm->id() != mm_id) return 0;
+            return read_pagemap(*system.task.mm, offset, into);
+        });
+}
+
+// A file whose text depends on the address space alone.
+template <std::string (*generate)(const mm::MmStruct&)>
+Result<std::string> of_mm(const System&, const Task& task) {
+    return generate(*task.mm);
+}
+
+void add_process_memory(ProcFs& proc) {
+    proc.add_process_file("maps", of_mm<proc_maps>, 0444, ProcReads::lines);
+    proc.add_process_file("smaps", of_mm<proc_smaps>, 0444, ProcReads::lines);
+    proc.add_process_file("smaps_rollup", of_mm<proc_smaps_rollup>);
+    proc.add_process_file("statm", of_mm<proc_statm>);
+    proc.add_process_file("auxv", of_mm<proc_auxv>, owner_reads);
+    proc.add_process_file("oom_score", of_mm<proc_oom_score>);
+    proc.add_process_file("cmdline", [](const System& system, const Task& task) -> Result<std::string> {
+        return proc_cmdline(system.memory.ram(), *task.mm);
+    });
+    proc.add_process_file(
+        "environ",
+        [](const System& system, const Task& task) -> Result<std::string> {
+            return proc_environ(system.memory.ram(), *task.mm);
+        },
+        owner_reads);
+    proc.add_process_special_file("pagemap", open_pagemap, owner_reads);
+    proc.add_process_special_file("mem", open_mem, owner_reads_writes);
+}
+
+void add_process_state(ProcFs& proc) {
+    proc.add_process_file("status",
+                          [](const System&, const Task& task) -> Result<std::string> { return proc_status(task); });
+    proc.add_process_file("stat", [](const System& system, const Task& task) -> Result<std::string> {
+        return proc_stat(task, system.faults.counters(), system.clock.cpu_time());
+    });
+    proc.add_process_file(
+        "limits", [](const System&, const Task& task) -> Result<std::string> { return proc_limits(task.limits); });
+    proc.add_process_file("oom_score_adj", [](const System&, const Task&) -> Result<std::string> { return "0\n"; });
+}
+
+void add_frames(ProcFs& proc) {
+    proc.add_special_file("kpagecount",
+                          opener_of([](const System& system, std::uint64_t at, std::span<std::byte> into) {
+                              return read_kpagecount(system.memory, at, into);
+                          }));
+    proc.add_special_file("kpageflags",
+                          opener_of([](const System& system, std::uint64_t at, std::span<std::byte> into) {
+                              return read_kpageflags(system.memory, all_spaces(system), at, into);
+                          }));
+    proc.add_special_file("kpagecgroup",
+                          opener_of([](const System& system, std::uint64_t at, std::span<std::byte> into) {
+                              return read_kpagecgroup(system.memory, at, into);
+                          }));
+}
+
+void add_machine_memory(ProcFs& proc) {
+    proc.add_file("meminfo",
+                  [](const System& system) -> Result<std::string> { return proc_meminfo(census_of(system)); });
+    proc.add_file("vmstat", [](const System& system) -> Result<std::string> {
+        return proc_vmstat(census_of(system), system.faults.counters());
+    });
+    proc.add_file("zoneinfo", [](const System& system) -> Result<std::string> {
+        return proc_zoneinfo(census_of(system), system.memory);
+    });
+    proc.add_file("buddyinfo",
+                  [](const System& system) -> Result<std::string> { return proc_buddyinfo(system.memory); });
+    proc.add_file("iomem", [](const System& system) -> Result<std::string> { return proc_iomem(system.memory); });
+    // The rules that the memory manager follows; they cannot be changed.
+    proc.add_file("sys/vm/overcommit_memory", [](const System&) -> Result<std::string> { return "0\n"; });
+    proc.add_file("sys/vm/max_map_count",
+                  [](const System&) -> Result<std::string> { return fmt::format("{}\n", mm::max_map_count); });
+    proc.add_file("sys/vm/mmap_min_addr",
+                  [](const System&) -> Result<std::string> { return fmt::format("{}\n", mm::mmap_min_addr.value()); });
+}
+
+}  // namespace
+
+void add_memory_files(ProcFs& proc) {
+    add_process_memory(proc);
+    add_process_state(proc);
+    add_frames(proc);
+    add_machine_memory(proc);
+}
+
+}  // namespace fl::kernel

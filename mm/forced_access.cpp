@@ -1,0 +1,92 @@
+// Accesses that a mapping's rights do not stop: those of /proc/PID/mem (Linux: access_process_vm with FOLL_FORCE;
+// mm/gup.c).
+#include "mm/fault_handler.hpp"
+#include "mm/user_memory.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+namespace fl::mm {
+
+using emu::Access;
+using emu::Mode;
+using emu::Pte;
+
+namespace {
+
+// check_vma_flags: what could be read, were it not for mprotect; private memory that could be written.
+bool may_force(VmFlags flags, Access access) {
+    if (flags.has_any(vm_io | vm_pfnmap)) return false;
+    if (access == Access::read) return flags.has_any(vm_read | vm_mayread);
+    return flags.has(vm_write) || (!flags.has(vm_shared) && flags.has(vm_maywrite));
+}
+
+}  // namespace
+
+Result<Pfn> FaultHandler::reach_forced(VirtAddr address, Access access) {
+    Vma* vma = address < task_size ? mm_->vmas().find(address) : nullptr;
+    if (vma == nullptr || vma->start() > address || !may_force(vma->flags(), access)) return fail(Errno::efault);
+    Pte* slot = mm_->page_table().find(address);
+    const Pte before = slot != nullptr ? *slot : Pte::none();
+    const std::uint32_t code = (access == Access::write ? emu::PageFaultCode::write : 0U) |
+                               (before.is_present() ? emu::PageFaultCode::present : 0U);
+    const emu::PageFault fault{address, access, Mode::kernel, code};
+    FaultSituation asked = situation(vma, fault, before, false);
+    asked.forced = true;
+    const FaultKind kind = classify(asked);
+    // A page that is the mapping's own already takes the write although its entry forbids it (can_follow_write_pte).
+    const bool own_page = kind == FaultKind::cow_reuse && !vma->flags().has(vm_write);
+    if (kind != FaultKind::spurious && !own_page) {
+        const PageCount tables_before = mm_->page_table().table_count();
+        const Resolution done = is_fatal(kind) ? Resolution{kind} : resolve(kind, *vma, fault);
+        if (!vma->is_accessible()) hide_pages(*vma, address);
+        account(done);
+        if (observer_ != nullptr) emit(fault, done, vma, before, tables_before);
+        oom_ = oom_ || done.kind == FaultKind::oom;
+        if (is_fatal(done.kind)) return fail(Errno::efault);
+        slot = mm_->page_table().find(address);
+    }
+    if (access == Access::write) *slot = slot->with_accessed().with_dirty();
+    return slot->pfn();
+}
+
+// What PROT_NONE hides stays hidden: the page, and those that came with it.
+void FaultHandler::hide_pages(const Vma& vma, VirtAddr address) {
+    constexpr std::uint64_t table_bytes = 512 * page_size;
+    const VirtAddr table(address.value() & ~(table_bytes - 1));
+    const VirtRange pages{std::max(table, vma.start()), std::min(table + table_bytes, vma.end())};
+    mm_->page_table().for_each(pages, [](VirtAddr, Pte& pte) {
+        if (pte.is_present()) pte = pte.with_prot_none();
+    });
+}
+
+template <class Use>
+std::uint64_t UserMemory::for_each_forced_page(VirtAddr start, std::uint64_t size_bytes, Access access, Use&& use) {
+    std::uint64_t done = 0;
+    while (done < size_bytes) {
+        const auto at = start.checked_add(done);
+        if (!at) break;
+        const std::uint64_t count = std::min(size_bytes - done, page_size - at->page_offset());
+        const auto pfn = handler_.reach_forced(*at, access);
+        if (!pfn) break;
+        if (access == Access::write) mmu_.ram().code_frames().note_rewritten(*pfn);
+        use(mmu_.ram().frame(*pfn).subspan(at->page_offset(), count), done);
+        done += count;
+    }
+    return done;
+}
+
+std::uint64_t UserMemory::copy_from_forced(VirtAddr source, std::span<std::byte> into) {
+    return for_each_forced_page(source, into.size(), Access::read, [&](std::span<std::byte> bytes, std::uint64_t done) {
+        std::memcpy(into.data() + done, bytes.data(), bytes.size());
+    });
+}
+
+std::uint64_t UserMemory::copy_to_forced(VirtAddr target, std::span<const std::byte> from) {
+    return for_each_forced_page(target, from.size(), Access::write,
+                                [&](std::span<std::byte> bytes, std::uint64_t done) {
+                                    std::memcpy(bytes.data(), from.data() + done, bytes.size());
+                                });
+}
+
+}  // namespace fl::mm

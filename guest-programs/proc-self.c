@@ -79,10 +79,7 @@ static void print_smaps(const char* what, const void* start) {
     *strchr(flags, '\n') = 0;
     say("smaps of %s", what);
     strtok(entry, "\n");
-    for (char* line = strtok(NULL, "\n"); line != NULL; line = strtok(NULL, "\n")) {
-        // Flags of shared memory are not complete in the emulated system yet (ms).
-        if (strncmp(line, "VmFlags", 7) != 0 || strstr(line, " sh ") == NULL) say("  %s", line);
-    }
+    for (char* line = strtok(NULL, "\n"); line != NULL; line = strtok(NULL, "\n")) say("  %s", line);
 }
 
 static void print_pagemap(const char* what, const char* page) {

@@ -18,6 +18,7 @@ void count_frame(const mm::Frame& frame, MemoryCensus& census) {
     const bool in_page_cache =
         frame.state == mm::FrameState::file_cache || frame.state == mm::FrameState::shared_memory;
     if (in_page_cache && frame.map_count > 0) census.mapped += one;
+    if (frame.state == mm::FrameState::file_cache && frame.dirty) census.dirty += one;
 }
 
 }  // namespace

@@ -17,6 +17,7 @@ struct MemoryCensus {
     PageCount page_tables;
     PageCount anonymous;
     PageCount file_cache;     // pages of files, mapped or not
+    PageCount dirty;          // of file_cache, those that are newer than their file
     PageCount shared_memory;  // of tmpfs, memfd and shared anonymous memory
     PageCount mapped;         // of the last two, those that some address space maps
     PageCount locked;         // resident in a VM_LOCKED mapping, by kind below

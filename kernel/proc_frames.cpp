@@ -27,13 +27,14 @@ Result<std::uint64_t> read_words(std::uint64_t offset, std::span<std::byte> into
 // fs/proc/page.c, stable_page_flags. A page of memory that only lives in the page cache (tmpfs) could go to swap alone.
 std::uint64_t flags_of(const mm::Frame& frame) {
     const std::uint64_t mapped = frame.map_count > 0 ? kpf_mmap : 0;
+    const std::uint64_t dirty = frame.dirty ? kpf_dirty : 0;
     switch (frame.state) {
         case mm::FrameState::free: return kpf_buddy;
         case mm::FrameState::reserved: return kpf_reserved;
         case mm::FrameState::page_table: return kpf_pgtable;
         case mm::FrameState::anonymous: return kpf_uptodate | kpf_lru | kpf_anon | kpf_swapbacked | mapped;
-        case mm::FrameState::file_cache: return kpf_uptodate | kpf_lru | mapped;
-        case mm::FrameState::shared_memory: return kpf_uptodate | kpf_lru | kpf_swapbacked | mapped;
+        case mm::FrameState::file_cache: return kpf_uptodate | kpf_lru | dirty | mapped;
+        case mm::FrameState::shared_memory: return kpf_uptodate | kpf_lru | dirty | kpf_swapbacked | mapped;
         case mm::FrameState::zero_page: return kpf_reserved | kpf_zero_page;
     }
     return 0;

@@ -61,6 +61,8 @@ Counters page_counters(const MemoryCensus& census) {
         {"nr_anon_pages", census.anonymous.value()},
         {"nr_mapped", census.mapped.value()},
         {"nr_file_pages", file_pages.value()},
+        {"nr_dirty", census.dirty.value()},
+        {"nr_zone_write_pending", census.dirty.value()},
         {"nr_shmem", census.shared_memory.value()},
         {"nr_page_table_pages", census.page_tables.value()},
     };
@@ -95,9 +97,9 @@ std::string proc_meminfo(const MemoryCensus& census) {
     list.pages("Inactive(file):", lists.inactive_file);
     list.pages("Unevictable:", census.locked);
     list.pages("Mlocked:", census.locked);
-    for (const char* label : {"SwapTotal:", "SwapFree:", "Zswap:", "Zswapped:", "Dirty:", "Writeback:"}) {
-        list.kib(label, 0);
-    }
+    for (const char* label : {"SwapTotal:", "SwapFree:", "Zswap:", "Zswapped:"}) list.kib(label, 0);
+    list.pages("Dirty:", census.dirty);
+    list.kib("Writeback:", 0);
     list.pages("AnonPages:", census.anonymous);
     list.pages("Mapped:", census.mapped);
     list.pages("Shmem:", census.shared_memory);

@@ -78,7 +78,7 @@ void append_entry(std::string& text, VirtRange range, mm::VmFlags flags, const M
 
 // One resident page (smaps_account, smaps_page_accumulate).
 void add_page(const mm::Frame& frame, emu::Pte pte, mm::VmFlags flags, MemorySizes& sizes) {
-    const bool dirty = pte.dirty();
+    const bool dirty = pte.dirty() || frame.dirty;
     sizes.resident += page_size;
     if (pte.accessed()) sizes.referenced += page_size;
     const bool shared = frame.map_count > 1;

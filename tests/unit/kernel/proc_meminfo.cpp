@@ -24,7 +24,9 @@ void fill(Machine& machine, const std::shared_ptr<File>& file) {
     REQUIRE(machine.map(page(2), 3));
     REQUIRE(machine.map(page(8), 2, read_write, map_shared | map_anonymous | map_fixed));
     machine.read(page(0));
-    REQUIRE(file->read_page(1));
+    const auto second = file->read_page(1);
+    REQUIRE(second.has_value());
+    file->mark_dirty(*second);
     machine.write(page(2));
     machine.write(page(3));
     machine.write(page(8));
@@ -59,6 +61,7 @@ TEST_CASE("census: every frame counted once") {
     CHECK(census.anonymous == PageCount(2));
     CHECK(census.shared_memory == PageCount(1));
     CHECK(census.mapped == PageCount(2));
+    CHECK(census.dirty == PageCount(1));
     CHECK(census.page_tables == machine.mm->page_table().table_count());
     CHECK(census.committed == PageCount(3));
     CHECK(census.locked == PageCount(0));
@@ -84,6 +87,7 @@ TEST_CASE("meminfo: the numbers of this machine") {
     CHECK(found["Committed_AS:"] == 12);
     CHECK(found["CommitLimit:"] == 31 * 4);
     CHECK(found["SwapTotal:"] == 0);
+    CHECK(found["Dirty:"] == 4);
 }
 
 TEST_CASE("meminfo and vmstat: the very lines that this machine's Linux prints, where it is the one we follow") {

@@ -54,7 +54,7 @@ private:
     mm::FaultObserver* next_ = nullptr;
     const kernel::Machine* machine_ = nullptr;
     bool begun_ = false;
-    bool empty_ = true;  // nothing was dumped yet
+    bool empty_ = true;              // nothing was dumped yet
     std::uint64_t fault_count_ = 0;  // of the whole run, at its end
     std::string waiting_;
     std::optional<int> error_;

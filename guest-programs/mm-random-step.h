@@ -19,7 +19,8 @@ static const uintptr_t window_start = 0x600000040000;
 
 #define FAMILIES(F) \
     F(map)          \
-    F(protect) F(brk) F(advise) F(remap) F(lock) F(query) F(sync) F(file) F(copy) F(limit) F(personality) F(touch)
+    F(protect)      \
+    F(brk) F(advise) F(remap) F(lock) F(query) F(view) F(sync) F(file) F(copy) F(limit) F(personality) F(touch)
 
 // Name, family, number of operands, how often.
 #define OPERATIONS(O)                 \
@@ -35,9 +36,9 @@ static const uintptr_t window_start = 0x600000040000;
     O(mlockall, lock, 1, 1)           \
     O(munlockall, lock, 0, 1)         \
     O(mincore, query, 3, 4)           \
-    O(pagemap, query, 0, 3)           \
-    O(smaps, query, 0, 3)             \
-    O(status, query, 0, 2)            \
+    O(pagemap, view, 0, 3)            \
+    O(smaps, view, 0, 3)              \
+    O(status, view, 0, 2)             \
     O(msync, sync, 3, 4)              \
     O(memfd_create, file, 2, 4)       \
     O(ftruncate, file, 2, 5)          \

@@ -90,6 +90,8 @@ constexpr SystemCall system_calls[] = {
     {SYS_getpgrp, sys_getpgrp, {}},
     {SYS_getpgid, sys_getpgid, {number}},
     {SYS_getsid, sys_getsid, {number}},
+    {SYS_capget, sys_capget, {address, address}},
+    {SYS_capset, sys_capset, {address, address}},
     {SYS_rt_sigpending, sys_rt_sigpending, {out(Kind::signal_set), size}},
     {SYS_sigaltstack, sys_sigaltstack, {as(Kind::signal_stack), out(Kind::signal_stack)}},
     {SYS_personality, sys_personality, {as(Kind::persona)}},

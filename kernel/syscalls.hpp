@@ -35,6 +35,10 @@ Result<std::uint64_t> sys_mmap(System&, const Arguments&);
 Result<std::uint64_t> sys_munmap(System&, const Arguments&);
 Result<std::uint64_t> sys_mprotect(System&, const Arguments&);
 
+// --- capability
+Result<std::uint64_t> sys_capget(System&, const Arguments&);
+Result<std::uint64_t> sys_capset(System&, const Arguments&);
+
 // --- residency
 Result<std::uint64_t> sys_madvise(System&, const Arguments&);
 Result<std::uint64_t> sys_mlock(System&, const Arguments&);

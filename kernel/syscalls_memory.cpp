@@ -82,7 +82,11 @@ Result<std::uint64_t> sys_munmap(System& system, const Arguments& a) {
 }
 
 Result<std::uint64_t> sys_mprotect(System& system, const Arguments& a) {
-    return answer(system.task.mm->protect(VirtAddr(a[0]), a[1], effective_protection(system, a[2])));
+    mm::MmStruct& mm = *system.task.mm;
+    const auto done = mm.protect(VirtAddr(a[0]), a[1], effective_protection(system, a[2]));
+    // Also of a call that stopped half-way.
+    for (const VirtRange& range : mm.take_to_populate()) populate_quietly(system, range);
+    return answer(done);
 }
 
 }  // namespace fl::kernel

@@ -31,10 +31,12 @@ bool is_self(const System& system, std::uint64_t pid_argument) {
     return pid == 0 || static_cast<std::uint32_t>(pid) == system.task.pid;
 }
 
-// do_prlimit(). The process is root's: it may raise hard limits.
+// do_prlimit().
 Result<void> change_limit(Task& task, Limit limit, const LimitPair& wanted) {
     if (wanted.soft > wanted.hard) return fail(Errno::einval);
     if (limit == Limit::open_files && wanted.hard > nr_open) return fail(Errno::eperm);
+    const LimitPair& old = task.limits[static_cast<std::size_t>(limit)];
+    if (wanted.hard > old.hard && !task.capabilities.has(Capability::sys_resource)) return fail(Errno::eperm);
     task.limits[static_cast<std::size_t>(limit)] = wanted;
     task.mm->limits() = task.memory_limits();
     return {};

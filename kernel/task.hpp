@@ -2,6 +2,7 @@
 #pragma once
 
 #include "emu/registers.hpp"
+#include "kernel/capabilities.hpp"
 #include "kernel/file_table.hpp"
 #include "kernel/resource_limits.hpp"
 #include "kernel/signals.hpp"
@@ -49,6 +50,7 @@ struct Task {
     std::uint32_t tid = 1;
     std::uint32_t parent_pid = 0;
     std::uint32_t uid = 0, gid = 0;
+    CapabilitySets capabilities;
     std::string name;        // comm: the file's name, 15 bytes at most
     std::string executable;  // its absolute path on the host, symbolic links resolved
 
@@ -62,7 +64,8 @@ struct Task {
     TrapState trap;
     LimitTable limits = default_limits();
     mm::ResourceLimits memory_limits() const {
-        return kernel::memory_limits(limits, uid == 0 ? mm::Privilege::root : mm::Privilege::none);
+        const bool root = capabilities.has(Capability::ipc_lock) && capabilities.has(Capability::sys_rawio);
+        return kernel::memory_limits(limits, root ? mm::Privilege::root : mm::Privilege::none);
     }
     // personality(2): ADDR_NO_RANDOMIZE, as under `setarch -R`.
     static constexpr std::uint32_t addr_no_randomize = 0x004'0000, read_implies_exec = 0x040'0000;

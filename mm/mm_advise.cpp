@@ -76,19 +76,21 @@ Result<VmFlags> advised_flags(const Vma& vma, int advice) {
             return flags & ~vm_dontcopy;
         // Pages of equal content are never merged here; what is marked for it counts when VMAs are compared.
         case madv_mergeable:
-            if (vma.is_shared() || flags.has_any(vm_special)) return flags;
+            if (vma.is_shared() || flags.has_any(vm_special | vm_droppable)) return flags;
             return flags | vm_mergeable;
         case madv_unmergeable: return flags & ~vm_mergeable;
         case madv_hugepage: return (flags & ~vm_nohugepage) | vm_hugepage;
         case madv_nohugepage: return (flags & ~vm_hugepage) | vm_nohugepage;
         case madv_dontdump: return flags | vm_dontdump;
         case madv_dodump:
-            if (flags.has_any(vm_special)) return fail(Errno::einval);
+            if (flags.has_any(vm_special | vm_droppable)) return fail(Errno::einval);
             return flags & ~vm_dontdump;
         case madv_wipeonfork:
             if (vma.file() != nullptr || vma.is_shared()) return fail(Errno::einval);
             return flags | vm_wipeonfork;
-        default: return flags & ~vm_wipeonfork;  // madv_keeponfork
+        default:  // madv_keeponfork
+            if (flags.has_any(vm_droppable)) return fail(Errno::einval);
+            return flags & ~vm_wipeonfork;
     }
 }
 

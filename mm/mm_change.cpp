@@ -92,7 +92,11 @@ Result<Vma*> MmStruct::protect_part(Vma& vma, VirtRange range, std::uint64_t pro
         flags = flags & ~vm_account;
     }
     auto changed = change_flags(vma, range, flags);
-    if (changed) apply_protection(**changed, range);
+    if (!changed) return changed;
+    apply_protection(**changed, range);
+    // Locked memory that may be written now is copied at once, so that no write has to wait (mprotect_fixup).
+    const bool was_copied_late = (old_flags & (vm_write | vm_shared | vm_locked)) == vm_locked;
+    if (was_copied_late && flags.has(vm_write)) to_populate_.push_back(range);
     return changed;
 }
 

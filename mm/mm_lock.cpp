@@ -57,7 +57,7 @@ Result<void> MmStruct::apply_lock_flags(VirtAddr wanted_start, std::uint64_t len
 }
 
 Result<Vma*> MmStruct::lock_part(Vma& vma, VirtRange range, VmFlags lock_flags) {
-    if (vma.flags().has_any(vm_special)) return &vma;
+    if (vma.flags().has_any(vm_special | vm_droppable)) return &vma;
     return change_flags(vma, range, (vma.flags() & ~vm_locked_mask) | lock_flags);
 }
 

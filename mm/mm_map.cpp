@@ -107,7 +107,7 @@ Result<VmFlags> MmStruct::anonymous_map_flags(const MapRequest& request, VmFlags
         case map_droppable:
             // Memory that may be lost at any time is neither promised nor kept for others (since 6.11).
             if ((request.flags & map_locked) != 0 || flags.has(vm_growsdown)) return fail(Errno::einval);
-            return flags | vm_droppable | vm_noreserve | vm_wipeonfork | vm_dontdump;
+            return (flags & ~vm_locked_mask) | vm_droppable | vm_noreserve | vm_wipeonfork | vm_dontdump;
         default: return fail(Errno::einval);
     }
 }

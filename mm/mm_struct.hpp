@@ -113,6 +113,8 @@ public:
     Result<VirtAddr> map(const MapRequest& request);
     Result<void> unmap(VirtAddr start, std::uint64_t length_bytes);
     Result<void> protect(VirtAddr start, std::uint64_t length_bytes, std::uint64_t prot);
+    // What protect() has since made locked and writable: UserMemory::populate() brings it in.
+    std::vector<VirtRange> take_to_populate() { return std::exchange(to_populate_, {}); }
     // mm_advise.cpp. madv_populate_read and _write are only checked; UserMemory::populate_for() does them.
     Result<void> advise(VirtAddr start, std::uint64_t length_bytes, int advice);
     // mm_lock.cpp. The pages are brought in by UserMemory::populate(), afterwards.
@@ -285,6 +287,7 @@ private:
     VmCounters vm_;
     PageCount hiwater_rss_;
     PageCount hiwater_vm_;
+    std::vector<VirtRange> to_populate_;
     MmEffects effects_;
 };
 

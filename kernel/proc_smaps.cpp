@@ -23,11 +23,11 @@ struct FlagName {
 constexpr std::array flag_names{
     FlagName{0, "rd"},  FlagName{1, "wr"},  FlagName{2, "ex"},  FlagName{3, "sh"},  FlagName{4, "mr"},
     FlagName{5, "mw"},  FlagName{6, "me"},  FlagName{7, "ms"},  FlagName{8, "gd"},  FlagName{9, "um"},
-    FlagName{10, "pf"}, FlagName{12, "uw"}, FlagName{13, "lo"}, FlagName{14, "io"}, FlagName{15, "sr"},
-    FlagName{16, "rr"}, FlagName{17, "dc"}, FlagName{18, "de"}, FlagName{19, "lf"}, FlagName{20, "ac"},
-    FlagName{21, "nr"}, FlagName{22, "ht"}, FlagName{23, "sf"}, FlagName{24, "ar"}, FlagName{25, "wf"},
-    FlagName{26, "dd"}, FlagName{28, "mm"}, FlagName{29, "hg"}, FlagName{30, "nh"}, FlagName{31, "mg"},
-    FlagName{40, "dp"},
+    FlagName{10, "pf"}, FlagName{11, "gu"}, FlagName{12, "uw"}, FlagName{13, "lo"}, FlagName{14, "io"},
+    FlagName{15, "sr"}, FlagName{16, "rr"}, FlagName{17, "dc"}, FlagName{18, "de"}, FlagName{19, "lf"},
+    FlagName{20, "ac"}, FlagName{21, "nr"}, FlagName{22, "ht"}, FlagName{23, "sf"}, FlagName{24, "ar"},
+    FlagName{25, "wf"}, FlagName{26, "dd"}, FlagName{28, "mm"}, FlagName{29, "hg"}, FlagName{30, "nh"},
+    FlagName{31, "mg"}, FlagName{40, "dp"},
 };
 
 enum class Tally : std::uint8_t { vma, rollup };

@@ -35,9 +35,10 @@ Errno refuse_file_mapping(const System& system, const Arguments& a) {
 }
 
 // personality(2) with READ_IMPLIES_EXEC: old programs run code in what they may read.
+bool implies_execution(const System& system) { return (system.task.personality & Task::read_implies_exec) != 0; }
+
 std::uint64_t effective_protection(const System& system, std::uint64_t prot) {
-    const bool implies = (system.task.personality & Task::read_implies_exec) != 0 && (prot & mm::prot_read) != 0;
-    return implies ? prot | mm::prot_exec : prot;
+    return implies_execution(system) && (prot & mm::prot_read) != 0 ? prot | mm::prot_exec : prot;
 }
 
 // What cannot be brought in now comes, or fails, when it is touched (mm_populate).
@@ -50,7 +51,8 @@ void populate_quietly(System& system, VirtRange range) {
 Result<std::uint64_t> sys_brk(System& system, const Arguments& a) {
     mm::MmStruct& mm = *system.task.mm;
     const VirtAddr before = mm.brk();
-    const VirtAddr after = mm.set_brk(VirtAddr(a[0]));
+    // VM_DATA_FLAGS_TSK_EXEC
+    const VirtAddr after = mm.set_brk(VirtAddr(a[0]), implies_execution(system) ? mm::vm_exec : mm::VmFlags());
     if (after > before && mm.def_flags().has(mm::vm_locked)) {
         populate_quietly(system, VirtRange{before.page_ceil(), after.page_ceil()});
     }
@@ -82,11 +84,8 @@ Result<std::uint64_t> sys_munmap(System& system, const Arguments& a) {
 }
 
 Result<std::uint64_t> sys_mprotect(System& system, const Arguments& a) {
-    mm::MmStruct& mm = *system.task.mm;
-    const auto done = mm.protect(VirtAddr(a[0]), a[1], effective_protection(system, a[2]));
-    // Also of a call that stopped half-way.
-    for (const VirtRange& range : mm.take_to_populate()) populate_quietly(system, range);
-    return answer(done);
+    const auto populate = [&system](VirtRange range) { populate_quietly(system, range); };
+    return answer(system.task.mm->protect(VirtAddr(a[0]), a[1], effective_protection(system, a[2]), populate));
 }
 
 }  // namespace fl::kernel

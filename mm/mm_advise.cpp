@@ -154,9 +154,12 @@ Result<void> MmStruct::advise_pages(Vma& vma, VirtRange part, int advice) {
             return {};
         case madv_remove: return remove_pages(vma, part);
         case madv_cold:
-        case madv_pageout:
             if (flags.has_any(vm_locked | vm_pfnmap)) return fail(Errno::einval);
             make_pages_old(part, Dirtiness::keep);
+            return {};
+        case madv_pageout:
+            // What cannot go, as there is nowhere to go to, does not look older either.
+            if (flags.has_any(vm_locked | vm_pfnmap)) return fail(Errno::einval);
             return {};
         case madv_collapse: return collapse(vma, part);
         case madv_guard_install: return install_guards(vma, part);
@@ -229,6 +232,7 @@ Result<void> MmStruct::install_guards(Vma& vma, VirtRange part) {
     prepare_anon_vma(vma);
     zap(part, Guards::drop);
     for (VirtAddr at = part.start; at < part.end; at = at + page_size) *page_table_.find(at) = Pte::guard();
+    vma.set_flags(vma.flags() | vm_maybe_guard);
     return {};
 }
 

@@ -41,7 +41,8 @@ Result<Vma*> MmStruct::change_flags(Vma& vma, VirtRange range, VmFlags flags) {
     return &merge_neighbours(*part);
 }
 
-Result<void> MmStruct::protect(VirtAddr start, std::uint64_t length_bytes, std::uint64_t prot) {
+Result<void> MmStruct::protect(VirtAddr start, std::uint64_t length_bytes, std::uint64_t prot,
+                               const Populate& populate) {
     const std::uint64_t grows = prot & (prot_growsdown | prot_growsup);
     prot &= ~grows;
     if (grows == (prot_growsdown | prot_growsup) || !start.page_aligned()) return fail(Errno::einval);
@@ -67,7 +68,10 @@ Result<void> MmStruct::protect(VirtAddr start, std::uint64_t length_bytes, std::
         vma = vmas_.find(start);
         if (vma == nullptr || vma->start() > start) return fail(Errno::enomem);
         const VirtRange part{start, std::min(end, vma->end())};
+        const bool copied_on_write = (vma->flags() & (vm_write | vm_shared | vm_locked)) == vm_locked;
         if (const auto changed = protect_part(*vma, part, prot); !changed) return fail(changed.error());
+        // Locked memory that may be written now is copied at once, so that no write has to wait (mprotect_fixup).
+        if (populate && copied_on_write && (prot & prot_write) != 0) populate(part);
         start = part.end;
     }
     return {};
@@ -92,11 +96,7 @@ Result<Vma*> MmStruct::protect_part(Vma& vma, VirtRange range, std::uint64_t pro
         flags = flags & ~vm_account;
     }
     auto changed = change_flags(vma, range, flags);
-    if (!changed) return changed;
-    apply_protection(**changed, range);
-    // Locked memory that may be written now is copied at once, so that no write has to wait (mprotect_fixup).
-    const bool was_copied_late = (old_flags & (vm_write | vm_shared | vm_locked)) == vm_locked;
-    if (was_copied_late && flags.has(vm_write)) to_populate_.push_back(range);
+    if (changed) apply_protection(**changed, range);
     return changed;
 }
 

@@ -22,6 +22,7 @@ Result<std::unique_ptr<MmStruct>> MmStruct::fork() {
     child.bounds_ = bounds_;
     child.saved_auxv_ = saved_auxv_;
     child.def_flags_ = def_flags_ & ~vm_locked_mask;
+    child.left_cuts_ = left_cuts_;
     child.hiwater_rss_ = rss_.total();
     child.hiwater_vm_ = vm_.total;
     for (Vma* vma = vmas_.find(VirtAddr(0)); vma != nullptr; vma = vmas_.find(vma->end())) {

@@ -25,7 +25,7 @@ Result<void> MmStruct::add_anonymous(VirtRange range, VmFlags flags) {
     return {};
 }
 
-VirtAddr MmStruct::set_brk(VirtAddr wanted) {
+VirtAddr MmStruct::set_brk(VirtAddr wanted, VmFlags more_flags) {
     if (wanted < start_brk_ || wanted >= task_size) return brk_;
     const std::uint64_t data_bytes = (wanted - start_brk_) + (bounds_.end_data - bounds_.start_data);
     if (data_bytes > limits_.data_bytes) return brk_;
@@ -44,7 +44,7 @@ VirtAddr MmStruct::set_brk(VirtAddr wanted) {
             const std::uint64_t guard = next->flags().has(vm_growsdown) ? stack_guard_gap_bytes : 0;
             if (new_end.value() + page_size + guard > next->start().value()) return brk_;
         }
-        if (!add_anonymous(VirtRange{old_end, new_end}, data_flags | def_flags_)) return brk_;
+        if (!add_anonymous(VirtRange{old_end, new_end}, data_flags | def_flags_ | more_flags)) return brk_;
     }
     brk_ = wanted;
     return brk_;

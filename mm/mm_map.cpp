@@ -61,15 +61,15 @@ Result<VirtAddr> MmStruct::map(const MapRequest& original) {
     auto flags = map_flags(request);
     if (!flags) return fail(flags.error());
 
-    // Only a fixed place can be taken.
-    const PageCount replaced = fixed ? std::min(pages, pages_in(range)) : PageCount(0);
-    if (!may_expand(*flags, pages - replaced)) return fail(Errno::enomem);
     if (fixed && unmap_splits_too_many(range)) return fail(Errno::enomem);
     if (fixed && unmap_splits_special(range)) return fail(Errno::einval);
-    if (is_accountable(*flags)) {
-        if (!may_commit(pages)) return fail(Errno::enomem);
-        *flags = *flags | vm_account;
+    // Only a fixed place can be taken.
+    const PageCount replaced = fixed ? std::min(pages, pages_in(range)) : PageCount(0);
+    if (!may_expand(*flags, pages - replaced) || (is_accountable(*flags) && !may_commit(pages))) {
+        if (fixed) leave_cuts(range);
+        return fail(Errno::enomem);
     }
+    if (is_accountable(*flags)) *flags = *flags | vm_account;
 
     // Nothing fails from here on.
     VmaContent content{.flags = *flags, .backing = AnonymousBacking{}, .pgoff = range.start.vpn().value()};
@@ -83,7 +83,13 @@ Result<VirtAddr> MmStruct::map(const MapRequest& original) {
         content.pgoff = 0;
     }
     if (fixed) commit_unmap(range);
-    merge_neighbours(insert(range, std::move(content)));
+    Vma& added = insert(range, std::move(content));
+    if (flags->has(vm_droppable) && locked.has(vm_locked)) {
+        // Linux looks for neighbours while the new mapping still counts as locked, which no droppable one is.
+        left_cuts_ = true;
+    } else {
+        merge_neighbours(added);
+    }
     return range.start;
 }
 
@@ -198,6 +204,17 @@ bool MmStruct::unmap_splits_special(VirtRange range) const {
     };
     // The start last: its VMA is what the caller looks for next.
     return splits(range.end) || splits(range.start);
+}
+
+// Before Linux finds out that a mapping may not be had, it cuts those that are in its way, and does not join them again
+// (mm/vma.c, __mmap_prepare).
+void MmStruct::leave_cuts(VirtRange range) {
+    for (const VirtAddr at : {range.start, range.end}) {
+        Vma* vma = vmas_.find(at);
+        if (vma == nullptr || vma->start() >= at) continue;
+        split_at(*vma, at);
+        left_cuts_ = true;
+    }
 }
 
 void MmStruct::commit_unmap(VirtRange range) {

@@ -129,7 +129,7 @@ void MmStruct::note_high_water() { hiwater_rss_ = hiwater_rss(); }
 void MmStruct::prepare_anon_vma(Vma& vma) {
     if (vma.anon_vma() != nullptr) return;
     const auto compatible = [](const Vma& low, const Vma& high) {
-        const auto kind = [](VmFlags flags) { return flags & ~vm_access_flags; };
+        const auto kind = [](VmFlags flags) { return flags & ~(vm_access_flags | vm_sticky); };
         return low.end() == high.start() && kind(low.flags()) == kind(high.flags()) &&
                low.backing() == high.backing() && high.pgoff() == low.page_index(low.end());
     };
@@ -156,7 +156,8 @@ MergeSide::MergeSide(const Vma& vma) : MergeSide(vma.range(), vma.content(), vma
 bool can_merge(const MergeSide& low, const MergeSide& high) {
     const VmaContent& a = low.content;
     const VmaContent& b = high.content;
-    if (low.range.end != high.range.start || !(a.flags == b.flags) || !(a.backing == b.backing)) return false;
+    if (low.range.end != high.range.start || !(a.backing == b.backing)) return false;
+    if (!((a.flags & ~vm_sticky) == (b.flags & ~vm_sticky))) return false;
     if (a.flags.has_any(vm_dontexpand)) return false;
     if (b.pgoff != a.pgoff + low.range.page_count().value()) return false;
     if (low.anon_vma == high.anon_vma) return true;
@@ -187,6 +188,7 @@ Vma& MmStruct::merge_with_next(Vma& vma) {
     if (next == nullptr || !can_merge(vma, *next)) return vma;
     const VirtRange merged{vma.start(), next->end()};
     if (vma.anon_vma() == nullptr) vma.clone_anon_vma(*next);
+    vma.set_flags(vma.flags() | (next->flags() & vm_sticky));
     remove(*next);
     resize(vma, merged);
     return vma;

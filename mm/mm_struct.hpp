@@ -13,6 +13,7 @@
 #include "mm/vma_tree.hpp"
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -112,9 +113,9 @@ public:
     // --- system calls; errors as mmap(2), munmap(2), mprotect(2), madvise(2), brk(2) give them -----------------
     Result<VirtAddr> map(const MapRequest& request);
     Result<void> unmap(VirtAddr start, std::uint64_t length_bytes);
-    Result<void> protect(VirtAddr start, std::uint64_t length_bytes, std::uint64_t prot);
-    // What protect() has since made locked and writable: UserMemory::populate() brings it in.
-    std::vector<VirtRange> take_to_populate() { return std::exchange(to_populate_, {}); }
+    // Called for each range of locked memory that has become writable: UserMemory::populate() brings it in.
+    using Populate = std::function<void(VirtRange)>;
+    Result<void> protect(VirtAddr start, std::uint64_t length_bytes, std::uint64_t prot, const Populate& populate = {});
     // mm_advise.cpp. madv_populate_read and _write are only checked; UserMemory::populate_for() does them.
     Result<void> advise(VirtAddr start, std::uint64_t length_bytes, int advice);
     // mm_lock.cpp. The pages are brought in by UserMemory::populate(), afterwards.
@@ -128,8 +129,9 @@ public:
     // `start`.
     Result<PageCount> mincore(VirtAddr start, std::span<std::byte> pages) const;
     Result<void> sync(VirtAddr start, std::uint64_t length_bytes, std::uint64_t flags);  // ms_ bits
-    // The break after the call; the old one where it could not be moved, as brk(2) answers.
-    VirtAddr set_brk(VirtAddr wanted);
+    // The break after the call; the old one where it could not be moved, as brk(2) answers. New memory gets the flags
+    // of data and these.
+    VirtAddr set_brk(VirtAddr wanted, VmFlags more_flags = VmFlags());
 
     // --- exec's part --------------------------------------------------------------------------------------------
     // Adds the part of bss that no file page covers, page aligned (vm_brk_flags).
@@ -183,6 +185,8 @@ public:
     const PageTable& page_table() const { return page_table_; }
     PhysicalMemory& memory() { return memory_; }
     const PhysicalMemory& memory() const { return memory_; }
+    // Whether a refused mapping has left VMAs apart that could be one.
+    bool left_cuts() const { return left_cuts_; }
     std::uint64_t map_count() const { return vmas_.count(); }
     VirtAddr start_brk() const { return start_brk_; }
     VirtAddr brk() const { return brk_; }
@@ -232,6 +236,7 @@ private:
     void note_high_water();
 
     void commit_unmap(VirtRange range);
+    void leave_cuts(VirtRange range);
     // What happens to guard entries: they outlive MADV_DONTNEED.
     enum class Guards : std::uint8_t { keep, drop };
     void zap(VirtRange range, Guards guards);
@@ -287,7 +292,7 @@ private:
     VmCounters vm_;
     PageCount hiwater_rss_;
     PageCount hiwater_vm_;
-    std::vector<VirtRange> to_populate_;
+    bool left_cuts_ = false;
     MmEffects effects_;
 };
 

@@ -79,7 +79,7 @@ private:
         }
         if (vma.end() > task_size) complain("vma {:#x}: beyond the user half", vma.start().value());
         const bool joins_below = vma.start() != mm.start_brk() && !vma.flags().has(vm_growsdown);
-        if (previous != nullptr && joins_below && can_merge(*previous, vma)) {
+        if (previous != nullptr && joins_below && !mm.left_cuts() && can_merge(*previous, vma)) {
             complain("vma {:#x}: could be merged with the one below", vma.start().value());
         }
     }

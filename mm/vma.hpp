@@ -44,6 +44,7 @@ inline constexpr VmFlags vm_mayexec{0x40};
 inline constexpr VmFlags vm_mayshare{0x80};
 inline constexpr VmFlags vm_growsdown{0x100};
 inline constexpr VmFlags vm_pfnmap{0x400};
+inline constexpr VmFlags vm_maybe_guard{0x800};
 inline constexpr VmFlags vm_locked{0x2000};
 inline constexpr VmFlags vm_io{0x4000};
 inline constexpr VmFlags vm_seq_read{0x8000};
@@ -62,6 +63,8 @@ inline constexpr VmFlags vm_droppable{1ULL << 40};
 
 inline constexpr VmFlags vm_locked_mask = vm_locked | vm_lockonfault;
 inline constexpr VmFlags vm_access_flags = vm_read | vm_write | vm_exec;
+// Flags that two VMAs need not share to become one, which then has them (VM_STICKY).
+inline constexpr VmFlags vm_sticky = vm_maybe_guard;
 // Ranges that are not plain memory (VM_SPECIAL).
 inline constexpr VmFlags vm_special = vm_io | vm_dontexpand | vm_pfnmap;
 inline constexpr VmFlags vm_may_flags = vm_mayread | vm_maywrite | vm_mayexec;

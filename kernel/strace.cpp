@@ -119,16 +119,18 @@ std::string limit_value_text(std::uint64_t value) {
     return value > 1024 && value % 1024 == 0 ? fmt::format("{}*1024", value / 1024) : std::to_string(value);
 }
 
-std::string segments_text(const System& system, std::uint64_t address, std::uint64_t count, std::uint64_t filled) {
+// `filled`: how many bytes of them to show; nullopt: where they are.
+std::string segments_text(const System& system, std::uint64_t address, std::uint64_t count,
+                          std::optional<std::uint64_t> filled) {
     std::string text;
     for (std::uint64_t i = 0; i < std::min<std::uint64_t>(count, max_segments); ++i) {
         const auto segment = peek<iovec>(system, address + i * sizeof(iovec));
         if (!segment) return address_text(address);
-        const std::uint64_t shown = std::min<std::uint64_t>(segment->iov_len, filled);
-        filled -= shown;
+        const auto base = reinterpret_cast<std::uint64_t>(segment->iov_base);
+        const std::uint64_t shown = std::min<std::uint64_t>(segment->iov_len, filled.value_or(0));
+        if (filled) *filled -= shown;
         text += fmt::format("{}{{iov_base={}, iov_len={}}}", i > 0 ? ", " : "",
-                            buffer_text(system, reinterpret_cast<std::uint64_t>(segment->iov_base), shown),
-                            segment->iov_len);
+                            filled ? buffer_text(system, base, shown) : address_text(base), segment->iov_len);
     }
     return fmt::format("[{}{}]", text, count > max_segments ? ", ..." : "");
 }
@@ -224,6 +226,7 @@ std::string scalar_text(Kind kind, std::uint64_t value) {
         case Kind::protection: return flags_text(protection_names, value);
         case Kind::map_flags: return map_flags_text(value);
         case Kind::advice: return value_text(advice_names, value);
+        case Kind::remap_flags: return flags_text(remap_flag_names, value);
         case Kind::sync_flags: return flags_text(sync_flag_names, value);
         case Kind::lock_flags: return flags_text(lock_flag_names, value);
         case Kind::lock_all_flags: return flags_text(lock_all_flag_names, value);
@@ -246,6 +249,9 @@ std::string scalar_text(Kind kind, std::uint64_t value) {
     }
 }
 
+// Without MREMAP_FIXED and MREMAP_DONTUNMAP the fifth argument of mremap is whatever the register held.
+bool names_remap_target(std::uint64_t flags) { return (flags & (mm::mremap_fixed | mm::mremap_dontunmap)) != 0; }
+
 std::string argument_text(const System& system, const SyscallLine& line, std::size_t index,
                           const Result<std::uint64_t>* result) {
     const ArgumentFormat format = line.formats[index];
@@ -260,6 +266,9 @@ std::string argument_text(const System& system, const SyscallLine& line, std::si
         case Kind::segments:
             return segments_text(system, value, next,
                                  format.direction == Direction::out ? **result : ~std::uint64_t{0});
+        case Kind::remap_target:
+            return names_remap_target(line.arguments[index - 1]) ? address_text(value) : std::string();
+        case Kind::segment_places: return segments_text(system, value, next, std::nullopt);
         case Kind::sigreturn: return sigreturn_text(system);
         case Kind::residency: return residency_text(system, value, index > 0 ? line.arguments[index - 1] : 0);
         case Kind::address:

@@ -21,14 +21,17 @@ struct ArgumentFormat {
         hexadecimal,
         address,  // NULL for 0
         descriptor,
-        directory,  // AT_FDCWD
-        path,       // string up to NUL
-        buffer,     // as many bytes as the next argument says; out: as many as the call returned
-        segments,   // struct iovec, as many as the next argument says
+        directory,       // AT_FDCWD
+        path,            // string up to NUL
+        buffer,          // as many bytes as the next argument says; out: as many as the call returned
+        segments,        // struct iovec, as many as the next argument says
+        segment_places,  // the same without what they hold
         protection,
         map_flags,
         advice,
         sync_flags,
+        remap_flags,
+        remap_target,  // printed where the flags before it name a place
         lock_flags,
         lock_all_flags,
         residency,  // a byte for each page of the argument before

@@ -36,6 +36,7 @@ constexpr FlagName advices[] = {NAMED(MADV_NORMAL),     NAMED(MADV_RANDOM),     
                                 NAMED(MADV_HWPOISON),   {101, "MADV_SOFT_OFFLINE"},  {24, "MADV_DONTNEED_LOCKED"},
                                 {25, "MADV_COLLAPSE"},  {102, "MADV_GUARD_INSTALL"}, {103, "MADV_GUARD_REMOVE"}};
 constexpr FlagName sync_flags[] = {NAMED(MS_SYNC), NAMED(MS_ASYNC), NAMED(MS_INVALIDATE)};
+constexpr FlagName remap_flags[] = {NAMED(MREMAP_MAYMOVE), NAMED(MREMAP_FIXED), {4, "MREMAP_DONTUNMAP"}};
 constexpr FlagName lock_flags[] = {NAMED(MLOCK_ONFAULT)};
 constexpr FlagName lock_all_flags[] = {NAMED(MCL_CURRENT), NAMED(MCL_FUTURE), NAMED(MCL_ONFAULT)};
 constexpr FlagName signal_hows[] = {NAMED(SIG_BLOCK), NAMED(SIG_UNBLOCK), NAMED(SIG_SETMASK)};
@@ -108,6 +109,7 @@ constexpr CodeName fault_codes[] = {
 const FlagNames protection_names = protections;
 const FlagNames advice_names = advices;
 const FlagNames sync_flag_names = sync_flags;
+const FlagNames remap_flag_names = remap_flags;
 const FlagNames lock_flag_names = lock_flags;
 const FlagNames lock_all_flag_names = lock_all_flags;
 const FlagNames signal_how_names = signal_hows;

@@ -26,6 +26,7 @@ bool answers_with_address(std::uint64_t syscall_number);
 extern const FlagNames protection_names;
 extern const FlagNames advice_names;
 extern const FlagNames sync_flag_names;
+extern const FlagNames remap_flag_names;
 extern const FlagNames lock_flag_names;
 extern const FlagNames lock_all_flag_names;
 extern const FlagNames signal_how_names;

@@ -34,6 +34,10 @@ Result<std::uint64_t> sys_brk(System&, const Arguments&);
 Result<std::uint64_t> sys_mmap(System&, const Arguments&);
 Result<std::uint64_t> sys_munmap(System&, const Arguments&);
 Result<std::uint64_t> sys_mprotect(System&, const Arguments&);
+Result<std::uint64_t> sys_mremap(System&, const Arguments&);
+Result<std::uint64_t> sys_remap_file_pages(System&, const Arguments&);
+Result<std::uint64_t> sys_process_vm_readv(System&, const Arguments&);
+Result<std::uint64_t> sys_process_vm_writev(System&, const Arguments&);
 
 // --- capability
 Result<std::uint64_t> sys_capget(System&, const Arguments&);

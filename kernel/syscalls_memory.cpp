@@ -88,4 +88,19 @@ Result<std::uint64_t> sys_mprotect(System& system, const Arguments& a) {
     return answer(system.task.mm->protect(VirtAddr(a[0]), a[1], effective_protection(system, a[2]), populate));
 }
 
+Result<std::uint64_t> sys_mremap(System& system, const Arguments& a) {
+    const auto remapped = system.task.mm->remap(mm::RemapRequest{
+        .address = VirtAddr(a[0]), .old_bytes = a[1], .new_bytes = a[2], .flags = a[3], .new_address = VirtAddr(a[4])});
+    if (!remapped) return fail(remapped.error());
+    populate_quietly(system, remapped->to_populate);
+    return remapped->start.value();
+}
+
+Result<std::uint64_t> sys_remap_file_pages(System& system, const Arguments& a) {
+    const auto remapped = system.task.mm->remap_file_pages(VirtAddr(a[0]), a[1], a[2], a[3]);
+    if (!remapped) return fail(remapped.error());
+    if ((a[4] & map_nonblock) == 0) populate_quietly(system, remapped->to_populate);
+    return 0;
+}
+
 }  // namespace fl::kernel

@@ -34,11 +34,16 @@ void Vma::attach(MmStruct& mm) {
 }
 
 void Vma::detach() {
-    leave_rmap_trees();
+    if (File* mapped = file()) mapped->i_mmap().remove(file_node_);
+    forget_anon_vma();
+    mm_ = nullptr;
+}
+
+void Vma::forget_anon_vma() {
+    for (AnonVmaLink& link : anon_vma_chain_) link.anon_vma->vmas().remove(link.node);
     anon_vma_chain_.clear();
     if (anon_vma_) anon_vma_->drop_active_vma();
     anon_vma_.reset();
-    mm_ = nullptr;
 }
 
 void Vma::set_anon_vma(std::shared_ptr<AnonVma> anon_vma) {

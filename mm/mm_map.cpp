@@ -230,8 +230,12 @@ void MmStruct::commit_unmap(VirtRange range) {
         remove(*vma);
         vma = next;
     }
+    free_unused_tables(range, below, vma);
+}
+
+void MmStruct::free_unused_tables(VirtRange range, const Vma* below, const Vma* above) {
     const VirtRange unmapped{below != nullptr ? below->end() : VirtAddr(0),
-                             vma != nullptr ? vma->start() : VirtAddr(task_size.value() + page_size)};
+                             above != nullptr ? above->start() : VirtAddr(task_size.value() + page_size)};
     page_table_.free_tables(range, unmapped);
 }
 

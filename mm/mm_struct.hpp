@@ -70,6 +70,20 @@ struct MapRequest {
     std::uint64_t pgoff = 0;         // pages
 };
 
+// mremap(2); lengths are rounded up to pages.
+inline constexpr std::uint64_t mremap_maymove = 1, mremap_fixed = 2, mremap_dontunmap = 4;
+struct RemapRequest {
+    VirtAddr address{};
+    std::uint64_t old_bytes = 0;  // 0: a shared mapping once more
+    std::uint64_t new_bytes = 0;
+    std::uint64_t flags = 0;  // mremap_ bits
+    VirtAddr new_address{};   // with mremap_fixed the place, with mremap_dontunmap a hint
+};
+struct Remapped {
+    VirtAddr start;
+    VirtRange to_populate{};  // pages to bring in now, if any
+};
+
 // What the kernel must do to the processor after mutators ran.
 struct MmEffects {
     bool tlb_stale = false;  // a PTE that the TLB may hold lost rights or its frame
@@ -118,6 +132,11 @@ public:
     Result<void> protect(VirtAddr start, std::uint64_t length_bytes, std::uint64_t prot, const Populate& populate = {});
     // mm_advise.cpp. madv_populate_read and _write are only checked; UserMemory::populate_for() does them.
     Result<void> advise(VirtAddr start, std::uint64_t length_bytes, int advice);
+    // mm_remap.cpp
+    Result<Remapped> remap(const RemapRequest& request);
+    // remap_file_pages(2), whose flags mean nothing.
+    Result<Remapped> remap_file_pages(VirtAddr start, std::uint64_t length_bytes, std::uint64_t prot,
+                                      std::uint64_t pgoff);
     // mm_lock.cpp. The pages are brought in by UserMemory::populate(), afterwards.
     Result<void> lock(VirtAddr start, std::uint64_t length_bytes, VmFlags lock_flags);
     Result<void> unlock(VirtAddr start, std::uint64_t length_bytes);
@@ -235,8 +254,21 @@ private:
     bool unmap_splits_special(VirtRange range) const;
     void note_high_water();
 
+    Vma* vma_at(VirtAddr address);
+    Result<void> check_remap(const Vma& vma, const RemapRequest& request) const;
+    Result<VirtAddr> remap_in_place(Vma& vma, const RemapRequest& request);
+    Result<VirtAddr> remap_to(RemapRequest request);
+    Result<Remapped> move_range(const RemapRequest& request);
+    Result<VirtAddr> move_vma(Vma& source, const RemapRequest& request);
+    bool may_extend(const Vma& vma, std::uint64_t bytes);
+    Result<void> ensure_tables_for_move(VirtRange from, VirtRange to);
+    void move_pages(VirtRange from, VirtAddr to);
+    void leave_behind(Vma& source, VirtRange from);
+
     void commit_unmap(VirtRange range);
     void leave_cuts(VirtRange range);
+    // Frees the tables around `range`, where no VMA is left, that no VMA needs.
+    void free_unused_tables(VirtRange range, const Vma* below, const Vma* above);
     // What happens to guard entries: they outlive MADV_DONTNEED.
     enum class Guards : std::uint8_t { keep, drop };
     void zap(VirtRange range, Guards guards);

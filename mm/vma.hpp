@@ -172,6 +172,8 @@ public:
     bool is_fork_child() const { return anon_vma_ != nullptr && anon_vma_chain_.size() > 1; }
     // Joins one family as its own (anon_vma_prepare).
     void set_anon_vma(std::shared_ptr<AnonVma> anon_vma);
+    // Leaves every family: none of its pages is left (unlink_anon_vmas).
+    void forget_anon_vma();
     // Joins all families of a VMA of the same address space (anon_vma_clone).
     void clone_anon_vma(const Vma& source);
     // Joins the families of the VMA that this is the fork of, and one of its own (anon_vma_fork).

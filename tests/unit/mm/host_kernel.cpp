@@ -8,10 +8,12 @@
 
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/vfs.h>
 
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <unistd.h>
 
 #include <array>
 #include <cerrno>
@@ -133,7 +135,7 @@ std::string native_layout() {
 // --------------------------------------------------------------------------------------------------------
 
 struct Operation {
-    enum class Kind : std::uint8_t { map, unmap, protect, advise, load, store };
+    enum class Kind : std::uint8_t { map, unmap, protect, advise, load, store, lock, unlock, sync, mincore, remap };
     Kind kind{};
     std::uint64_t first = 0;         // page of the window
     std::uint64_t offset_bytes = 0;  // beside it: for unaligned addresses
@@ -143,17 +145,21 @@ struct Operation {
     bool of_file = false;
     std::uint64_t pgoff = 0;
     int advice = 0;
+    std::uint64_t new_bytes = 0;  // of remap
+    std::uint64_t target = 0;     // of remap: page of the window
 
     VirtAddr address() const { return page(first) + offset_bytes; }
     std::string text() const {
-        static constexpr const char* names[] = {"mmap", "munmap", "mprotect", "madvise", "load", "store"};
+        static constexpr const char* names[] = {"mmap",   "munmap",  "mprotect", "madvise", "load",  "store",
+                                                "mlock2", "munlock", "msync",    "mincore", "mremap"};
         std::ostringstream out;
         out << names[static_cast<int>(kind)] << "(page " << first;
         if (offset_bytes != 0) out << " + " << offset_bytes;
         if (length_bytes != 0) out << ", " << length_bytes / page_size << " pages";
         if (length_bytes % page_size != 0) out << " and " << length_bytes % page_size;
         if (kind == Kind::map || kind == Kind::protect) out << ", prot " << std::hex << prot << std::dec;
-        if (kind == Kind::map) out << ", flags " << std::hex << flags << std::dec;
+        if (kind == Kind::remap) out << " to " << new_bytes / page_size << " pages at " << target;
+        if (kind == Kind::map || kind >= Kind::lock) out << ", flags " << std::hex << flags << std::dec;
         if (of_file) out << ", file at " << pgoff;
         if (kind == Kind::advise) out << ", advice " << advice;
         out << ")\n";
@@ -180,6 +186,7 @@ public:
         REQUIRE(::write(descriptor_, bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size()));
         file_ = machine_.files.create(FileIdentity{.path = "/file", .inode = 1}, kind_on_host(descriptor_));
         REQUIRE(file_->write(0, bytes) == bytes.size());
+        machine_.mm->limits().privilege = ::geteuid() == 0 ? Privilege::root : Privilege::none;
         clear();
     }
     ~Pair() {
@@ -209,6 +216,20 @@ public:
                     ::mprotect(pointer(operation.address()), operation.length_bytes, static_cast<int>(operation.prot)));
             case Operation::Kind::advise:
                 return native_result(::madvise(pointer(operation.address()), operation.length_bytes, operation.advice));
+            case Operation::Kind::lock:
+                return native_result(static_cast<int>(
+                    ::syscall(SYS_mlock2, pointer(operation.address()), operation.length_bytes, operation.flags)));
+            case Operation::Kind::unlock:
+                return native_result(::munlock(pointer(operation.address()), operation.length_bytes));
+            case Operation::Kind::sync:
+                return native_result(
+                    ::msync(pointer(operation.address()), operation.length_bytes, static_cast<int>(operation.flags)));
+            case Operation::Kind::mincore: return native_residency(operation);
+            case Operation::Kind::remap: {
+                const long at = ::syscall(SYS_mremap, pointer(operation.address()), operation.length_bytes,
+                                          operation.new_bytes, operation.flags, pointer(page(operation.target)));
+                return at == -1 ? std::to_string(errno) : std::to_string(static_cast<std::uint64_t>(at));
+            }
             case Operation::Kind::load: return describe(native_access(operation.address(), Access::read, 0));
             case Operation::Kind::store:
                 return describe(native_access(operation.address(), Access::write, next_value_));
@@ -228,8 +249,14 @@ public:
                 return our_result(machine_.mm->unmap(operation.address(), operation.length_bytes));
             case Operation::Kind::protect:
                 return our_result(machine_.mm->protect(operation.address(), operation.length_bytes, operation.prot));
-            case Operation::Kind::advise:
-                return our_result(machine_.mm->advise(operation.address(), operation.length_bytes, operation.advice));
+            case Operation::Kind::advise: return our_advise(operation);
+            case Operation::Kind::lock: return our_lock(operation);
+            case Operation::Kind::unlock:
+                return our_result(machine_.mm->unlock(operation.address(), operation.length_bytes));
+            case Operation::Kind::sync:
+                return our_result(machine_.mm->sync(operation.address(), operation.length_bytes, operation.flags));
+            case Operation::Kind::mincore: return our_residency(operation);
+            case Operation::Kind::remap: return our_remap(operation);
             case Operation::Kind::load: return describe(our_access(operation.address(), Access::read, 0));
             case Operation::Kind::store: return describe(our_access(operation.address(), Access::write, next_value_));
         }
@@ -278,6 +305,51 @@ private:
     template <class T>
     static std::string our_result(const Result<T>& result) {
         return result ? "ok" : std::to_string(static_cast<unsigned>(result.error()));
+    }
+    // What the kernel's part does after MmStruct's: bringing pages in.
+    std::string our_advise(const Operation& operation) {
+        const VirtAddr start = operation.address();
+        const auto advised = machine_.mm->advise(start, operation.length_bytes, operation.advice);
+        const bool populates = operation.advice == madv_populate_read || operation.advice == madv_populate_write;
+        if (!advised || !populates) return our_result(advised);
+        const VirtRange range{start, start + PageCount::of_bytes(operation.length_bytes).bytes()};
+        const auto access = operation.advice == madv_populate_read ? Access::read : Access::write;
+        return our_result(machine_.user().populate_for(range, access));
+    }
+    std::string our_lock(const Operation& operation) {
+        const VmFlags flags = operation.flags != 0 ? vm_lockonfault : VmFlags();
+        const auto locked = machine_.mm->lock(operation.address(), operation.length_bytes, flags);
+        if (!locked) return our_result(locked);
+        const VirtRange range{operation.address().page_floor(),
+                              (operation.address() + operation.length_bytes).page_ceil()};
+        const auto populated = machine_.user().populate(range, UserMemory::Failures::stop);
+        return populated ? "ok" : std::to_string(ENOMEM);
+    }
+    std::string our_remap(const Operation& operation) {
+        const auto remapped = machine_.mm->remap(RemapRequest{.address = operation.address(),
+                                                              .old_bytes = operation.length_bytes,
+                                                              .new_bytes = operation.new_bytes,
+                                                              .flags = operation.flags,
+                                                              .new_address = page(operation.target)});
+        if (!remapped) return std::to_string(static_cast<unsigned>(remapped.error()));
+        (void)machine_.user().populate(remapped->to_populate, UserMemory::Failures::pass_over);
+        return std::to_string(remapped->start.value());
+    }
+    static std::string residency_text(std::span<const std::byte> pages) {
+        std::string text;
+        for (const std::byte page : pages) text += (page & std::byte{1}) != std::byte{0} ? '1' : '0';
+        return text;
+    }
+    std::string our_residency(const Operation& operation) const {
+        std::array<std::byte, 1> in{};
+        const auto found = machine_.mm->mincore(operation.address().page_floor(), in);
+        return found ? residency_text(in) : our_result(found);
+    }
+    static std::string native_residency(const Operation& operation) {
+        std::array<std::byte, 1> in{};
+        auto* answer = reinterpret_cast<unsigned char*>(in.data());
+        const int result = ::mincore(pointer(operation.address().page_floor()), page_size, answer);
+        return result == 0 ? residency_text(in) : native_result(result);
     }
     AccessOutcome our_access(VirtAddr address, Access access, std::uint8_t value) {
         const auto kinds = machine_.touch(address, access);
@@ -361,10 +433,12 @@ Operation random_operation(std::mt19937_64& random, std::uint64_t pages) {
     using Kind = Operation::Kind;
     static constexpr Kind kinds[] = {Kind::map,     Kind::map,     Kind::map,    Kind::unmap, Kind::protect,
                                      Kind::protect, Kind::protect, Kind::advise, Kind::load,  Kind::load,
-                                     Kind::store,   Kind::store,   Kind::store,  Kind::store};
+                                     Kind::store,   Kind::store,   Kind::store,  Kind::store, Kind::lock,
+                                     Kind::unlock,  Kind::sync,    Kind::remap,  Kind::remap, Kind::mincore};
     // Not PROT_EXEC alone: processors with protection keys hide such memory from reads.
     static constexpr std::uint64_t prots[] = {0, 1, 1, 3, 3, 3, 3, 5, 7, 2};
-    static constexpr int advices[] = {0, 1, 2, 3, 4, 4, 4, 10, 11, 16, 17, 18, 19, 20, 5, 99};
+    static constexpr int advices[] = {0,  1,  2,  3,  4,  4,  4,  10, 11,  12,  13, 14, 15,
+                                      16, 17, 18, 19, 20, 22, 23, 24, 102, 103, 5,  99};
     Operation operation{.kind = kinds[random() % std::size(kinds)]};
     operation.first = random() % pages;
     const std::uint64_t count = 1 + random() % std::min<std::uint64_t>(6, pages - operation.first);
@@ -377,6 +451,17 @@ Operation random_operation(std::mt19937_64& random, std::uint64_t pages) {
     if (random() % 40 == 0) operation.offset_bytes = 1 + random() % 4095;
     if (operation.kind == Kind::protect && random() % 40 == 0) operation.prot |= prot_growsdown;
     if (operation.kind == Kind::protect && random() % 60 == 0) operation.prot = 16;
+    if (operation.kind == Kind::lock) operation.flags = random() % 3 == 0 ? 1 : 0;
+    if (operation.kind == Kind::sync) operation.flags = random() % 9;
+    if (operation.kind == Kind::remap) {
+        // Nowhere but inside the window.
+        static constexpr std::uint64_t flags[] = {0, 0, 3, 3, 3, 7, 2, 8};
+        operation.flags = flags[random() % std::size(flags)];
+        operation.target = random() % pages;
+        operation.new_bytes = random() % 2 == 0 ? operation.length_bytes : page_size * (random() % 8);
+        const std::uint64_t room = pages - std::max(operation.first, operation.target);
+        operation.new_bytes = std::min(operation.new_bytes, room * page_size);
+    }
     if (operation.kind != Kind::map) return operation;
     operation.flags = map_fixed | (random() % 4 == 0 ? map_shared : map_private);
     operation.of_file = random() % 4 == 0;

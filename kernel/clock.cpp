@@ -41,6 +41,7 @@ Clock::Clock(ClockMode mode, const WorkMeter& meter, CostModel costs) : mode_(mo
     if (mode_ != ClockMode::host) return;
     host_start_ns_ = host_ns(CLOCK_MONOTONIC);
     host_cpu_start_ns_ = host_ns(CLOCK_PROCESS_CPUTIME_ID);
+    take_realtime_offset();
 }
 
 std::uint64_t Clock::elapsed_ns() const {
@@ -52,9 +53,52 @@ std::uint64_t Clock::elapsed_ns() const {
 
 std::uint64_t Clock::monotonic_ns() const { return mode_ == ClockMode::host ? host_ns(CLOCK_MONOTONIC) : elapsed_ns(); }
 
-std::uint64_t Clock::realtime_ns() const {
-    if (mode_ == ClockMode::host) return host_ns(CLOCK_REALTIME);
-    return add_times(realtime_epoch_s * ns_per_s, elapsed_ns());
+std::uint64_t Clock::realtime_ns() {
+    tick_if_due(elapsed_ns());
+    return add_times(realtime_offset_ns_, monotonic_ns());
+}
+
+std::uint64_t Clock::timestamp_cycles() {
+    const std::uint64_t cycles = elapsed_ns();
+    tick_if_due(cycles);
+    return cycles;
+}
+
+// The host has no call that reads both of its clocks, so one is read between two readings of the other.
+void Clock::take_realtime_offset() {
+    const std::uint64_t before_ns = host_ns(CLOCK_MONOTONIC);
+    const std::uint64_t realtime_ns = host_ns(CLOCK_REALTIME);
+    const std::uint64_t after_ns = host_ns(CLOCK_MONOTONIC);
+    const std::uint64_t lowest = realtime_ns - after_ns, highest = realtime_ns - before_ns;
+    // Within the reading's own error nothing has happened, and time goes on as evenly as before.
+    if (lowest <= realtime_offset_ns_ && realtime_offset_ns_ <= highest) return;
+    realtime_offset_ns_ = lowest + (highest - lowest) / 2;
+    if (time_page_ != nullptr) publish();
+}
+
+void Clock::tick_if_due(std::uint64_t elapsed_ns) {
+    if (mode_ != ClockMode::host || elapsed_ns < next_tick_ns_) return;
+    next_tick_ns_ = elapsed_ns + tick_ns;
+    take_realtime_offset();
+}
+
+void Clock::publish_to(fl_time_page& page) {
+    time_page_ = &page;
+    publish();
+}
+
+// kernel/time/vsyscall.c, update_vsyscall. The guest does not run meanwhile, but may be between two of its readings: it
+// sees that the sequence went on.
+void Clock::publish() {
+    fl_time_page& page = *time_page_;
+    const std::uint64_t realtime_base_ns = realtime_offset_ns_ + host_start_ns_;
+    page = fl_time_page{.sequence = page.sequence + 2,
+                        .shift = 0,
+                        .multiplier = 1,
+                        .tick_ns = static_cast<std::uint32_t>(tick_ns),
+                        .base_cycles = 0,
+                        .monotonic_base_ns = host_start_ns_,
+                        .realtime_base_ns = realtime_base_ns};
 }
 
 CpuTime Clock::cpu_time() const {

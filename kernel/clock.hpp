@@ -7,6 +7,7 @@
 #pragma once
 
 #include "emu/cpu.hpp"
+#include "loader/vdso/time_page.h"
 
 #include <cstdint>
 
@@ -50,6 +51,8 @@ class Clock final : public emu::TimestampSource {
 public:
     // Virtual CLOCK_REALTIME starts at 2026-01-01 00:00:00 UTC.
     static constexpr std::uint64_t realtime_epoch_s = 1'767'225'600;
+    // One tick of a kernel with HZ = 250: the resolution of the coarse clocks.
+    static constexpr std::uint64_t tick_ns = 4'000'000;
 
     // `meter` must outlive the clock.
     Clock(ClockMode mode, const WorkMeter& meter, CostModel costs = {});
@@ -59,22 +62,32 @@ public:
     std::uint64_t elapsed_ns() const;
     // CLOCK_MONOTONIC and CLOCK_REALTIME. Virtual monotonic time starts at 0, as after a boot.
     std::uint64_t monotonic_ns() const;
-    std::uint64_t realtime_ns() const;
+    std::uint64_t realtime_ns();
+    // Where the vDSO's code finds what it needs to tell the same time; kept up to date from now on.
+    void publish_to(fl_time_page& page);
     // User time is instructions, system time is minor faults; a major fault waits for a disk and takes no processor.
     CpuTime cpu_time() const;
     // Virtual time jumps; host time is waited for. Returns what is left where a signal to relay came first.
     std::uint64_t sleep_ns(std::uint64_t duration_ns);
 
     // RDTSC: a processor of 1 GHz.
-    std::uint64_t timestamp_cycles() override { return elapsed_ns(); }
+    std::uint64_t timestamp_cycles() override;
 
 private:
+    void take_realtime_offset();
+    void tick_if_due(std::uint64_t elapsed_ns);
+    void publish();
+
     ClockMode mode_;
     const WorkMeter& meter_;
     CostModel costs_;
     std::uint64_t slept_ns_ = 0;
     std::uint64_t host_start_ns_ = 0;
     std::uint64_t host_cpu_start_ns_ = 0;
+    // CLOCK_REALTIME minus CLOCK_MONOTONIC: constant but for steps of the host's clock, which are noticed at a tick.
+    std::uint64_t realtime_offset_ns_ = realtime_epoch_s * 1'000'000'000;
+    std::uint64_t next_tick_ns_ = 0;
+    fl_time_page* time_page_ = nullptr;
 };
 
 }  // namespace fl::kernel

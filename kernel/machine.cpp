@@ -117,6 +117,7 @@ private:
     Random random_;
     std::optional<Vfs> vfs_;
     std::unique_ptr<emu::Cpu> cpu_;
+    std::optional<loader::Vdso> vdso_;
     Task task_;
     std::optional<System> system_;
     std::optional<SyscallDispatcher> syscalls_;
@@ -135,6 +136,10 @@ tl::expected<void, std::string> MachineImplementation::start() {
     auto cpu = emu::Cpu::create(mmu_, faults_, clock_, counting);
     if (!cpu) return tl::unexpected(cpu.error());
     cpu_ = std::move(*cpu);
+    auto vdso = loader::Vdso::create(memory_);
+    if (!vdso) return tl::unexpected(std::string("not enough memory for the vDSO"));
+    vdso_ = std::move(*vdso);
+    clock_.publish_to(vdso_->time_page());
     vfs_.emplace(files_, memory_.total_page_count(), clock_.realtime_ns());
     system_.emplace(System{task_, *cpu_, clock_, random_, memory_, faults_, *vfs_, {}});
     syscalls_.emplace(*system_, options_.strace_output);
@@ -182,7 +187,7 @@ tl::expected<void, std::string> MachineImplementation::load(const ProgramSpec& p
 
     loader::ProgramArguments arguments{program.path, program.argv, program.environment, {}};
     random_.fill(arguments.random_bytes);
-    const auto loaded = loader::load_program(*task_.mm, *task_.user_memory, file, image, arguments);
+    const auto loaded = loader::load_program(*task_.mm, *task_.user_memory, file, image, *vdso_, arguments);
     if (!loaded) return tl::unexpected(loaded.error());
     // A program that got this far although frames ran out on the way is not killed for it later.
     (void)faults_.take_oom();

@@ -13,7 +13,8 @@ void count_frame(const mm::Frame& frame, MemoryCensus& census) {
         case mm::FrameState::shared_memory: census.shared_memory += one; break;
         case mm::FrameState::free:
         case mm::FrameState::reserved:
-        case mm::FrameState::zero_page: return;
+        case mm::FrameState::zero_page:
+        case mm::FrameState::special: return;
     }
     const bool in_page_cache =
         frame.state == mm::FrameState::file_cache || frame.state == mm::FrameState::shared_memory;
@@ -30,7 +31,7 @@ std::unordered_set<Pfn> locked_frames(std::span<const mm::MmStruct* const> space
         for (const mm::Vma* vma = mm->vmas().first(); vma != nullptr; vma = vma->next()) {
             if (!vma->flags().has(mm::vm_locked)) continue;
             mm->page_table().for_each(vma->range(), [&](VirtAddr, const emu::Pte& pte) {
-                if (pte.is_resident() && pte.pfn() != mm->memory().zero_page()) frames.insert(pte.pfn());
+                if (pte.is_resident() && mm->memory().counts_mappings(pte.pfn())) frames.insert(pte.pfn());
             });
         }
     }

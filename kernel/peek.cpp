@@ -7,9 +7,18 @@ namespace fl::kernel {
 
 namespace {
 
+void copy_from_frame(const emu::Ram& ram, Pfn pfn, VirtAddr address, std::span<std::byte> into) {
+    const auto bytes = ram.frame(pfn).subspan(address.page_offset(), into.size());
+    std::memcpy(into.data(), bytes.data(), bytes.size());
+}
+
 // A page that the program has not touched holds its file's bytes, or zeroes.
-bool peek_untouched(const mm::Vma& vma, VirtAddr address, std::span<std::byte> into) {
-    if (std::holds_alternative<mm::SpecialBacking>(vma.backing())) return false;
+bool peek_untouched(const emu::Ram& ram, const mm::Vma& vma, VirtAddr address, std::span<std::byte> into) {
+    if (const mm::SpecialBacking* special = vma.special()) {
+        const auto pfn = special->pages != nullptr ? special->pages->frame(vma.page_index(address)) : std::nullopt;
+        if (pfn) copy_from_frame(ram, *pfn, address, into);
+        return pfn.has_value();
+    }
     const mm::File* file = vma.file();
     if (file == nullptr) {
         std::fill(into.begin(), into.end(), std::byte{0});
@@ -24,9 +33,8 @@ bool peek_page(const emu::Ram& ram, const mm::MmStruct& mm, VirtAddr address, st
     const mm::Vma* vma = mm.vmas().find(address);
     if (vma == nullptr || vma->start() > address) return false;
     const emu::Pte* pte = mm.page_table().find(address);
-    if (pte == nullptr || !pte->is_resident()) return peek_untouched(*vma, address, into);
-    const auto bytes = ram.frame(pte->pfn()).subspan(address.page_offset(), into.size());
-    std::memcpy(into.data(), bytes.data(), bytes.size());
+    if (pte == nullptr || !pte->is_resident()) return peek_untouched(ram, *vma, address, into);
+    copy_from_frame(ram, pte->pfn(), address, into);
     return true;
 }
 

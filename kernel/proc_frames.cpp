@@ -36,13 +36,14 @@ std::uint64_t flags_of(const mm::Frame& frame) {
         case mm::FrameState::file_cache: return kpf_uptodate | kpf_lru | dirty | mapped;
         case mm::FrameState::shared_memory: return kpf_uptodate | kpf_lru | dirty | kpf_swapbacked | mapped;
         case mm::FrameState::zero_page: return kpf_reserved | kpf_zero_page;
+        case mm::FrameState::special: return kpf_reserved | mapped;
     }
     return 0;
 }
 
 }  // namespace
 
-// pte_to_pagemap_entry. The page of zeroes is nobody's: neither a file's nor exclusive.
+// pte_to_pagemap_entry. The page of zeroes and what the kernel only shows are nobody's: neither a file's nor exclusive.
 std::uint64_t pagemap_word(const mm::MmStruct& mm, VirtAddr page) {
     const emu::Pte* slot = mm.page_table().find(page);
     if (slot == nullptr) return 0;
@@ -55,7 +56,7 @@ std::uint64_t pagemap_word(const mm::MmStruct& mm, VirtAddr page) {
     }
     const Pfn pfn = slot->pfn();
     std::uint64_t word = pagemap_present | pfn.value();
-    if (pfn == mm.memory().zero_page()) return word;
+    if (!mm.memory().counts_mappings(pfn)) return word;
     const mm::Frame& frame = mm.memory().frames()[pfn];
     if (frame.state != mm::FrameState::anonymous) word |= pagemap_file;
     if (frame.map_count == 1) word |= pagemap_exclusive;

@@ -112,8 +112,8 @@ std::string vm_flags_mnemonics(mm::VmFlags flags) {
 void gather_sizes(const mm::MmStruct& mm, const mm::Vma& vma, MemorySizes& sizes) {
     const mm::FrameTable& frames = mm.memory().frames();
     mm.page_table().for_each(vma.range(), [&](VirtAddr, const emu::Pte& pte) {
-        // The page of zeroes belongs to nobody (vm_normal_page).
-        if (!pte.is_resident() || pte.pfn() == mm.memory().zero_page()) return;
+        // The page of zeroes and what the kernel only shows belong to nobody (vm_normal_page).
+        if (!pte.is_resident() || !mm.memory().counts_mappings(pte.pfn())) return;
         add_page(frames[pte.pfn()], pte, vma.flags(), sizes);
     });
 }

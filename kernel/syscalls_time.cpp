@@ -11,8 +11,7 @@ namespace {
 
 constexpr std::uint64_t ns_per_s = 1'000'000'000;
 constexpr std::uint64_t ns_per_us = 1'000;
-// One tick of a kernel with HZ = 250: the resolution of the coarse clocks.
-constexpr std::uint64_t tick_ns = 4'000'000;
+constexpr std::uint64_t tick_ns = Clock::tick_ns;
 
 struct UserTimespec {
     std::int64_t seconds;

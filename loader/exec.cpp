@@ -5,7 +5,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <span>
 #include <string_view>
 #include <utility>
@@ -23,21 +22,6 @@ constexpr std::uint64_t stack_expand_bytes = 128ULL << 10;
 // but where Linux loads position-independent programs that have an interpreter (ELF_ET_DYN_BASE, two thirds of the
 // user half).
 constexpr VirtAddr position_independent_brk = VirtAddr(mm::task_size.value() / 3 * 2).page_ceil();
-
-// What the kernel keeps for its vDSO, from low to high (arch/x86/entry/vdso/vma.c, map_vdso). Nothing stands behind
-// these ranges yet; they are there so that all that is mapped later has the addresses that it has on Linux.
-struct KernelRange {
-    const char* name;
-    PageCount page_count;
-    mm::VmFlags flags;
-};
-constexpr mm::VmFlags vdso_data_flags =
-    mm::vm_read | mm::vm_mayread | mm::vm_io | mm::vm_pfnmap | mm::vm_dontdump | mm::vm_dontexpand;
-constexpr std::array kernel_ranges{
-    KernelRange{"[vvar]", PageCount(4), vdso_data_flags},
-    KernelRange{"[vvar_vclock]", PageCount(2), vdso_data_flags},
-    KernelRange{"[vdso]", PageCount(2), mm::vm_read | mm::vm_exec | mm::vm_may_flags | mm::vm_dontexpand},
-};
 
 // Where the image lies in memory, as the rest of exec needs it.
 struct ImageExtent {
@@ -71,8 +55,8 @@ ImageExtent extent_of(const ElfImage& image) {
 class ProgramLoader {
 public:
     ProgramLoader(mm::MmStruct& mm, mm::UserMemory& user_memory, const std::shared_ptr<mm::File>& file,
-                  const ElfImage& image, const ProgramArguments& arguments)
-        : mm_(mm), user_memory_(user_memory), file_(file), image_(image), arguments_(arguments) {}
+                  const ElfImage& image, const Vdso& vdso, const ProgramArguments& arguments)
+        : mm_(mm), user_memory_(user_memory), file_(file), image_(image), vdso_(vdso), arguments_(arguments) {}
 
     // The order of Linux, which decides who gets which address: stack, image, vDSO; then the vectors, which name
     // addresses in all of them.
@@ -88,9 +72,10 @@ public:
             return tl::unexpected(
                 fmt::format("the entry point {:#x} is outside of the user address space", image_.entry.value()));
         }
-        if (auto done = reserve_kernel_ranges(); !done) return tl::unexpected(done.error());
+        const auto vdso = vdso_.map(mm_);
+        if (!vdso) return no_memory("the vDSO");
 
-        const auto stack_pointer = put_vectors(*strings, entry, *bias);
+        const auto stack_pointer = put_vectors(*strings, entry, *vdso, *bias);
         if (!stack_pointer) return tl::unexpected(stack_pointer.error());
         note_layout(*strings, *bias, *stack_pointer);
         return LoadedProgram{entry, *stack_pointer, *bias};
@@ -124,23 +109,9 @@ private:
         return {};
     }
 
-    Loaded<void> reserve_kernel_ranges() {
-        PageCount pages;
-        for (const KernelRange& range : kernel_ranges) pages += range.page_count;
-        // One place for all of them: a hole that would take only some is passed over.
-        const auto found = mm_.find_free_range(pages.bytes());
-        if (!found) return no_memory("the vDSO");
-        VirtAddr start = *found;
-        for (const KernelRange& range : kernel_ranges) {
-            const VirtAddr end = start + range.page_count.bytes();
-            if (!mm_.map_special(range.name, VirtRange{start, end}, range.flags)) return no_memory(range.name);
-            start = end;
-        }
-        return {};
-    }
-
-    Loaded<VirtAddr> put_vectors(const StackStrings& strings, VirtAddr entry, std::uint64_t bias) {
-        const AuxiliaryFacts facts{.program_headers = biased(extent_of(image_).program_headers, bias),
+    Loaded<VirtAddr> put_vectors(const StackStrings& strings, VirtAddr entry, VirtAddr vdso, std::uint64_t bias) {
+        const AuxiliaryFacts facts{.vdso = vdso,
+                                   .program_headers = biased(extent_of(image_).program_headers, bias),
                                    .program_header_count = image_.program_header_count,
                                    .program_header_entry_bytes = image_.program_header_entry_bytes,
                                    .entry = entry};
@@ -187,6 +158,7 @@ private:
     mm::UserMemory& user_memory_;
     const std::shared_ptr<mm::File>& file_;
     const ElfImage& image_;
+    const Vdso& vdso_;
     const ProgramArguments& arguments_;
 };
 
@@ -194,8 +166,8 @@ private:
 
 tl::expected<LoadedProgram, std::string> load_program(mm::MmStruct& mm, mm::UserMemory& user_memory,
                                                       const std::shared_ptr<mm::File>& file, const ElfImage& image,
-                                                      const ProgramArguments& arguments) {
-    return ProgramLoader(mm, user_memory, file, image, arguments).run();
+                                                      const Vdso& vdso, const ProgramArguments& arguments) {
+    return ProgramLoader(mm, user_memory, file, image, vdso, arguments).run();
 }
 
 }  // namespace fl::loader

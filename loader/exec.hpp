@@ -6,6 +6,7 @@
 
 #include "loader/elf_image.hpp"
 #include "loader/stack_image.hpp"
+#include "loader/vdso.hpp"
 #include "mm/mm_struct.hpp"
 #include "mm/user_memory.hpp"
 
@@ -24,6 +25,6 @@ struct LoadedProgram {
 // memory, arguments too long, the image does not fit; `mm` is then good for nothing but being destroyed.
 tl::expected<LoadedProgram, std::string> load_program(mm::MmStruct& mm, mm::UserMemory& user_memory,
                                                       const std::shared_ptr<mm::File>& file, const ElfImage& image,
-                                                      const ProgramArguments& arguments);
+                                                      const Vdso& vdso, const ProgramArguments& arguments);
 
 }  // namespace fl::loader

@@ -91,8 +91,8 @@ std::vector<std::uint64_t> auxiliary_vector(const AuxiliaryFacts& facts, VirtAdd
                                             VirtAddr platform_string) {
     // The order and the number of entries are the host kernel's, so that all that lies below has the host's addresses.
     return {
-        AT_IGNORE,
-        0,  // in the place of AT_SYSINFO_EHDR: there is no vDSO yet
+        AT_SYSINFO_EHDR,
+        facts.vdso.value(),
         AT_MINSIGSTKSZ,
         min_signal_stack_bytes,
         AT_HWCAP,

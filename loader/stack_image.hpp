@@ -46,8 +46,9 @@ struct StackStrings {
     VirtRange environment;  // env_start .. env_end
 };
 
-// What the auxiliary vector says about the image.
+// What the auxiliary vector says about the address space.
 struct AuxiliaryFacts {
+    VirtAddr vdso;             // AT_SYSINFO_EHDR
     VirtAddr program_headers;  // AT_PHDR
     std::uint16_t program_header_count;
     std::uint16_t program_header_entry_bytes;

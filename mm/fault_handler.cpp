@@ -35,6 +35,12 @@ emu::PteAccess file_page_access(const Vma& vma) {
     return access;
 }
 
+// The frame that the kernel keeps for this place of its own range.
+std::optional<Pfn> special_page(const Vma& vma, VirtAddr address) {
+    const SpecialPages* pages = vma.special()->pages.get();
+    return pages != nullptr ? pages->frame(vma.page_index(address)) : std::nullopt;
+}
+
 FaultKind classify_first_touch(const FaultSituation& situation) {
     const Vma& vma = *situation.vma;
     const bool write = situation.access == Access::write;
@@ -44,7 +50,10 @@ FaultKind classify_first_touch(const FaultSituation& situation) {
         if (situation.in_page_cache) return FaultKind::file_minor;
         return file->kind() == FileKind::shared_memory ? FaultKind::demand_zero : FaultKind::file_major;
     }
-    if (!vma.is_anonymous()) return FaultKind::sigbus;
+    if (vma.special() != nullptr) {
+        if (!situation.has_special_page) return FaultKind::sigbus;
+        return write && !vma.is_shared() ? FaultKind::cow : FaultKind::file_minor;
+    }
     if (situation.stack_grew) return FaultKind::stack_grow;
     return write ? FaultKind::demand_zero : FaultKind::zero_page;
 }
@@ -121,6 +130,8 @@ FaultSituation FaultHandler::situation(const Vma* vma, const PageFault& fault, P
         const std::uint64_t index = vma->page_index(fault.address);
         situation.past_file_end = index >= file->page_count().value();
         situation.in_page_cache = file->cached(index).has_value();
+    } else if (vma->special() != nullptr) {
+        situation.has_special_page = special_page(*vma, fault.address).has_value();
     }
     return situation;
 }
@@ -135,7 +146,8 @@ FaultHandler::Resolution FaultHandler::resolve(FaultKind kind, Vma& vma, const P
             return fault.access == Access::write ? map_fresh_page(kind, vma, page) : map_zero_page(kind, vma, page);
         case FaultKind::zero_upgrade: return map_fresh_page(kind, vma, page);
         case FaultKind::file_minor:
-        case FaultKind::file_major: return map_file_page(kind, vma, fault);
+        case FaultKind::file_major:
+            return vma.special() != nullptr ? map_special_page(kind, vma, page) : map_file_page(kind, vma, fault);
         case FaultKind::cow: return copy_page(kind, vma, page);
         case FaultKind::cow_reuse:
         case FaultKind::write_notify: return reuse_page(kind, vma, page);
@@ -178,6 +190,18 @@ FaultHandler::Resolution FaultHandler::map_fresh_page(FaultKind kind, Vma& vma, 
 void FaultHandler::own_page(Pfn pfn, const Vma& vma, VirtAddr page) {
     memory_.frames().set_anchor(pfn, RmapAnchor::of(*vma.anon_vma(), vma.page_index(page)));
     memory_.frames().set_anon_exclusive(pfn, true);
+}
+
+// One page at a time: there is nothing around it to map (mm/mmap.c, special_mapping_fault).
+FaultHandler::Resolution FaultHandler::map_special_page(FaultKind kind, const Vma& vma, VirtAddr page) {
+    const auto slot = mm_->page_table().ensure(page);
+    if (!slot) return Resolution{FaultKind::oom};
+    const Pfn pfn = *special_page(vma, page);
+    if (memory_.counts_mappings(pfn)) memory_.add_reference(pfn);
+    emu::PteAccess access = vma_access(vma.flags());
+    access.writable = false;
+    mm_->install(*slot, Pte::present(pfn, access));
+    return Resolution{kind};
 }
 
 FaultHandler::Resolution FaultHandler::map_file_page(FaultKind kind, const Vma& vma, const PageFault& fault) {
@@ -243,6 +267,8 @@ FaultHandler::Resolution FaultHandler::copy_page(FaultKind kind, Vma& vma, VirtA
     Pfn source;
     if ((*slot)->is_resident()) {
         source = (*slot)->pfn();
+    } else if (vma.special() != nullptr) {
+        source = *special_page(vma, page);
     } else {
         const std::uint64_t index = vma.page_index(page);
         major = !vma.file()->cached(index).has_value();

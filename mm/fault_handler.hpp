@@ -22,6 +22,7 @@ struct FaultSituation {
     bool past_file_end = false;
     bool in_page_cache = false;
     bool forced = false;  // whatever the VMA's rights
+    bool has_special_page = false;  // the kernel keeps a page for this place of its own range
 };
 
 FaultKind classify(const FaultSituation& situation);
@@ -79,6 +80,7 @@ private:
     Resolution resolve(FaultKind kind, Vma& vma, const emu::PageFault& fault);
     Resolution map_zero_page(FaultKind kind, const Vma& vma, VirtAddr page);
     Resolution map_fresh_page(FaultKind kind, Vma& vma, VirtAddr page);
+    Resolution map_special_page(FaultKind kind, const Vma& vma, VirtAddr page);
     Resolution map_file_page(FaultKind kind, const Vma& vma, const emu::PageFault& fault);
     Resolution copy_page(FaultKind kind, Vma& vma, VirtAddr page);
     Resolution reuse_page(FaultKind kind, Vma& vma, VirtAddr page);

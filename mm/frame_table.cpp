@@ -47,7 +47,7 @@ std::uint32_t FrameTable::drop_reference(Pfn pfn) {
 void FrameTable::add_mapping(Pfn pfn) {
     Frame& frame = at(pfn);
     FL_ASSERT(frame.state == FrameState::anonymous || frame.state == FrameState::file_cache ||
-              frame.state == FrameState::shared_memory);
+              frame.state == FrameState::shared_memory || frame.state == FrameState::special);
     ++frame.map_count;
     FL_ASSERT(frame.map_count <= frame.reference_count);
 }

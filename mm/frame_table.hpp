@@ -17,12 +17,13 @@ class File;
 
 enum class FrameState : std::uint8_t {
     free = 0,
-    reserved,       // never handed out (frame 0, so that no frame number is 0)
+    reserved,       // the kernel's own: frame 0, so that no frame number is 0; data that [vvar] shows
     page_table,     // a table of any level
     anonymous,      // a user page without a file
     file_cache,     // a page of a file, in its page cache
     shared_memory,  // a page of memory that processes share, in the page cache of a file without a name
     zero_page,      // the shared page of zeroes
+    special,        // a page of the kernel's that programs map as they map a file's ([vdso])
 };
 
 // Where the mappings of a user page can be found from its frame (Linux: folio->mapping and folio->index).
@@ -54,7 +55,7 @@ struct Frame {
     bool dirty = false;           // pages of a cache: newer than what the file's source holds
     bool anon_exclusive = false;  // anonymous pages: one PTE alone maps it and may be made writable (PageAnonExclusive)
     std::uint32_t reference_count = 0;
-    std::uint32_t map_count = 0;  // PTEs that point here (the zero page is not counted)
+    std::uint32_t map_count = 0;  // PTEs that point here (not counted for the zero page and reserved frames)
     RmapAnchor anchor;            // user pages
     std::uint32_t list_prev = 0;  // free blocks: neighbours in the free list, frame numbers, 0 = none
     std::uint32_t list_next = 0;

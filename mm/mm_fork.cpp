@@ -60,7 +60,7 @@ Result<void> MmStruct::fork_pages(const Vma& vma, MmStruct& child) {
         // The child has not touched it yet.
         Pte copied = slot.without_accessed();
         if (vma.is_shared()) copied = copied.without_dirty();
-        if (copied.pfn() != memory_.zero_page()) memory_.add_reference(copied.pfn());
+        if (memory_.counts_mappings(copied.pfn())) memory_.add_reference(copied.pfn());
         child.install(*target, copied);
     });
     return outcome;

@@ -74,10 +74,10 @@ Result<VirtAddr> MmStruct::find_free_range(std::uint64_t size_bytes) const {
     return *start;
 }
 
-Result<void> MmStruct::map_special(const char* name, VirtRange range, VmFlags flags) {
+Result<void> MmStruct::map_special(VirtRange range, VmFlags flags, SpecialBacking backing) {
     FL_ASSERT(vmas_.find_intersection(range) == nullptr);
     if (!may_expand(flags, range.page_count())) return fail(Errno::enomem);
-    insert(range, VmaContent{flags | vm_dontexpand, SpecialBacking{name}, 0});
+    insert(range, VmaContent{flags | vm_dontexpand, std::move(backing), 0});
     return {};
 }
 

@@ -67,7 +67,8 @@ MmStruct::~MmStruct() {
 PageCount& MmStruct::rss_of(Pfn pfn) {
     switch (memory_.frames()[pfn].state) {
         case FrameState::anonymous: return rss_.anonymous;
-        case FrameState::file_cache: return rss_.file;
+        case FrameState::file_cache:
+        case FrameState::special: return rss_.file;
         case FrameState::shared_memory: return rss_.shared_memory;
         case FrameState::free:
         case FrameState::reserved:
@@ -81,7 +82,7 @@ PageCount& MmStruct::rss_of(Pfn pfn) {
 void MmStruct::install(Pte* slot, Pte pte) {
     FL_ASSERT(pte.is_resident());
     const Pte old = *slot;
-    if (pte.pfn() != memory_.zero_page()) {
+    if (memory_.counts_mappings(pte.pfn())) {
         memory_.frames().add_mapping(pte.pfn());
         rss_of(pte.pfn()) += PageCount(1);
     }
@@ -93,7 +94,7 @@ void MmStruct::install(Pte* slot, Pte pte) {
 // The books of an entry that is gone, or about to be.
 void MmStruct::forget_page(Pte pte) {
     if (pte.accessed()) effects_.tlb_stale = true;
-    if (pte.pfn() == memory_.zero_page()) return;
+    if (!memory_.counts_mappings(pte.pfn())) return;
     rss_of(pte.pfn()) -= PageCount(1);
     if (pte.dirty() && memory_.frames()[pte.pfn()].state != FrameState::anonymous) {
         memory_.frames().set_dirty(pte.pfn(), true);
@@ -270,7 +271,7 @@ PageCount MmStruct::shared_vm() const {
 
 std::string MmStruct::vma_name(const Vma& vma) const {
     if (const File* file = vma.file()) return file->identity().path;
-    if (const auto* special = std::get_if<SpecialBacking>(&vma.backing())) return special->name;
+    if (const SpecialBacking* special = vma.special()) return special->name;
     if (vma.start() < brk_ && vma.end() > start_brk_) return "[heap]";
     if (vma.start() <= bounds_.start_stack && bounds_.start_stack <= vma.end()) return "[stack]";
     return "";

@@ -160,7 +160,7 @@ public:
     // The highest free place of this size in the mmap area; ENOMEM.
     Result<VirtAddr> find_free_range(std::uint64_t size_bytes) const;
     // A free range that the kernel keeps for itself ([vvar], [vdso]); ENOMEM where the limits forbid it.
-    Result<void> map_special(const char* name, VirtRange range, VmFlags flags);
+    Result<void> map_special(VirtRange range, VmFlags flags, SpecialBacking backing);
     void set_start_brk(VirtAddr start) { start_brk_ = brk_ = start; }
     void set_bounds(const ImageBounds& bounds) { bounds_ = bounds; }
     // Pairs of (type, value) ending with (0, 0), as on the stack.

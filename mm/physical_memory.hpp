@@ -44,6 +44,12 @@ public:
     BuddyAllocator& buddy() { return buddy_; }
     const BuddyAllocator& buddy() const { return buddy_; }
     Pfn zero_page() const { return zero_page_; }
+    // Whether a PTE that points to the frame holds a reference on it and counts as a mapping and in RSS: not for the
+    // zero page, nor for what the kernel only shows (VM_PFNMAP).
+    bool counts_mappings(Pfn pfn) const {
+        const FrameState state = frames_[pfn].state;
+        return state != FrameState::zero_page && state != FrameState::reserved;
+    }
     void set_shrinker(MemoryShrinker* shrinker) { shrinker_ = shrinker; }
 
     PageCount total_page_count() const { return frames_.page_count(); }

@@ -113,9 +113,11 @@ private:
             if (pte.writable()) complain("pte {:#x}: the zero page is writable", at.value());
             return;
         }
+        if (!memory_.counts_mappings(pte.pfn())) return check_special(vma, at, pte);
         ++use_[pte.pfn()].mappings;
         ++use_[pte.pfn()].references;
-        check_rmap(vma, at, pte);
+        // Nothing leads back from a special page: it is never taken away from who maps it.
+        if (frame.state != FrameState::special) check_rmap(vma, at, pte);
         switch (frame.state) {
             case FrameState::anonymous:
                 rss.anonymous += PageCount(1);
@@ -129,6 +131,10 @@ private:
                     frame.anchor.index() != vma.page_index(at)) {
                     complain("pte {:#x}: maps another page than the file's", at.value());
                 }
+                break;
+            case FrameState::special:
+                rss.file += PageCount(1);
+                check_special(vma, at, pte);
                 break;
             default: complain("pte {:#x}: frame {} is no user page", at.value(), pte.pfn().value());
         }
@@ -147,6 +153,15 @@ private:
             mappers->for_each(anchor.index(), anchor.index(), [&](Vma& other) { found = found || &other == &vma; });
         }
         if (!found) complain("frame {}: anchor does not lead back to pte {:#x}", pte.pfn().value(), at.value());
+    }
+
+    // The kernel's own pages: only where its own ranges say so.
+    void check_special(const Vma& vma, VirtAddr at, Pte pte) {
+        const SpecialPages* pages = vma.special() != nullptr ? vma.special()->pages.get() : nullptr;
+        if (pages == nullptr || pages->frame(vma.page_index(at)) != pte.pfn()) {
+            complain("pte {:#x}: frame {} is no user page of this range", at.value(), pte.pfn().value());
+        }
+        if (pte.writable()) complain("pte {:#x}: the program can write to the kernel's own page", at.value());
     }
 
     void check_rights(const Vma& vma, VirtAddr at, Pte pte, const Frame& frame) {
@@ -195,7 +210,9 @@ private:
                 complain("frame {}: map count {}, a scan finds {}", number, frame.map_count, use.mappings);
             }
             const bool kernels_own = frame.state == FrameState::reserved || frame.state == FrameState::zero_page;
-            const std::uint32_t references = kernels_own ? 1 : use.references;
+            // A special page belongs to its SpecialPages, beside those who map it.
+            const std::uint32_t owners = frame.state == FrameState::special ? 1 : 0;
+            const std::uint32_t references = kernels_own ? 1 : use.references + owners;
             if (frame.reference_count != references) {
                 complain("frame {}: {} references, a scan finds {}", number, frame.reference_count, references);
             }

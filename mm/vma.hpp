@@ -7,6 +7,7 @@
 #include "mm/anon_vma.hpp"
 #include "mm/file.hpp"
 #include "mm/rb_tree.hpp"
+#include "mm/special_pages.hpp"
 
 #include <list>
 #include <memory>
@@ -78,9 +79,11 @@ struct FileBacking {
     friend bool operator==(const FileBacking&, const FileBacking&) = default;
 };
 
-// A range that the kernel keeps for itself ([vvar], [vdso]); touching it is SIGBUS unless pages stand behind it.
+// A range that the kernel keeps for itself ([vvar], [vdso]); touching it is SIGBUS where no page stands behind it. It
+// is mapped and unmapped whole: nothing splits it.
 struct SpecialBacking {
     const char* name;
+    std::shared_ptr<const SpecialPages> pages;  // nullptr: none at all
     friend bool operator==(const SpecialBacking&, const SpecialBacking&) = default;
 };
 
@@ -124,6 +127,8 @@ public:
     }
     // What answers its faults, under Linux's name (vm_ops); nullptr for anonymous memory.
     const char* vm_ops() const;
+    // nullptr for a VMA that is not the kernel's own.
+    const SpecialBacking* special() const { return std::get_if<SpecialBacking>(&content_.backing); }
     bool is_shared() const { return content_.flags.has(vm_shared); }
     bool is_accessible() const { return content_.flags.has_any(vm_access_flags); }
 

@@ -35,6 +35,8 @@ bool is_one_line(const std::string& text) {
 }
 
 void load(mm::PhysicalMemory& memory, mm::FileRegistry& files, emu::Ram& ram, std::vector<std::byte> bytes) {
+    const auto vdso = loader::Vdso::create(memory);
+    require(vdso.has_value(), "no vDSO in an empty machine");
     const auto file = files.open(mm::memory_file_source(std::move(bytes)), mm::FileIdentity{.path = "/fuzz"});
     const auto image = loader::parse_elf(*file);
     if (!image) return require(is_one_line(image.error()), "the parser's message is not one line");
@@ -46,7 +48,7 @@ void load(mm::PhysicalMemory& memory, mm::FileRegistry& files, emu::Ram& ram, st
     handler.set_mm(mm->get());
     mm::UserMemory user_memory(mmu, handler, **mm);
     const loader::ProgramArguments arguments{.execfn = "/fuzz", .argv = {"fuzz"}, .envp = {"A=B"}};
-    const auto loaded = loader::load_program(**mm, user_memory, file, *image, arguments);
+    const auto loaded = loader::load_program(**mm, user_memory, file, *image, *vdso, arguments);
     if (!loaded) require(is_one_line(loaded.error()), "the loader's message is not one line");
     if (loaded) require(loaded->entry < mm::task_size, "the entry point is outside of the user half");
 

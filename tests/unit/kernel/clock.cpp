@@ -59,3 +59,31 @@ TEST_CASE("host time goes on, and a sleep takes as long as it says") {
     CHECK(clock.elapsed_ns() >= 2'000'000);
     CHECK(clock.realtime_ns() > Clock::realtime_epoch_s);
 }
+
+namespace {
+
+// What the vDSO's code does with the page, as loader/vdso/time_page.h says.
+std::uint64_t computed_ns(const fl_time_page& page, std::uint64_t cycles, std::uint64_t base_ns) {
+    return base_ns + ((cycles - page.base_cycles) * page.multiplier >> page.shift);
+}
+
+}  // namespace
+
+TEST_CASE("the time page tells the clock's time, in both modes") {
+    test::SetWork work;
+    work.done = {123'456'789, 2, 3};
+    for (const ClockMode mode : {ClockMode::virtual_time, ClockMode::host}) {
+        Clock clock(mode, work);
+        fl_time_page page{};
+        clock.publish_to(page);
+        CHECK(page.sequence % 2 == 0);
+        CHECK(page.tick_ns == Clock::tick_ns);
+        const auto monotonic_before = clock.monotonic_ns(), realtime_before = clock.realtime_ns();
+        const auto cycles = clock.timestamp_cycles();
+        const auto monotonic_after = clock.monotonic_ns(), realtime_after = clock.realtime_ns();
+        const auto monotonic = computed_ns(page, cycles, page.monotonic_base_ns);
+        const auto realtime = computed_ns(page, cycles, page.realtime_base_ns);
+        CHECK((monotonic_before <= monotonic && monotonic <= monotonic_after));
+        CHECK((realtime_before <= realtime && realtime <= realtime_after));
+    }
+}

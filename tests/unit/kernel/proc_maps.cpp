@@ -47,8 +47,8 @@ TEST_CASE("maps: heap, stack and the kernel's own ranges have their names") {
     machine.mm->set_start_brk(VirtAddr(0x1000'0000));
     CHECK(machine.mm->set_brk(VirtAddr(0x1000'2001)) == VirtAddr(0x1000'2001));
     REQUIRE(machine.mm->map_stack(stack_top, 2 * page_size, false));
-    REQUIRE(machine.mm->map_special("[vvar]", VirtRange{VirtAddr(0x7fff'f7ff'7000), VirtAddr(0x7fff'f7ff'b000)},
-                                    vm_read | vm_mayread));
+    REQUIRE(machine.mm->map_special(VirtRange{VirtAddr(0x7fff'f7ff'7000), VirtAddr(0x7fff'f7ff'b000)},
+                                    vm_read | vm_mayread, {"[vvar]", nullptr}));
     CHECK(proc_maps(*machine.mm) ==
           "10000000-10003000 rw-p 00000000 00:00 0                                  [heap]\n"
           "7ffff7ff7000-7ffff7ffb000 r--p 00000000 00:00 0                          [vvar]\n"

@@ -83,6 +83,7 @@ TestMachine::TestMachine(PageCount frames, const mm::ResourceLimits& limits)
       files_(memory_),
       mmu_(ram_),
       handler_(memory_),
+      vdso_(loader::Vdso::create(memory_).value()),
       free_before_(memory_.buddy().free_page_count()),
       mm_(new_mm(memory_, files_, limits)),
       user_memory_(mmu_, handler_, *mm_) {
@@ -111,7 +112,7 @@ tl::expected<loader::LoadedProgram, std::string> TestMachine::load(const std::sh
                                                                    const loader::ProgramArguments& arguments) {
     const auto image = loader::parse_elf(*program);
     if (!image) return tl::unexpected(image.error());
-    return loader::load_program(*mm_, user_memory_, program, *image, arguments);
+    return loader::load_program(*mm_, user_memory_, program, *image, vdso_, arguments);
 }
 
 tl::expected<loader::LoadedProgram, std::string> TestMachine::load(const TinyElf& elf,

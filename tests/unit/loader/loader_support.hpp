@@ -66,6 +66,7 @@ private:
     mm::FileRegistry files_;
     emu::Mmu mmu_;
     mm::FaultHandler handler_;
+    loader::Vdso vdso_;
     PageCount free_before_;
     std::unique_ptr<mm::MmStruct> mm_;
     mm::UserMemory user_memory_;

@@ -16,7 +16,8 @@ namespace fl::test {
 namespace {
 
 constexpr std::uint64_t default_stack_bytes = 8ULL << 20;
-constexpr loader::AuxiliaryFacts facts{.program_headers = VirtAddr(0x400040),
+constexpr loader::AuxiliaryFacts facts{.vdso = VirtAddr(0x7ffff7ffd000),
+                                       .program_headers = VirtAddr(0x400040),
                                        .program_header_count = 10,
                                        .program_header_entry_bytes = 56,
                                        .entry = VirtAddr(0x401560)};
@@ -91,6 +92,7 @@ TEST_CASE("the auxiliary vector is complete and ends with AT_NULL") {
     const std::vector<std::uint64_t> auxv = vectors_of(observed()).auxv;
     CHECK(auxv.size() == 46);  // 23 entries, as natively: the addresses below depend on it
     CHECK((auxv[44] == AT_NULL && auxv[45] == 0));
+    CHECK((auxv[0] == AT_SYSINFO_EHDR && auxv[1] == 0x7ffff7ffd000));
     CHECK(auxiliary_value(auxv, AT_PHDR) == 0x400040);
     CHECK(auxiliary_value(auxv, AT_PHENT) == 56);
     CHECK(auxiliary_value(auxv, AT_PHNUM) == 10);

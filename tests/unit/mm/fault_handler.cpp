@@ -98,7 +98,7 @@ TEST_CASE("classify: every combination of range, access, entry and circumstance"
         add({}, FileBacking{regular});
         add(vm_shared, FileBacking{regular});
         add(vm_shared, FileBacking{shared});
-        add({}, SpecialBacking{"[vvar]"});
+        add({}, SpecialBacking{"[vvar]", nullptr});
     }
     const emu::Pte read_only = emu::Pte::present(Pfn(5), {.writable = false, .user = true});
     const std::vector<emu::Pte> entries = {emu::Pte::none(), read_only, read_only.with_writable(),

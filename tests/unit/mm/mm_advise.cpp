@@ -303,8 +303,8 @@ TEST_CASE("madvise: MADV_WILLNEED reads a file into the page cache and maps noth
 TEST_CASE("madvise: the kernel's own ranges stay in one piece") {
     Machine machine;
     MmStruct& mm = *machine.mm;
-    REQUIRE(
-        mm.map_special("[vvar]", VirtRange{page(0), page(4)}, vm_read | vm_mayread | vm_io | vm_pfnmap).has_value());
+    REQUIRE(mm.map_special(VirtRange{page(0), page(4)}, vm_read | vm_mayread | vm_io | vm_pfnmap, {"[vvar]", nullptr})
+                .has_value());
     CHECK(outcome(mm.advise(page(0), page_size, madv_dontfork)) == "EINVAL");
     CHECK(outcome(mm.advise(page(0), 4 * page_size, madv_dontfork)) == "ok");
     CHECK(outcome(mm.advise(page(0), 4 * page_size, madv_dofork)) == "EINVAL");

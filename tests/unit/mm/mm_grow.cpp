@@ -178,7 +178,8 @@ TEST_CASE("special mappings lie in the mmap area, have a name and nothing behind
     Machine machine;
     const auto at = machine.mm->find_free_range(2 * page_size);
     REQUIRE(at.has_value());
-    REQUIRE(machine.mm->map_special("[vvar]", VirtRange{*at, *at + 2 * page_size}, vm_read | vm_mayread).has_value());
+    REQUIRE(machine.mm->map_special(VirtRange{*at, *at + 2 * page_size}, vm_read | vm_mayread, {"[vvar]", nullptr})
+                .has_value());
     CHECK(*at == machine.mm->mmap_base() - 2 * page_size);
     CHECK(machine.mm->vma_name(*machine.mm->vmas().first()) == "[vvar]");
     CHECK(machine.read(*at) == Kinds{FaultKind::sigbus});

@@ -1,6 +1,7 @@
 // The `faultline` command: finds the subcommand, and puts what goes wrong with the command line into one line.
 
 #include "cli/command_line.hpp"
+#include "cli/compare_native.hpp"
 #include "cli/exit_status.hpp"
 #include "cli/messages.hpp"
 #include "cli/run.hpp"
@@ -47,6 +48,7 @@ int run_command_line(std::vector<std::string> words) {
     application.footer(footer);
     application.set_version_flag("--version", "faultline " FAULTLINE_VERSION);
     fl::cli::RunCommand run(application);
+    fl::cli::CompareNativeCommand compare_native(application);
     if (words.empty()) {
         fmt::print(stderr, "{}", application.help());
         return fl::cli::exit_usage;
@@ -55,10 +57,13 @@ int run_command_line(std::vector<std::string> words) {
     std::vector<std::string> operands;
     std::string help_command = "faultline";
     try {
-        if (words.front() == fl::cli::RunCommand::name) {
-            help_command += " run";
+        const CLI::App* subcommand = nullptr;
+        if (words.front() == fl::cli::RunCommand::name) subcommand = &run.subcommand();
+        if (words.front() == fl::cli::CompareNativeCommand::name) subcommand = &compare_native.subcommand();
+        if (subcommand != nullptr) {
+            help_command += " " + words.front();
             std::vector<std::string> own(words.begin() + 1, words.end());
-            operands = fl::cli::split_off_operands(run.subcommand(), own);
+            operands = fl::cli::split_off_operands(*subcommand, own);
             refuse_empty_values(own);
             words.resize(1);
             words.insert(words.end(), own.begin(), own.end());
@@ -76,6 +81,7 @@ int run_command_line(std::vector<std::string> words) {
     } catch (const CLI::ParseError& error) {
         return report_usage_error(error, help_command);
     }
+    if (compare_native.subcommand().parsed()) return compare_native.execute(operands);
     return run.execute(operands);
 }
 

@@ -4,28 +4,22 @@
 #include "cli/exit_status.hpp"
 #include "cli/messages.hpp"
 #include "cli/mm_dump_session.hpp"
-#include "cli/size.hpp"
+#include "cli/program_options.hpp"
 #include "cli/statistics.hpp"
-#include "mm/physical_memory.hpp"
 
 #include <fmt/format.h>
 #include <filesystem>
 
-#include <algorithm>
 #include <charconv>
 #include <cstdio>
 #include <cstring>
 #include <memory>
 #include <new>
-#include <stdexcept>
 #include <utility>
 
 namespace fl::cli {
 
 namespace {
-
-// The frame table counts frames with 32 bits.
-constexpr std::uint64_t memory_limit_bytes = std::uint64_t{1} << (32 + page_shift);
 
 constexpr const char* run_footer =
     R"(Everything behind PROGRAM belongs to the program, options as well. Its standard output is all that appears on standard
@@ -39,27 +33,6 @@ wrong; 1: a trace, statistics or a dump could not be written in full.
   faultline run --stats --mem 16M ./program argument
   faultline run --dump-mm --dump-at 7 ./program       the address space at the seventh fault and at the end)";
 
-// A command line that asks for something impossible; what() is the one line.
-class UsageError : public std::runtime_error {
-public:
-    using std::runtime_error::runtime_error;
-};
-
-PageCount memory_from(const std::string& text) {
-    const tl::expected<std::uint64_t, std::string> size = parse_size(text);
-    if (!size) throw UsageError(fmt::format("--mem: {}", size.error()));
-    const std::uint64_t least = mm::PhysicalMemory::min_page_count.bytes();
-    if (*size < least) {
-        throw UsageError(fmt::format("--mem: '{}' is too small; the least is {}", text, humanised(least)));
-    }
-    const PageCount pages = PageCount::of_bytes(*size);
-    if (pages >= PageCount::of_bytes(memory_limit_bytes)) {
-        throw UsageError(
-            fmt::format("--mem: '{}' is too large; it must be less than {}", text, humanised(memory_limit_bytes)));
-    }
-    return pages;
-}
-
 std::uint64_t seed_from(const std::string& text) {
     const bool is_hex = text.starts_with("0x") || text.starts_with("0X");
     const char* first = text.data() + (is_hex ? 2 : 0);
@@ -70,26 +43,6 @@ std::uint64_t seed_from(const std::string& text) {
         throw UsageError(fmt::format("--seed: '{}' is not a number from 0 to 2^64 - 1", text));
     }
     return seed;
-}
-
-// The last value given for a name is the one that counts, and it stands where the name came first.
-std::vector<std::string> environment_from(const std::vector<std::string>& settings) {
-    std::vector<std::string> environment;
-    for (const std::string& setting : settings) {
-        const std::size_t equals = setting.find('=');
-        if (equals == std::string::npos || equals == 0) {
-            throw UsageError(fmt::format("--env: '{}' is not of the form NAME=VALUE", setting));
-        }
-        const std::string_view prefix = std::string_view(setting).substr(0, equals + 1);
-        const auto earlier = std::find_if(environment.begin(), environment.end(),
-                                          [prefix](const std::string& entry) { return entry.starts_with(prefix); });
-        if (earlier != environment.end()) {
-            *earlier = setting;
-        } else {
-            environment.push_back(setting);
-        }
-    }
-    return environment;
 }
 
 OutputFile open_output(const std::string& path, const std::string& program) {

@@ -1,6 +1,7 @@
 #include "emu/cpu.hpp"
 
 #include "emu/block_lengths.hpp"
+#include "emu/cpu_model.hpp"
 #include "emu/operand_decoder.hpp"
 #include "emu/unicorn_error.hpp"
 
@@ -63,6 +64,7 @@ public:
     VirtAddr instruction_pointer() const override;
     std::uint64_t retired_instructions() const override { return retired_; }
     TlbStats tlb_stats() const override { return tlb_stats_; }
+    void log_cpuid(std::vector<VirtAddr>& log) override;
     FpuState fpu_state() const override;
     void set_fpu_state(const FpuState& state) override;
 
@@ -101,6 +103,7 @@ private:
     static void on_port_out(uc_engine*, std::uint32_t port, int size_bytes, std::uint32_t value,
                             void* user_data) noexcept;
     static int on_rdtsc(uc_engine*, void* user_data) noexcept;
+    static int on_cpuid(uc_engine*, void* user_data) noexcept;
 
     Mmu& mmu_;
     PageFaultHandler& handler_;
@@ -124,6 +127,7 @@ private:
     BlockLengths block_lengths_;
     mutable OperandDecoder decoder_;
     TlbStats tlb_stats_;
+    std::vector<VirtAddr>* cpuid_log_ = nullptr;
     std::uint64_t growth_distance_ = first_growth_distance;
     std::uint64_t next_growth_ = first_growth_distance;
 };
@@ -132,8 +136,7 @@ tl::expected<void, std::string> UnicornCpu::start() {
     if (const uc_err error = uc_open(UC_ARCH_X86, UC_MODE_64, &engine_); error != UC_ERR_OK) {
         return tl::unexpected(std::string("cannot start Unicorn: ") + uc_strerror(error));
     }
-    // x86-64-v2 without AVX and RDRAND: later models execute RDRAND with the host's randomness, past any hook.
-    must(uc_ctl_set_cpu_model(engine_, UC_CPU_X86_NEHALEM), "the Nehalem CPU model");
+    must(uc_ctl_set_cpu_model(engine_, cpu_model), "the CPU model");
     must(uc_ctl_tlb_mode(engine_, UC_TLB_VIRTUAL), "the virtual TLB");
     const Ram& ram = mmu_.ram();
     if (const uc_err error = uc_mem_map_ptr(engine_, 0, ram.page_count().bytes(), UC_PROT_ALL, ram.base());
@@ -540,6 +543,19 @@ int UnicornCpu::on_rdtsc(uc_engine* engine, void* user_data) noexcept {
     must(uc_reg_write(engine, UC_X86_REG_RAX, &low), "to write RAX");
     must(uc_reg_write(engine, UC_X86_REG_RDX, &high), "to write RDX");
     return 1;
+}
+
+void UnicornCpu::log_cpuid(std::vector<VirtAddr>& log) {
+    FL_ASSERT(cpuid_log_ == nullptr);
+    cpuid_log_ = &log;
+    add_hook(UC_HOOK_INSN, &on_cpuid, UC_X86_INS_CPUID);
+}
+
+// 0: Unicorn goes on to execute the instruction.
+int UnicornCpu::on_cpuid(uc_engine*, void* user_data) noexcept {
+    const UnicornCpu& cpu = self(user_data);
+    if (cpu.cpuid_log_->size() < max_cpuid_log) cpu.cpuid_log_->push_back(cpu.instruction_pointer());
+    return 0;
 }
 
 FpuState UnicornCpu::fpu_state() const {

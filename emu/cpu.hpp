@@ -16,6 +16,7 @@
 #include <limits>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace fl::emu {
 
@@ -95,6 +96,10 @@ public:
     virtual VirtAddr instruction_pointer() const = 0;
     virtual std::uint64_t retired_instructions() const = 0;
     virtual TlbStats tlb_stats() const = 0;
+    // Where CPUID is executed, in order: to `log` from now on, up to max_cpuid_log entries. Ask before the first run;
+    // the log must outlive the last.
+    static constexpr std::size_t max_cpuid_log = 65536;
+    virtual void log_cpuid(std::vector<VirtAddr>& log) = 0;
 
     virtual FpuState fpu_state() const = 0;
     virtual void set_fpu_state(const FpuState& state) = 0;

@@ -96,6 +96,8 @@ void Clock::publish() {
                         .shift = 0,
                         .multiplier = 1,
                         .tick_ns = static_cast<std::uint32_t>(tick_ns),
+                        .resolution_ns = static_cast<std::uint32_t>(resolution_ns),
+                        .unused = 0,
                         .base_cycles = 0,
                         .monotonic_base_ns = host_start_ns_,
                         .realtime_base_ns = realtime_base_ns};

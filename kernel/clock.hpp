@@ -53,6 +53,8 @@ public:
     static constexpr std::uint64_t realtime_epoch_s = 1'767'225'600;
     // One tick of a kernel with HZ = 250: the resolution of the coarse clocks.
     static constexpr std::uint64_t tick_ns = 4'000'000;
+    // Of all other clocks, as with high-resolution timers.
+    static constexpr std::uint64_t resolution_ns = 1;
 
     // `meter` must outlive the clock.
     Clock(ClockMode mode, const WorkMeter& meter, CostModel costs = {});

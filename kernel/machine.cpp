@@ -3,6 +3,7 @@
 #include "kernel/host_signals.hpp"
 #include "kernel/mm_dump.hpp"
 #include "kernel/peek.hpp"
+#include "kernel/proc_maps.hpp"
 #include "kernel/signal_delivery.hpp"
 #include "kernel/syscall_table.hpp"
 #include "kernel/traps.hpp"
@@ -73,6 +74,7 @@ public:
     tl::expected<void, std::string> exec(const ProgramSpec& program) override;
     ExitStatus run() override;
 
+    std::string maps() const override { return task_.mm ? proc_maps(*task_.mm) : ""; }
     const MachineStatistics& statistics() const override { return statistics_; }
     const std::vector<std::string>& broken_invariants() const override { return broken_; }
     std::uint64_t load_bias() const override { return load_bias_; }
@@ -136,6 +138,7 @@ tl::expected<void, std::string> MachineImplementation::start() {
     auto cpu = emu::Cpu::create(mmu_, faults_, clock_, counting);
     if (!cpu) return tl::unexpected(cpu.error());
     cpu_ = std::move(*cpu);
+    if (options_.cpuid_log != nullptr) cpu_->log_cpuid(*options_.cpuid_log);
     auto vdso = loader::Vdso::create(memory_);
     if (!vdso) return tl::unexpected(std::string("not enough memory for the vDSO"));
     vdso_ = std::move(*vdso);

@@ -33,8 +33,9 @@ struct MachineOptions {
     std::uint64_t seed = 0;  // of every random source that the guest sees
     // Must outlive run(). An event's file belongs to the machine: nobody may keep it for longer than the machine lives.
     mm::FaultObserver* fault_observer = nullptr;
-    std::FILE* strace_output = nullptr;  // where system calls are logged; nullptr: not at all
-    std::function<void()> at_end;        // called when the program is over and its address space is still there
+    std::FILE* strace_output = nullptr;          // where system calls are logged; nullptr: not at all
+    std::function<void()> at_end;                // called when the program is over and its address space is still there
+    std::vector<VirtAddr>* cpuid_log = nullptr;  // where CPUID was executed, in order; must outlive run()
 };
 
 struct ProgramSpec {
@@ -72,6 +73,9 @@ public:
     virtual tl::expected<void, std::string> exec(const ProgramSpec& program) = 0;
     // Runs the program to its end and takes its address space apart. Call once, after exec().
     virtual ExitStatus run() = 0;
+
+    // /proc/PID/maps, between exec() and the end of run().
+    virtual std::string maps() const = 0;
 
     // Valid after run().
     virtual const MachineStatistics& statistics() const = 0;

@@ -87,7 +87,7 @@ Result<std::uint64_t> sys_clock_gettime(System& system, const Arguments& a) {
 Result<std::uint64_t> sys_clock_getres(System& system, const Arguments& a) {
     const auto clock = clock_of(system, a[0]);
     if (!clock) return fail(Errno::einval);
-    return answer(write_optional(system, a[1], timespec_of(is_coarse(*clock) ? tick_ns : 1)));
+    return answer(write_optional(system, a[1], timespec_of(is_coarse(*clock) ? tick_ns : Clock::resolution_ns)));
 }
 
 Result<std::uint64_t> sys_gettimeofday(System& system, const Arguments& a) {

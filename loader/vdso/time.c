@@ -93,7 +93,7 @@ int __vdso_clock_getres(int clock, struct timespec64* into) {
         case clock_tai:
         case clock_monotonic:
         case clock_monotonic_raw:
-        case clock_boottime: ns = 1; break;
+        case clock_boottime: ns = vvar_time_page.resolution_ns; break;
         case clock_realtime_coarse:
         case clock_monotonic_coarse: ns = vvar_time_page.tick_ns; break;
         default: return (int)system_call(sys_clock_getres, clock, into);

@@ -12,7 +12,9 @@ struct fl_time_page {
     uint32_t sequence; /* odd while the kernel writes; what was read under two different values is void */
     uint32_t shift;
     uint32_t multiplier;
-    uint32_t tick_ns; /* resolution of the coarse clocks */
+    uint32_t tick_ns;       /* resolution of the coarse clocks */
+    uint32_t resolution_ns; /* and of all others */
+    uint32_t unused;
     uint64_t base_cycles;
     uint64_t monotonic_base_ns;
     uint64_t realtime_base_ns;

@@ -78,6 +78,7 @@ TEST_CASE("the time page tells the clock's time, in both modes") {
         clock.publish_to(page);
         CHECK(page.sequence % 2 == 0);
         CHECK(page.tick_ns == Clock::tick_ns);
+        CHECK(page.resolution_ns == Clock::resolution_ns);
         const auto monotonic_before = clock.monotonic_ns(), realtime_before = clock.realtime_ns();
         const auto cycles = clock.timestamp_cycles();
         const auto monotonic_after = clock.monotonic_ns(), realtime_after = clock.realtime_ns();

@@ -34,6 +34,7 @@ public:
     VirtAddr instruction_pointer() const override { return VirtAddr(0); }
     std::uint64_t retired_instructions() const override { return 0; }
     emu::TlbStats tlb_stats() const override { return {}; }
+    void log_cpuid(std::vector<VirtAddr>&) override {}
     emu::FpuState fpu_state() const override { return fpu; }
     void set_fpu_state(const emu::FpuState& state) override { fpu = state; }
 

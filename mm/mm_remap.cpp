@@ -219,7 +219,8 @@ void MmStruct::leave_behind(Vma& source, VirtRange from) {
     account(source.flags(), source.page_count(), Change::remove);
     account(flags, source.page_count(), Change::add);
     source.set_flags(flags);
-    merge_neighbours(source);
+    // The flags may be a neighbour's now; as on Linux the two stay apart.
+    left_cuts_ = true;
 }
 
 // --- remap_file_pages ------------------------------------------------------------------------------------------------

@@ -248,7 +248,10 @@ public:
             case Operation::Kind::unmap:
                 return our_result(machine_.mm->unmap(operation.address(), operation.length_bytes));
             case Operation::Kind::protect:
-                return our_result(machine_.mm->protect(operation.address(), operation.length_bytes, operation.prot));
+                return our_result(machine_.mm->protect(
+                    operation.address(), operation.length_bytes, operation.prot, [this](VirtRange locked) {
+                        (void)machine_.user().populate(locked, UserMemory::Failures::pass_over);
+                    }));
             case Operation::Kind::advise: return our_advise(operation);
             case Operation::Kind::lock: return our_lock(operation);
             case Operation::Kind::unlock:

@@ -246,7 +246,8 @@ TEST_CASE("mremap: what is locked stays locked, and grows by what is to be broug
 TEST_CASE("mremap: the kernel's own ranges move as a whole and keep their size") {
     Machine machine;
     MmStruct& mm = *machine.mm;
-    REQUIRE(mm.map_special(VirtRange{page(0), page(2)}, vm_read | vm_exec | vm_may_flags, {"[vdso]", nullptr}).has_value());
+    REQUIRE(
+        mm.map_special(VirtRange{page(0), page(2)}, vm_read | vm_exec | vm_may_flags, {"[vdso]", nullptr}).has_value());
     CHECK(remap(machine, 0, 2, 3, mremap_maymove) == "EFAULT");
     CHECK(remap(machine, 0, 2, 1, 0) == "EINVAL");
     CHECK(remap(machine, 0, 1, 1, fixed, 20) == "EINVAL");

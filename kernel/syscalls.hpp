@@ -78,6 +78,12 @@ Result<std::uint64_t> sys_dup3(System&, const Arguments&);
 Result<std::uint64_t> sys_fcntl(System&, const Arguments&);
 Result<std::uint64_t> sys_getdents64(System&, const Arguments&);
 
+// --- file size
+Result<std::uint64_t> sys_ftruncate(System&, const Arguments&);
+Result<std::uint64_t> sys_truncate(System&, const Arguments&);
+Result<std::uint64_t> sys_fallocate(System&, const Arguments&);
+Result<std::uint64_t> sys_fsync(System&, const Arguments&);
+
 // --- names
 Result<std::uint64_t> sys_mkdir(System&, const Arguments&);
 Result<std::uint64_t> sys_mkdirat(System&, const Arguments&);

@@ -16,22 +16,43 @@ Errno refuse_huge_pages(std::uint64_t flags) {
     return known ? Errno::enomem : Errno::einval;
 }
 
-// The descriptors that exist are streams, which cannot be mapped; what is checked before that comes first
-// (ksys_mmap_pgoff, do_mmap).
-Errno refuse_file_mapping(const System& system, const Arguments& a) {
-    const auto file = system.task.files.find(a[4]);
-    if (!file) return file.error();
-    const std::uint64_t length_bytes = a[1], prot = a[2], flags = a[3], offset = a[5];
+// What cannot be mapped: what is checked before that comes first (do_mmap).
+Errno refuse_unmappable(const FileDescription& file, const Arguments& a) {
+    const std::uint64_t length_bytes = a[1], prot = a[2], flags = a[3];
     if (length_bytes == 0) return Errno::einval;
     if (length_bytes > mm::task_size.value()) return Errno::enomem;
-    if ((offset >> page_shift) + PageCount::of_bytes(length_bytes).value() < (offset >> page_shift)) {
-        return Errno::eoverflow;
-    }
     const std::uint64_t type = flags & mm::map_type_mask;
     if (type != mm::map_private && type != mm::map_shared && type != mm::map_shared_validate) return Errno::einval;
     const bool writes_through = type != mm::map_private && (prot & mm::prot_write) != 0;
-    if (!(*file)->is_readable() || (writes_through && !(*file)->is_writable())) return Errno::eacces;
+    if (!file.is_readable() || (writes_through && !file.is_writable())) return Errno::eacces;
     return Errno::enodev;
+}
+
+bool is_shared_type(std::uint64_t flags) { return (flags & mm::map_type_mask) != mm::map_private; }
+
+// Takes what the descriptor in a[4] stands for into the request: a file with the rights it was opened with, or for
+// /dev/zero anonymous memory. EBADF, EINVAL, EACCES, EPERM (seals), EOVERFLOW, ENODEV.
+Result<void> take_file(System& system, const Arguments& a, mm::MapRequest& request) {
+    const auto file = system.task.files.find(a[4]);
+    if (!file) return fail(file.error());
+    if ((request.flags & map_hugetlb) != 0) return fail(Errno::einval);
+    const auto mappable = (*file)->mappable(system);
+    if (!mappable) return fail(mappable.error() == Errno::enodev ? refuse_unmappable(**file, a) : mappable.error());
+    const bool writes_through = is_shared_type(request.flags) && (request.prot & mm::prot_write) != 0;
+    request.file_access = {.readable = (*file)->is_readable(), .writable = (*file)->is_writable()};
+    if (mappable->file == nullptr) {
+        if (!(*file)->is_readable() || (writes_through && !(*file)->is_writable())) return fail(Errno::eacces);
+        return {};
+    }
+    // file_mmap_ok()
+    const bool known_length = a[1] != 0 && a[1] <= mm::task_size.value();
+    if (known_length && request.pgoff > (max_file_bytes - a[1]) >> page_shift) return fail(Errno::eoverflow);
+    if (mappable->write_sealed) {
+        if (writes_through && (*file)->is_writable()) return fail(Errno::eperm);
+        request.file_access.writable = false;
+    }
+    request.file = mappable->file;
+    return {};
 }
 
 // personality(2) with READ_IMPLIES_EXEC: old programs run code in what they may read.
@@ -62,14 +83,17 @@ Result<std::uint64_t> sys_brk(System& system, const Arguments& a) {
 Result<std::uint64_t> sys_mmap(System& system, const Arguments& a) {
     const std::uint64_t flags = a[3], offset = a[5];
     if ((offset & page_mask) != 0) return fail(Errno::einval);
-    if ((flags & mm::map_anonymous) == 0) return fail(refuse_file_mapping(system, a));
-    if ((flags & map_hugetlb) != 0) return fail(refuse_huge_pages(flags));
     mm::MapRequest request;
     request.hint = VirtAddr(a[0]);
     request.length_bytes = a[1];
     request.prot = effective_protection(system, a[2]);
     request.flags = flags;
     request.pgoff = offset >> page_shift;
+    if ((flags & mm::map_anonymous) == 0) {
+        if (auto taken = take_file(system, a, request); !taken) return fail(taken.error());
+    } else if ((flags & map_hugetlb) != 0) {
+        return fail(refuse_huge_pages(flags));
+    }
     const auto start = system.task.mm->map(request);
     if (!start) return fail(start.error());
     const bool locked = (flags & mm::map_locked) != 0 || system.task.mm->def_flags().has(mm::vm_locked);

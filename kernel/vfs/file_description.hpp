@@ -53,6 +53,7 @@ public:
     // What mmap(2) maps. ENODEV where there is nothing. `file` nullptr: anonymous memory.
     struct Mappable {
         std::shared_ptr<mm::File> file{};
+        bool write_sealed = false;  // F_SEAL_WRITE, F_SEAL_FUTURE_WRITE
     };
     virtual Result<Mappable> mappable(System& system);
 

@@ -5,7 +5,7 @@
 // drop_tree() takes apart.
 #pragma once
 
-#include "mm/errno.hpp"
+#include "mm/file.hpp"
 
 #include <sys/stat.h>
 
@@ -38,6 +38,7 @@ struct FileSystem {
     std::uint32_t device_minor;
     std::uint64_t magic;  // statfs(2)
     std::uint64_t max_inodes;
+    mm::FileKind file_kind = mm::FileKind::memory;  // of the regular files made in it
     std::uint64_t inode_count = 0;
     std::uint64_t last_inode = 0;
 

@@ -1,6 +1,7 @@
 #include "kernel/vfs/names.hpp"
 
 #include "kernel/path_argument.hpp"
+#include "kernel/vfs/regular_file.hpp"
 
 namespace fl::kernel {
 
@@ -33,15 +34,27 @@ Result<void> check_remove(const System& system, const Dentry& parent, const Dent
     return parent.inode->directory()->is_writable() ? Result<void>{} : fail(Errno::eperm);
 }
 
-void add_name(System& system, const LastComponent& last, std::shared_ptr<Inode> inode) {
-    last.parent->inode->directory()->add(std::make_shared<Dentry>(last.name, last.parent, std::move(inode)));
+DentryPointer add_name(System& system, const LastComponent& last, std::shared_ptr<Inode> inode) {
+    auto dentry = std::make_shared<Dentry>(last.name, last.parent, std::move(inode));
+    last.parent->inode->directory()->add(dentry);
     last.parent->inode->modified_ns = last.parent->inode->changed_ns = system.clock.realtime_ns();
+    return dentry;
+}
+
+// What maps shows of it; longer paths lose their beginning, so that names cannot fill the host's memory.
+void name_mappings(const Dentry& dentry) {
+    RegularFile* file = dentry.inode->regular_file();
+    if (file == nullptr) return;
+    std::string path = dentry.path();
+    if (path.size() > max_path_bytes) path.erase(0, path.size() - max_path_bytes);
+    file->file()->set_path(std::move(path));
 }
 
 void remove_name(System& system, const DentryPointer& victim) {
     Inode& parent = *victim->parent->inode;
     parent.directory()->remove(*victim);
     victim->unlinked = true;
+    name_mappings(*victim);
     victim->inode->set_link_count(victim->inode->directory() != nullptr ? 0 : victim->inode->link_count() - 1);
     victim->inode->changed_ns = parent.modified_ns = parent.changed_ns = system.clock.realtime_ns();
 }
@@ -58,6 +71,26 @@ Result<LastComponent> find_new_name(const System& system, DentryPointer start, s
     if (*there != nullptr) return fail(Errno::eexist);
     if (last->trailing_slash && kind != NewName::directory) return fail(Errno::enoent);
     return last;
+}
+
+Result<DentryPointer> make_file(System& system, const LastComponent& last, mode_t mode) {
+    const auto allowed = check_create(system, *last.parent);
+    // A directory that takes no names answers open(2) with EACCES (lookup_open).
+    if (!allowed) return fail(allowed.error() == Errno::eperm ? Errno::eacces : allowed.error());
+    FileSystem& file_system = last.parent->inode->file_system();
+    const mm::FileIdentity identity{.path = {},
+                                    .device_major = file_system.device_major,
+                                    .device_minor = file_system.device_minor,
+                                    .inode = file_system.last_inode + 1};
+    // tmpfs knows seals but gives its own files none to add.
+    const bool is_tmpfs = file_system.file_kind == mm::FileKind::shared_memory;
+    auto inode = std::make_shared<RegularFile>(file_system, mode & 07777 & ~system.task.fs.umask,
+                                               credentials(system.task), system.clock.realtime_ns(),
+                                               system.vfs.files().create(identity, file_system.file_kind),
+                                               is_tmpfs ? std::optional<unsigned>(seal_seal) : std::nullopt);
+    auto dentry = add_name(system, last, std::move(inode));
+    name_mappings(*dentry);
+    return dentry;
 }
 
 Result<void> make_directory(System& system, DentryPointer start, std::string_view path, mode_t mode) {

@@ -10,6 +10,9 @@ namespace fl::kernel {
 enum class NewName : std::uint8_t { directory, other };
 Result<LastComponent> find_new_name(const System& system, DentryPointer start, std::string_view path, NewName kind);
 
+// A new empty file for open(2): ENOENT, EACCES, ENOSPC.
+Result<DentryPointer> make_file(System& system, const LastComponent& last, mode_t mode);
+
 // Errors as mkdir(2), symlink(2), rmdir(2) and unlink(2) give them.
 Result<void> make_directory(System& system, DentryPointer start, std::string_view path, mode_t mode);
 Result<void> make_link(System& system, DentryPointer start, std::string_view path, std::string target);

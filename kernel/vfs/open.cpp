@@ -1,6 +1,8 @@
 #include "kernel/vfs/open.hpp"
 
 #include "kernel/path_argument.hpp"
+#include "kernel/vfs/names.hpp"
+#include "kernel/vfs/regular_file.hpp"
 
 #include <fcntl.h>
 
@@ -39,7 +41,11 @@ Result<DescriptionPointer> open_existing(System& system, const PathWalk::Found& 
     }
     if (((request.flags & O_DIRECTORY) != 0 || found.last.trailing_slash) && !is_directory) return fail(Errno::enotdir);
     if (auto allowed = check_open(system, inode, request); !allowed) return fail(allowed.error());
-    return inode.open(system, found.dentry, lasting_flags(request.flags));
+    auto description = inode.open(system, found.dentry, lasting_flags(request.flags));
+    if (description && (request.flags & O_TRUNC) != 0 && inode.regular_file() != nullptr) {
+        if (auto cut = inode.regular_file()->resize(system, 0); !cut) return fail(cut.error());
+    }
+    return description;
 }
 
 }  // namespace
@@ -69,9 +75,14 @@ Result<DescriptionPointer> open_path(System& system, DentryPointer start, std::s
     const bool follows = (request.flags & O_NOFOLLOW) == 0 && !exclusive;
     auto found = walk.find(path, follows ? FollowLast::yes : FollowLast::no);
     if (!found) return fail(found.error());
+    if ((request.flags & O_CREAT) != 0 && found->last.kind == LastComponent::Kind::name && found->last.trailing_slash) {
+        return fail(Errno::eisdir);
+    }
     if (found->dentry == nullptr) {
         if ((request.flags & O_CREAT) == 0) return fail(Errno::enoent);
-        return fail(found->last.parent->inode->directory()->is_writable() ? Errno::erofs : Errno::eacces);
+        auto made = make_file(system, found->last, request.mode);
+        if (!made) return fail(made.error());
+        return (*made)->inode->open(system, *made, lasting_flags(request.flags));
     }
     if ((request.flags & O_PATH) != 0) {
         const bool needs_directory = (request.flags & O_DIRECTORY) != 0 || found->last.trailing_slash;

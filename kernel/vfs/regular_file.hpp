@@ -4,22 +4,42 @@
 #include "kernel/vfs/file_description.hpp"
 #include "mm/file.hpp"
 
+#include <optional>
+
 namespace fl::kernel {
+
+// fcntl(F_ADD_SEALS)'s bits (include/uapi/linux/fcntl.h).
+inline constexpr unsigned seal_seal = 1, seal_shrink = 2, seal_grow = 4, seal_write = 8, seal_future_write = 0x10,
+                          seal_exec = 0x20, all_seals = 0x3f;
 
 class RegularFile : public Inode {
 public:
+    // `seals`: nullopt where the file system does not know them.
     RegularFile(FileSystem& file_system, mode_t permissions, Owner owner, std::uint64_t now_ns,
-                std::shared_ptr<mm::File> file)
-        : Inode(file_system, S_IFREG | permissions, owner, now_ns), file_(std::move(file)) {}
+                std::shared_ptr<mm::File> file, std::optional<unsigned> seals)
+        : Inode(file_system, S_IFREG | permissions, owner, now_ns), file_(std::move(file)), seals_(seals) {}
 
     Result<std::shared_ptr<FileDescription>> open(System& system, const DentryPointer& dentry, int flags) override;
     std::uint64_t size_bytes() const override { return file_->size_bytes(); }
+    std::uint64_t page_count() const override { return file_->cached_page_count().value(); }
     RegularFile* regular_file() override { return this; }
 
     const std::shared_ptr<mm::File>& file() const { return file_; }
+    bool has_seal(unsigned seals) const { return seals_ && (*seals_ & seals) != 0; }
+    // EINVAL, EPERM, EBUSY as fcntl(2) gives them.
+    Result<unsigned> seals() const;
+    Result<void> add_seals(unsigned seals);
+
+    // truncate(2) and its like: EFBIG with SIGXFSZ, EPERM (seals), ETXTBSY.
+    virtual Result<void> resize(System& system, std::uint64_t size_bytes);
+    Result<void> allocate(System& system, FileRange range, bool keep_size);
+    Result<void> punch_hole(System& system, FileRange range);
 
 private:
+    bool has_writable_mapping() const;
+
     std::shared_ptr<mm::File> file_;
+    std::optional<unsigned> seals_;
 };
 
 // The program's own executable, as the host has it. Nobody writes to it while it runs.
@@ -31,6 +51,7 @@ public:
 
     // ETXTBSY for writing (deny_write_access).
     Result<std::shared_ptr<FileDescription>> open(System& system, const DentryPointer& dentry, int flags) override;
+    Result<void> resize(System& system, std::uint64_t size_bytes) override;
 
 private:
     struct stat host_status_;
@@ -41,8 +62,16 @@ public:
     RegularDescription(const DentryPointer& dentry, int flags, RegularFile& file)
         : FileDescription(dentry, flags), file_(file) {}
     Result<std::uint64_t> read(System& system, UserSegments& into, std::uint64_t& at) override;
+    Result<std::uint64_t> write(System& system, UserSegments& from, std::uint64_t& at) override;
+    Result<std::uint64_t> seek(System& system, std::int64_t offset, int whence) override;
+    Result<void> synchronise() override { return {}; }
+    Result<Mappable> mappable(System& system) override;
 
 private:
+    Result<std::uint64_t> write_chunk(System& system, UserSegments& from, std::uint64_t at, std::uint64_t end);
+    std::uint64_t next_data(std::uint64_t offset) const;
+    std::uint64_t next_hole(std::uint64_t offset) const;
+
     RegularFile& file_;  // the dentry keeps it
 };
 

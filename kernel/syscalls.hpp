@@ -83,6 +83,9 @@ Result<std::uint64_t> sys_ftruncate(System&, const Arguments&);
 Result<std::uint64_t> sys_truncate(System&, const Arguments&);
 Result<std::uint64_t> sys_fallocate(System&, const Arguments&);
 Result<std::uint64_t> sys_fsync(System&, const Arguments&);
+Result<std::uint64_t> sys_sync(System&, const Arguments&);
+Result<std::uint64_t> sys_syncfs(System&, const Arguments&);
+Result<std::uint64_t> sys_memfd_create(System&, const Arguments&);
 
 // --- names
 Result<std::uint64_t> sys_mkdir(System&, const Arguments&);
@@ -92,6 +95,9 @@ Result<std::uint64_t> sys_unlink(System&, const Arguments&);
 Result<std::uint64_t> sys_unlinkat(System&, const Arguments&);
 Result<std::uint64_t> sys_symlink(System&, const Arguments&);
 Result<std::uint64_t> sys_symlinkat(System&, const Arguments&);
+Result<std::uint64_t> sys_rename(System&, const Arguments&);
+Result<std::uint64_t> sys_renameat(System&, const Arguments&);
+Result<std::uint64_t> sys_renameat2(System&, const Arguments&);
 
 // --- paths
 Result<std::uint64_t> sys_fstat(System&, const Arguments&);

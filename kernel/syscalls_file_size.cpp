@@ -9,6 +9,10 @@ namespace fl::kernel {
 
 namespace {
 
+// memfd_create(2)'s flags (include/uapi/linux/memfd.h).
+constexpr std::uint32_t memfd_cloexec = 1, memfd_allow_sealing = 2, memfd_hugetlb = 4, memfd_noexec_seal = 8,
+                        memfd_exec = 0x10, memfd_huge_sizes = 0xfc00'0000;
+
 RegularFile* regular_file_of(const FileDescription& file) {
     return file.inode() != nullptr ? file.inode()->regular_file() : nullptr;
 }
@@ -33,6 +37,28 @@ Result<void> check_allocate(const FileDescription& file, const System& system, s
         return fail(Errno::efbig);
     }
     return regular_file_of(file) != nullptr ? Result<void>{} : fail(Errno::eopnotsupp);
+}
+
+// sanitize_flags(), with vm.memfd_noexec = 0.
+Result<void> check_memfd_flags(std::uint32_t flags) {
+    constexpr std::uint32_t known =
+        memfd_cloexec | memfd_allow_sealing | memfd_hugetlb | memfd_noexec_seal | memfd_exec;
+    const std::uint32_t sizes = (flags & memfd_hugetlb) != 0 ? memfd_huge_sizes : 0;
+    if ((flags & ~(known | sizes)) != 0) return fail(Errno::einval);
+    const bool says_both = (flags & memfd_exec) != 0 && (flags & memfd_noexec_seal) != 0;
+    return says_both ? fail(Errno::einval) : Result<void>{};
+}
+
+Result<std::string> memfd_name(System& system, std::uint64_t address) {
+    constexpr std::uint64_t max_bytes = 249;  // MFD_NAME_MAX_LEN
+    auto name = system.user().read_string(VirtAddr(address), max_bytes);
+    if (!name) return fail(name.error() == Errno::enametoolong ? Errno::einval : name.error());
+    return "memfd:" + *name;
+}
+
+unsigned memfd_seals(std::uint32_t flags) {
+    if ((flags & memfd_noexec_seal) != 0) return seal_exec;
+    return (flags & memfd_allow_sealing) != 0 ? 0 : seal_seal;
 }
 
 }  // namespace
@@ -81,6 +107,36 @@ Result<std::uint64_t> sys_fsync(System& system, const Arguments& a) {
     const auto file = system.task.files.find(a[0]);
     if (!file) return fail(file.error());
     return answer((*file)->synchronise());
+}
+
+// Nothing is behind the files but memory.
+Result<std::uint64_t> sys_sync(System&, const Arguments&) { return 0; }
+Result<std::uint64_t> sys_syncfs(System& system, const Arguments& a) {
+    const auto file = system.task.files.find(a[0]);
+    if (!file) return fail(file.error());
+    return 0;
+}
+
+Result<std::uint64_t> sys_memfd_create(System& system, const Arguments& a) {
+    const auto flags = static_cast<std::uint32_t>(a[1]);
+    if (auto known = check_memfd_flags(flags); !known) return fail(known.error());
+    auto name = memfd_name(system, a[0]);
+    if (!name) return fail(name.error());
+    const auto fd = system.task.files.find_free(0, open_file_limit(system));
+    if (!fd) return fail(Errno::emfile);
+    // As a kernel without CONFIG_HUGETLBFS answers.
+    if ((flags & memfd_hugetlb) != 0) return fail(Errno::enosys);
+    FileSystem& file_system = system.vfs.nameless_memory();
+    if (!Inode::has_room(file_system)) return fail(Errno::enospc);
+    const mode_t permissions = (flags & memfd_noexec_seal) != 0 ? 0666 : 0777;
+    auto inode = RegularFile::create(system, file_system, "/" + *name + " (deleted)", permissions, memfd_seals(flags));
+    inode->set_link_count(0);
+    const auto dentry = std::make_shared<Dentry>(std::move(*name), nullptr, inode);
+    dentry->unlinked = true;
+    auto description = inode->open(system, dentry, O_RDWR | large_file_flag);
+    if (!description) return fail(description.error());
+    system.task.files.put(*fd, std::move(*description), (flags & memfd_cloexec) != 0 ? OnExec::close : OnExec::keep);
+    return *fd;
 }
 
 }  // namespace fl::kernel

@@ -3,6 +3,7 @@
 #include "kernel/path_argument.hpp"
 #include "kernel/syscalls.hpp"
 #include "kernel/vfs/open.hpp"
+#include "kernel/vfs/regular_file.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -60,6 +61,18 @@ std::vector<std::byte> dirent64_record(const DirectoryEntry& entry) {
     return record;
 }
 
+// memfd_fcntl()
+Result<std::uint64_t> seals_of(const FileDescription& file, int command, std::uint32_t to_add) {
+    if (file.is_path_only()) return fail(Errno::ebadf);
+    if (command == F_ADD_SEALS && !file.is_writable()) return fail(Errno::eperm);
+    RegularFile* regular = file.inode() != nullptr ? file.inode()->regular_file() : nullptr;
+    if (regular == nullptr) return fail(Errno::einval);
+    if (command == F_ADD_SEALS) return answer(regular->add_seals(to_add));
+    const auto seals = regular->seals();
+    if (!seals) return fail(seals.error());
+    return *seals;
+}
+
 }  // namespace
 
 Result<std::uint64_t> sys_open(System& system, const Arguments& a) {
@@ -115,6 +128,8 @@ Result<std::uint64_t> sys_fcntl(System& system, const Arguments& a) {
         case F_SETFL:
             if ((*file)->is_path_only()) return fail(Errno::ebadf);
             return answer((*file)->set_status_flags(int_argument(a[2])));
+        case F_GET_SEALS:
+        case F_ADD_SEALS: return seals_of(**file, int_argument(a[1]), static_cast<std::uint32_t>(a[2]));
         default: return fail((*file)->is_path_only() ? Errno::ebadf : Errno::einval);
     }
 }

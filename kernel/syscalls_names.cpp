@@ -11,18 +11,12 @@ namespace {
 
 constexpr std::uint64_t here = static_cast<std::uint64_t>(AT_FDCWD);
 
-// A path and where it starts.
-struct Place {
-    DentryPointer start;
-    std::string path;
-};
-
-Result<Place> place_of(System& system, std::uint64_t directory_fd, std::uint64_t path_address) {
+Result<PathFrom> place_of(System& system, std::uint64_t directory_fd, std::uint64_t path_address) {
     auto path = read_path(system, path_address);
     if (!path) return fail(path.error());
     auto start = start_of(system, directory_fd, *path);
     if (!start) return fail(start.error());
-    return Place{std::move(*start), std::move(*path)};
+    return PathFrom{std::move(*start), std::move(*path)};
 }
 
 }  // namespace
@@ -60,6 +54,29 @@ Result<std::uint64_t> sys_symlinkat(System& system, const Arguments& a) {
 }
 Result<std::uint64_t> sys_symlink(System& system, const Arguments& a) {
     return sys_symlinkat(system, Arguments{a[0], here, a[1]});
+}
+
+Result<std::uint64_t> sys_renameat2(System& system, const Arguments& a) {
+    constexpr std::uint32_t no_replace = 1, exchange = 2, whiteout = 4;  // include/uapi/linux/fs.h
+    const auto flags = static_cast<std::uint32_t>(a[4]);
+    if ((flags & ~(no_replace | exchange | whiteout)) != 0) return fail(Errno::einval);
+    if ((flags & exchange) != 0 && (flags & (no_replace | whiteout)) != 0) return fail(Errno::einval);
+    const auto from = place_of(system, a[0], a[1]);
+    if (!from) return fail(from.error());
+    const auto to = place_of(system, a[2], a[3]);
+    if (!to) return fail(to.error());
+    // Only file systems that lie over others have whiteouts.
+    if ((flags & whiteout) != 0) return fail(Errno::einval);
+    const RenameKind kind = (flags & no_replace) != 0 ? RenameKind::no_replace
+                            : (flags & exchange) != 0 ? RenameKind::exchange
+                                                      : RenameKind::replace;
+    return answer(rename_path(system, *from, *to, kind));
+}
+Result<std::uint64_t> sys_renameat(System& system, const Arguments& a) {
+    return sys_renameat2(system, Arguments{a[0], a[1], a[2], a[3], 0});
+}
+Result<std::uint64_t> sys_rename(System& system, const Arguments& a) {
+    return sys_renameat2(system, Arguments{here, a[0], here, a[1], 0});
 }
 
 }  // namespace fl::kernel

@@ -59,6 +59,77 @@ void remove_name(System& system, const DentryPointer& victim) {
     victim->inode->changed_ns = parent.modified_ns = parent.changed_ns = system.clock.realtime_ns();
 }
 
+// With the umask taken off its mode. tmpfs knows seals but gives its own files none to add.
+std::shared_ptr<RegularFile> new_regular_file(System& system, FileSystem& file_system, mode_t mode) {
+    const bool is_tmpfs = file_system.file_kind == mm::FileKind::shared_memory;
+    return RegularFile::create(system, file_system, {}, mode & 07777 & ~system.task.fs.umask,
+                               is_tmpfs ? std::optional<unsigned>(seal_seal) : std::nullopt);
+}
+
+bool is_at_or_below(const Dentry* dentry, const Dentry& top) {
+    while (dentry != nullptr && dentry != &top) dentry = dentry->parent.get();
+    return dentry != nullptr;
+}
+
+// One side of a rename: a name, and what is there.
+struct RenameEnd {
+    LastComponent last;
+    DentryPointer dentry;  // nullptr: nothing yet
+    bool is_directory() const { return dentry != nullptr && dentry->inode->directory() != nullptr; }
+};
+
+// do_renameat2(), as far as it looks at the names.
+Result<void> check_rename_names(const RenameEnd& from, const RenameEnd& to, RenameKind kind) {
+    if (from.dentry == nullptr) return fail(Errno::enoent);
+    if (kind == RenameKind::no_replace && to.dentry != nullptr) return fail(Errno::eexist);
+    if (kind == RenameKind::exchange) {
+        if (to.dentry == nullptr) return fail(Errno::enoent);
+        if (!to.is_directory() && to.last.trailing_slash) return fail(Errno::enotdir);
+    }
+    if (!from.is_directory()) {
+        if (from.last.trailing_slash) return fail(Errno::enotdir);
+        if (kind != RenameKind::exchange && to.last.trailing_slash) return fail(Errno::enotdir);
+    }
+    if (is_at_or_below(to.last.parent.get(), *from.dentry)) return fail(Errno::einval);
+    if (to.dentry != nullptr && is_at_or_below(from.last.parent.get(), *to.dentry)) {
+        return fail(kind == RenameKind::exchange ? Errno::einval : Errno::enotempty);
+    }
+    return {};
+}
+
+// vfs_rename(): the rights, and what stands in the way.
+Result<void> check_rename_rights(const System& system, const RenameEnd& from, const RenameEnd& to, RenameKind kind) {
+    const bool swaps = kind == RenameKind::exchange;
+    const auto taken = check_remove(system, *from.last.parent, *from.dentry, from.is_directory());
+    if (!taken) return taken;
+    const auto given = to.dentry == nullptr ? check_create(system, *to.last.parent)
+                                            : check_remove(system, *to.last.parent, *to.dentry,
+                                                           swaps ? to.is_directory() : from.is_directory());
+    if (!given) return given;
+    // Its ".." changes.
+    const auto may_move = [&](const RenameEnd& end) {
+        return end.is_directory() ? end.dentry->inode->check_access(credentials(system.task), may_write)
+                                  : Result<void>{};
+    };
+    if (from.last.parent != to.last.parent) {
+        if (auto allowed = may_move(from); !allowed) return allowed;
+        if (auto allowed = swaps ? may_move(to) : Result<void>{}; !allowed) return allowed;
+    }
+    if (!swaps && to.is_directory() && !to.dentry->inode->directory()->is_empty()) return fail(Errno::enotempty);
+    return {};
+}
+
+void take_out(const Dentry& dentry) { dentry.parent->inode->directory()->remove(dentry); }
+
+void put_in(System& system, const DentryPointer& dentry, const LastComponent& place) {
+    dentry->name = place.name;
+    dentry->parent = place.parent;
+    place.parent->inode->directory()->add(dentry);
+    place.parent->inode->modified_ns = place.parent->inode->changed_ns = system.clock.realtime_ns();
+    dentry->inode->changed_ns = system.clock.realtime_ns();
+    name_mappings(*dentry);
+}
+
 }  // namespace
 
 Result<LastComponent> find_new_name(const System& system, DentryPointer start, std::string_view path, NewName kind) {
@@ -78,17 +149,18 @@ Result<DentryPointer> make_file(System& system, const LastComponent& last, mode_
     // A directory that takes no names answers open(2) with EACCES (lookup_open).
     if (!allowed) return fail(allowed.error() == Errno::eperm ? Errno::eacces : allowed.error());
     FileSystem& file_system = last.parent->inode->file_system();
-    const mm::FileIdentity identity{.path = {},
-                                    .device_major = file_system.device_major,
-                                    .device_minor = file_system.device_minor,
-                                    .inode = file_system.last_inode + 1};
-    // tmpfs knows seals but gives its own files none to add.
-    const bool is_tmpfs = file_system.file_kind == mm::FileKind::shared_memory;
-    auto inode = std::make_shared<RegularFile>(file_system, mode & 07777 & ~system.task.fs.umask,
-                                               credentials(system.task), system.clock.realtime_ns(),
-                                               system.vfs.files().create(identity, file_system.file_kind),
-                                               is_tmpfs ? std::optional<unsigned>(seal_seal) : std::nullopt);
-    auto dentry = add_name(system, last, std::move(inode));
+    auto dentry = add_name(system, last, new_regular_file(system, file_system, mode));
+    name_mappings(*dentry);
+    return dentry;
+}
+
+Result<DentryPointer> make_nameless_file(System& system, const DentryPointer& directory, mode_t mode) {
+    const auto allowed = check_create(system, *directory);
+    if (!allowed) return fail(allowed.error() == Errno::eperm ? Errno::eopnotsupp : allowed.error());
+    auto inode = new_regular_file(system, directory->inode->file_system(), mode);
+    inode->set_link_count(0);
+    auto dentry = std::make_shared<Dentry>("#" + std::to_string(inode->number()), directory, std::move(inode));
+    dentry->unlinked = true;
     name_mappings(*dentry);
     return dentry;
 }
@@ -146,6 +218,40 @@ Result<void> remove_file(System& system, DentryPointer start, std::string_view p
     }
     if (auto allowed = check_remove(system, *last->parent, **victim, false); !allowed) return allowed;
     remove_name(system, *victim);
+    return {};
+}
+
+Result<void> rename_path(System& system, const PathFrom& old_path, const PathFrom& new_path, RenameKind kind) {
+    PathWalk from_walk(system, old_path.start), to_walk(system, new_path.start);
+    auto from_last = from_walk.parent_of(old_path.path);
+    if (!from_last) return fail(from_last.error());
+    auto to_last = to_walk.parent_of(new_path.path);
+    if (!to_last) return fail(to_last.error());
+    const Inode& from_directory = *from_last->parent->inode;
+    if (&from_directory.file_system() != &to_last->parent->inode->file_system()) return fail(Errno::exdev);
+    if (from_last->kind != LastComponent::Kind::name) return fail(Errno::ebusy);
+    if (to_last->kind != LastComponent::Kind::name) {
+        return fail(kind == RenameKind::no_replace ? Errno::eexist : Errno::ebusy);
+    }
+    auto from_dentry = from_walk.child(*from_last);
+    if (!from_dentry) return fail(from_dentry.error());
+    auto to_dentry = to_walk.child(*to_last);
+    if (!to_dentry) return fail(to_dentry.error());
+    const RenameEnd from{std::move(*from_last), std::move(*from_dentry)},
+        to{std::move(*to_last), std::move(*to_dentry)};
+    if (auto checked = check_rename_names(from, to, kind); !checked) return checked;
+    if (to.dentry != nullptr && from.dentry->inode == to.dentry->inode) return {};
+    if (auto checked = check_rename_rights(system, from, to, kind); !checked) return checked;
+
+    from.last.parent->inode->modified_ns = from.last.parent->inode->changed_ns = system.clock.realtime_ns();
+    take_out(*from.dentry);
+    if (kind == RenameKind::exchange) {
+        take_out(*to.dentry);
+        put_in(system, to.dentry, from.last);
+    } else if (to.dentry != nullptr) {
+        remove_name(system, to.dentry);
+    }
+    put_in(system, from.dentry, to.last);
     return {};
 }
 

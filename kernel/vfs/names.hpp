@@ -13,6 +13,18 @@ Result<LastComponent> find_new_name(const System& system, DentryPointer start, s
 // A new empty file for open(2): ENOENT, EACCES, ENOSPC.
 Result<DentryPointer> make_file(System& system, const LastComponent& last, mode_t mode);
 
+// One that has no name (O_TMPFILE). ENOENT, EACCES, ENOSPC, EOPNOTSUPP where the file system makes no files.
+Result<DentryPointer> make_nameless_file(System& system, const DentryPointer& directory, mode_t mode);
+
+// A path, and where it starts if it is relative.
+struct PathFrom {
+    DentryPointer start;
+    std::string path;
+};
+enum class RenameKind : std::uint8_t { replace, no_replace, exchange };
+// All errors of renameat2(2) but EFAULT, EBADF and those of its flags.
+Result<void> rename_path(System& system, const PathFrom& old_path, const PathFrom& new_path, RenameKind kind);
+
 // Errors as mkdir(2), symlink(2), rmdir(2) and unlink(2) give them.
 Result<void> make_directory(System& system, DentryPointer start, std::string_view path, mode_t mode);
 Result<void> make_link(System& system, DentryPointer start, std::string_view path, std::string target);

@@ -48,6 +48,15 @@ Result<DescriptionPointer> open_existing(System& system, const PathWalk::Found& 
     return description;
 }
 
+// do_tmpfile()
+Result<DescriptionPointer> open_nameless(System& system, const PathWalk::Found& found, const OpenRequest& request) {
+    if (found.dentry == nullptr) return fail(Errno::enoent);
+    if (found.dentry->inode->directory() == nullptr) return fail(Errno::enotdir);
+    const auto made = make_nameless_file(system, found.dentry, request.mode);
+    if (!made) return fail(made.error());
+    return (*made)->inode->open(system, *made, lasting_flags(request.flags));
+}
+
 }  // namespace
 
 Result<OpenRequest> open_request(std::uint64_t flags_argument, std::uint64_t mode) {
@@ -78,6 +87,7 @@ Result<DescriptionPointer> open_path(System& system, DentryPointer start, std::s
     if ((request.flags & O_CREAT) != 0 && found->last.kind == LastComponent::Kind::name && found->last.trailing_slash) {
         return fail(Errno::eisdir);
     }
+    if ((request.flags & tmpfile_flag) != 0) return open_nameless(system, *found, request);
     if (found->dentry == nullptr) {
         if ((request.flags & O_CREAT) == 0) return fail(Errno::enoent);
         auto made = make_file(system, found->last, request.mode);

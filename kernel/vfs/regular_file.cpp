@@ -1,6 +1,6 @@
 #include "kernel/vfs/regular_file.hpp"
 
-#include "kernel/system.hpp"
+#include "kernel/path_argument.hpp"
 
 #include <unistd.h>
 
@@ -40,6 +40,17 @@ Errno no_space(Errno error) { return error == Errno::enomem ? Errno::enospc : er
 
 }  // namespace
 
+std::shared_ptr<RegularFile> RegularFile::create(System& system, FileSystem& file_system, std::string path,
+                                                 mode_t permissions, std::optional<unsigned> seals) {
+    mm::FileIdentity identity{.path = std::move(path),
+                              .device_major = file_system.device_major,
+                              .device_minor = file_system.device_minor,
+                              .inode = file_system.last_inode + 1};
+    auto file = system.vfs.files().create(std::move(identity), file_system.file_kind);
+    return std::make_shared<RegularFile>(file_system, permissions, credentials(system.task), system.clock.realtime_ns(),
+                                         std::move(file), seals);
+}
+
 Result<std::shared_ptr<FileDescription>> RegularFile::open(System&, const DentryPointer& dentry, int flags) {
     return std::make_shared<RegularDescription>(dentry, flags, *this);
 }
@@ -70,8 +81,8 @@ Result<void> RegularFile::add_seals(unsigned seals) {
 Result<void> RegularFile::resize(System& system, std::uint64_t size_bytes) {
     if (size_bytes < this->size_bytes() && has_seal(seal_shrink)) return fail(Errno::eperm);
     if (size_bytes > this->size_bytes()) {
-        if (has_seal(seal_grow)) return fail(Errno::eperm);
         if (size_bytes > size_limit(system)) return refuse_size(system);
+        if (has_seal(seal_grow)) return fail(Errno::eperm);
     }
     modified_ns = changed_ns = system.clock.realtime_ns();
     return file_->resize(size_bytes);
@@ -166,8 +177,8 @@ Result<std::uint64_t> RegularDescription::write(System& system, UserSegments& fr
     while (at < end) {
         const std::uint64_t wanted = std::min(end - at, from.bytes_left());
         const auto written = write_chunk(system, from, at, end);
-        if (!written) return done > 0 ? Result<std::uint64_t>(done) : fail(written.error());
-        if (*written == 0) break;
+        if (!written && done == 0) return written;
+        if (!written || *written == 0) break;
         done += *written;
         at += *written;
         if (wanted == *written) break;

@@ -19,6 +19,10 @@ public:
                 std::shared_ptr<mm::File> file, std::optional<unsigned> seals)
         : Inode(file_system, S_IFREG | permissions, owner, now_ns), file_(std::move(file)), seals_(seals) {}
 
+    // An empty file of the program's own, of the kind that the file system's files have; `path` as maps shows it.
+    static std::shared_ptr<RegularFile> create(System& system, FileSystem& file_system, std::string path,
+                                               mode_t permissions, std::optional<unsigned> seals);
+
     Result<std::shared_ptr<FileDescription>> open(System& system, const DentryPointer& dentry, int flags) override;
     std::uint64_t size_bytes() const override { return file_->size_bytes(); }
     std::uint64_t page_count() const override { return file_->cached_page_count().value(); }

@@ -27,6 +27,8 @@ Vfs::Vfs(mm::FileRegistry& files, PageCount memory, std::uint64_t now_ns)
       now_ns_(now_ns),
       root_fs_{"rootfs", 0, 2, ramfs_magic, memory.value() / 2},
       device_fs_{"devtmpfs", 0, 6, tmpfs_magic, memory.value() / 2},
+      shared_fs_{"tmpfs", 0, 25, tmpfs_magic, memory.value() / 2, mm::FileKind::shared_memory},
+      nameless_fs_{"tmpfs", 0, 1, tmpfs_magic, memory.value() / 2, mm::FileKind::shared_memory},
       proc_(memory.value() / 2, now_ns),
       root_(std::make_shared<Dentry>("", nullptr, std::make_shared<MemoryDirectory>(root_fs_, 0755, Owner{}, now_ns))) {
     add_proc_files(proc_);
@@ -39,6 +41,7 @@ Vfs::Vfs(mm::FileRegistry& files, PageCount memory, std::uint64_t now_ns)
     device("random", Device::random);
     device("urandom", Device::urandom);
     device("tty", Device::tty);
+    add_directory(dev, "shm", shared_fs_, 01777);
     add_directory(root_, "etc", root_fs_, 0755);
     add_directory(root_, "tmp", root_fs_, 01777);
 }

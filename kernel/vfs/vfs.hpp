@@ -18,6 +18,8 @@ public:
 
     const DentryPointer& root() const { return root_; }
     mm::FileRegistry& files() { return files_; }
+    // What memfd_create(2)'s files are in (shm_mnt).
+    FileSystem& nameless_memory() { return nameless_fs_; }
     // The directory at an absolute path, made where it is missing; nullptr where a file or /proc is in the way.
     DentryPointer make_directories(std::string_view path);
     // Puts the program's executable at its absolute path, and without a place in the tree where nothing can be there.
@@ -30,7 +32,7 @@ private:
 
     mm::FileRegistry& files_;
     std::uint64_t now_ns_;
-    FileSystem root_fs_, device_fs_;
+    FileSystem root_fs_, device_fs_, shared_fs_, nameless_fs_;
     ProcFs proc_;
     DentryPointer root_;
 };

@@ -1,22 +1,12 @@
 // Paths, names and devices: what the kernel answers, error by error. Works below one folder of its own in /tmp.
 #define _GNU_SOURCE
-#include <errno.h>
 #include <fcntl.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
-#include "guest.h"
+#include "answer.h"
 
 #define FOLDER "/tmp/faultline-guest-paths"
-
-static const char* answer(long result) {
-    static char text[32];
-    if (result < 0) return strerror(errno);
-    snprintf(text, sizeof text, "%ld", result);
-    return text;
-}
-#define SHOW(call) say("%s: %s", #call, answer(call))
 
 static void show_names(void) {
     struct stat status;

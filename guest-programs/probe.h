@@ -1,4 +1,5 @@
-// Accesses that may fail: a probe answers with the si_code of the SIGSEGV that it raised, or 0.
+// Accesses that may fail: a probe answers with the si_code of the SIGSEGV that it raised, that of a SIGBUS above
+// probe_bus, or 0.
 #pragma once
 
 #include <setjmp.h>
@@ -7,13 +8,14 @@
 
 #include "guest.h"
 
+enum { probe_bus = 100 };
+
 static sigjmp_buf probe_return;
 static volatile int probe_code;
 
 static void probe_handler(int number, siginfo_t* info, void* context) {
-    (void)number;
     (void)context;
-    probe_code = info->si_code;
+    probe_code = number == SIGBUS ? probe_bus + info->si_code : info->si_code;
     siglongjmp(probe_return, 1);
 }
 
@@ -23,6 +25,7 @@ static inline void probe_install(void) {
     action.sa_sigaction = probe_handler;
     action.sa_flags = SA_SIGINFO;
     CHECK(sigaction(SIGSEGV, &action, NULL) == 0);
+    CHECK(sigaction(SIGBUS, &action, NULL) == 0);
 }
 
 static inline int probe_read(const volatile void* address) {
@@ -45,5 +48,6 @@ static inline int probe_call(const void* address) {
 }
 
 static inline const char* code_name(int code) {
+    if (code == probe_bus + BUS_ADRERR) return "BUS_ADRERR";
     return code == 0 ? "works" : code == SEGV_MAPERR ? "SEGV_MAPERR" : code == SEGV_ACCERR ? "SEGV_ACCERR" : "SIGSEGV";
 }

@@ -111,6 +111,20 @@ static void show_holes(void) {
     SHOW(fallocate(fd, 0, 9 * page_size, 10));
     SHOW(lseek(fd, 0, SEEK_END));
     SHOW(fsync(fd));
+    SHOW(ftruncate(fd, 0));
+    SHOW(fallocate(fd, 0, page_size, 4 * page_size));
+    SHOW(lseek(fd, 0, SEEK_DATA));
+    struct stat status;
+    CHECK(fstat(fd, &status) == 0);
+    say("allocated: %ld blocks", (long)status.st_blocks);
+    SHOW(pwrite(fd, "x", 1, 2 * page_size));
+    SHOW(lseek(fd, 0, SEEK_DATA));
+    SHOW(lseek(fd, 2 * page_size, SEEK_HOLE));
+    char* map = mmap(NULL, page_size, PROT_READ, MAP_SHARED, fd, 4 * page_size);
+    CHECK(map != MAP_FAILED);
+    SHOW(lseek(fd, 3 * page_size, SEEK_DATA));
+    CHECK(map[0] == 0);
+    SHOW(lseek(fd, 3 * page_size, SEEK_DATA));
     CHECK(close(fd) == 0);
 }
 

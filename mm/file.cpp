@@ -54,12 +54,15 @@ File::~File() {
 
 std::optional<Pfn> File::cached(std::uint64_t page_index) const {
     const auto found = pages_.find(page_index);
-    return found == pages_.end() ? std::nullopt : std::optional(found->second);
+    return found == pages_.end() || unwritten_.contains(page_index) ? std::nullopt : std::optional(found->second);
 }
 
 Result<Pfn> File::read_page(std::uint64_t page_index) {
     FL_ASSERT(page_index < page_count().value());
-    if (const auto found = cached(page_index)) return *found;
+    if (const auto found = pages_.find(page_index); found != pages_.end()) {
+        unwritten_.erase(page_index);
+        return found->second;
+    }
     const auto pfn = memory_.allocate(page_state(), source_ ? Fill::caller : Fill::zeroed);
     if (!pfn) return pfn;
     if (source_) {
@@ -71,6 +74,13 @@ Result<Pfn> File::read_page(std::uint64_t page_index) {
     memory_.frames().set_anchor(*pfn, RmapAnchor::of(*this, page_index));
     pages_.emplace(page_index, *pfn);
     return *pfn;
+}
+
+Result<void> File::allocate_page(std::uint64_t page_index) {
+    if (pages_.contains(page_index)) return {};
+    if (const auto pfn = read_page(page_index); !pfn) return fail(pfn.error());
+    if (!source_) unwritten_.insert(page_index);
+    return {};
 }
 
 Result<Pfn> File::page_to_write(std::uint64_t page_index) {
@@ -101,6 +111,7 @@ PageCount File::drop_unmapped_pages() {
 }
 
 void File::drop_pages(std::uint64_t first_page, std::uint64_t end_page) {
+    unwritten_.erase(unwritten_.lower_bound(first_page), unwritten_.lower_bound(end_page));
     const auto end = pages_.lower_bound(end_page);
     for (auto page = pages_.lower_bound(first_page); page != end; page = pages_.erase(page)) {
         memory_.release(page->second);

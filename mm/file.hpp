@@ -12,6 +12,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -68,10 +69,13 @@ public:
     // (msync(2), fsync(2)). EIO, EROFS.
     Result<void> write_back(std::uint64_t first_page, PageCount pages);
 
-    // The cached frame of a page; nullopt where it was not read yet.
+    // The cached frame of a page; nullopt where it was not read yet, or is allocated only.
     std::optional<Pfn> cached(std::uint64_t page_index) const;
     // Reads the page into the cache where it is not there yet; the page lies inside the file. ENOMEM, EIO.
     Result<Pfn> read_page(std::uint64_t page_index);
+    // Takes memory for a page of a hole, which stays one until somebody writes to the page or maps it
+    // (shmem_fallocate). ENOMEM, EIO.
+    Result<void> allocate_page(std::uint64_t page_index);
     void mark_dirty(Pfn pfn) { memory_.frames().set_dirty(pfn, true); }
     // Whether a write through a shared mapping has to be seen, so that the page can be written back
     // (vma_wants_writenotify).
@@ -104,6 +108,7 @@ private:
     std::uint32_t id_;
     std::uint64_t size_bytes_;
     std::map<std::uint64_t, Pfn> pages_;
+    std::set<std::uint64_t> unwritten_;  // of pages_: what allocate_page() made and nobody used yet
     IntervalTree i_mmap_;
 };
 

@@ -100,7 +100,7 @@ Result<void> RegularFile::allocate(System& system, FileRange range, bool keep_si
     }
     const std::uint64_t last = std::min(end + page_mask, file_->page_count().bytes()) >> page_shift;
     for (std::uint64_t page = range.offset >> page_shift; page < last; ++page) {
-        if (auto read = file_->read_page(page); !read) return fail(no_space(read.error()));
+        if (auto taken = file_->allocate_page(page); !taken) return fail(no_space(taken.error()));
     }
     modified_ns = changed_ns = system.clock.realtime_ns();
     return {};
@@ -187,10 +187,11 @@ Result<std::uint64_t> RegularDescription::write(System& system, UserSegments& fr
     return done;
 }
 
-// A page that is in the cache is data; what is not there was never written.
+// A page that is in the cache and was used is data (folio_seek_hole_data).
 std::uint64_t RegularDescription::next_data(std::uint64_t offset) const {
     const auto& pages = file_.file()->cached_pages();
-    const auto page = pages.lower_bound(offset >> page_shift);
+    auto page = pages.lower_bound(offset >> page_shift);
+    while (page != pages.end() && !file_.file()->cached(page->first)) ++page;
     if (page == pages.end()) return file_.size_bytes();
     return std::max(offset, page->first << page_shift);
 }
@@ -198,7 +199,10 @@ std::uint64_t RegularDescription::next_data(std::uint64_t offset) const {
 std::uint64_t RegularDescription::next_hole(std::uint64_t offset) const {
     const auto& pages = file_.file()->cached_pages();
     std::uint64_t page = offset >> page_shift;
-    for (auto at = pages.lower_bound(page); at != pages.end() && at->first == page; ++at) ++page;
+    for (auto at = pages.lower_bound(page); at != pages.end() && at->first == page; ++at) {
+        if (!file_.file()->cached(page)) break;
+        ++page;
+    }
     return std::min(std::max(offset, page << page_shift), file_.size_bytes());
 }
 

@@ -1,0 +1,91 @@
+#include "kernel_support.hpp"
+
+#include <fcntl.h>
+
+using namespace fl;
+using test::minus;
+using test::TestSystem;
+
+namespace {
+
+constexpr std::uint64_t data = TestSystem::data;
+constexpr std::uint64_t largest = 0x7fff'ffff'ffff'ffff;
+
+std::uint64_t make_memfd(TestSystem& system) {
+    system.put_text(data, "x");
+    const std::int64_t fd = system.call(SYS_memfd_create, {data, 2});
+    REQUIRE(fd >= 0);
+    return static_cast<std::uint64_t>(fd);
+}
+
+std::uint64_t make_file(TestSystem& system, const std::string& path) {
+    system.put_text(data, path);
+    const std::int64_t fd = system.call(SYS_open, {data, O_RDWR | O_CREAT, 0600});
+    REQUIRE(fd >= 0);
+    return static_cast<std::uint64_t>(fd);
+}
+
+}  // namespace
+
+TEST_CASE("files that fill the memory: ENOSPC, and the program lives on") {
+    TestSystem system(PageCount(256));
+    for (const std::uint64_t fd : {make_memfd(system), make_file(system, "/tmp/full")}) {
+        std::uint64_t written = 0;
+        std::int64_t got = 0;
+        while ((got = system.call(SYS_write, {fd, data, TestSystem::data_bytes})) > 0) {
+            written += static_cast<std::uint64_t>(got);
+        }
+        CHECK(got == minus(Errno::enospc));
+        CHECK(written > 64 * page_size);
+        CHECK(system.call(SYS_lseek, {fd, 0, SEEK_END}) == static_cast<std::int64_t>(written));
+        CHECK(system.call(SYS_fallocate, {fd, 0, written, 64 * page_size}) == minus(Errno::enospc));
+        CHECK(system.call(SYS_lseek, {fd, 0, SEEK_END}) == static_cast<std::int64_t>(written));
+        CHECK(system.call(SYS_ftruncate, {fd, 0}) == 0);
+        CHECK(system.call(SYS_pwrite64, {fd, data, page_size, 0}) == static_cast<std::int64_t>(page_size));
+        CHECK(system.call(SYS_ftruncate, {fd, 0}) == 0);
+    }
+}
+
+TEST_CASE("the largest file") {
+    TestSystem system;
+    const std::uint64_t fd = make_memfd(system);
+    CHECK(system.call(SYS_ftruncate, {fd, largest}) == 0);
+    CHECK(system.call(SYS_pwrite64, {fd, data, 1, largest - 1}) == 1);
+    CHECK(system.call(SYS_pwrite64, {fd, data, 1, largest}) < 0);
+    CHECK(system.call(SYS_fallocate, {fd, 0, largest, 1}) == minus(Errno::efbig));
+    CHECK(system.call(SYS_fallocate, {fd, 0, 0, largest}) == minus(Errno::enospc));
+    CHECK(system.call(SYS_fallocate, {fd, 0, largest - 10, 10}) == 0);
+    CHECK(system.call(SYS_fallocate, {fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 1, largest - 1}) == 0);
+    CHECK(system.call(SYS_lseek, {fd, 0, SEEK_DATA}) == minus(Errno::enxio));
+    CHECK(system.call(SYS_lseek, {fd, 0, SEEK_HOLE}) == 0);
+    CHECK(system.call(SYS_ftruncate, {fd, 0}) == 0);
+}
+
+TEST_CASE("what is allocated stays a hole until it is used, and is given back by a cut") {
+    TestSystem system;
+    const std::uint64_t fd = make_memfd(system);
+    const auto before = system.memory().buddy().free_page_count();
+    CHECK(system.call(SYS_fallocate, {fd, 0, 0, 4 * page_size}) == 0);
+    CHECK(before == system.memory().buddy().free_page_count() + PageCount(4));
+    CHECK(system.call(SYS_lseek, {fd, 0, SEEK_DATA}) == minus(Errno::enxio));
+    CHECK(system.call(SYS_pread64, {fd, data, 100, page_size}) == 100);
+    CHECK(system.call(SYS_lseek, {fd, 0, SEEK_DATA}) == minus(Errno::enxio));
+    CHECK(system.call(SYS_pwrite64, {fd, data, 1, page_size}) == 1);
+    CHECK(system.call(SYS_lseek, {fd, 0, SEEK_DATA}) == static_cast<std::int64_t>(page_size));
+    CHECK(system.call(SYS_lseek, {fd, page_size, SEEK_HOLE}) == static_cast<std::int64_t>(2 * page_size));
+    CHECK(system.call(SYS_ftruncate, {fd, 0}) == 0);
+    CHECK(before == system.memory().buddy().free_page_count());
+}
+
+TEST_CASE("/etc has passwd and hosts") {
+    TestSystem system;
+    system.put_text(data, "/etc/passwd");
+    const std::int64_t fd = system.call(SYS_open, {data, O_RDWR});
+    REQUIRE(fd >= 0);
+    const std::int64_t size = system.call(SYS_read, {static_cast<std::uint64_t>(fd), data, 200});
+    REQUIRE(size > 0);
+    CHECK(system.get_text(data, static_cast<std::size_t>(size)) == "root:x:0:0:root:/root:/bin/sh\n");
+    CHECK(system.call(SYS_ftruncate, {static_cast<std::uint64_t>(fd), 0}) == minus(Errno::erofs));
+    system.put_text(data, "/etc/hosts");
+    CHECK(system.call(SYS_open, {data, O_RDONLY}) >= 0);
+}

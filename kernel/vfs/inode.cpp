@@ -71,10 +71,13 @@ Dentry::~Dentry() {
 }
 
 std::string Dentry::path() const {
-    std::string text = unlinked ? " (deleted)" : "";
-    if (parent == nullptr) return "/" + name + text;
-    for (const Dentry* at = this; at->parent != nullptr; at = at->parent.get()) text.insert(0, "/" + at->name);
-    return text;
+    const std::string end = unlinked ? " (deleted)" : "";
+    if (parent == nullptr) return "/" + name + end;
+    std::vector<const Dentry*> below_root;
+    for (const Dentry* at = this; at->parent != nullptr; at = at->parent.get()) below_root.push_back(at);
+    std::string text;
+    for (auto at = below_root.rbegin(); at != below_root.rend(); ++at) text += "/" + (*at)->name;
+    return text + end;
 }
 
 bool Dentry::is_mount_point() const {

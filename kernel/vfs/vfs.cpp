@@ -42,7 +42,9 @@ Vfs::Vfs(mm::FileRegistry& files, PageCount memory, std::uint64_t now_ns)
     device("urandom", Device::urandom);
     device("tty", Device::tty);
     add_directory(dev, "shm", shared_fs_, 01777);
-    add_directory(root_, "etc", root_fs_, 0755);
+    const DentryPointer etc = add_directory(root_, "etc", root_fs_, 0755);
+    add_text(etc, "passwd", "root:x:0:0:root:/root:/bin/sh\n");
+    add_text(etc, "hosts", "127.0.0.1\tlocalhost\n");
     add_directory(root_, "tmp", root_fs_, 01777);
 }
 
@@ -52,6 +54,17 @@ DentryPointer Vfs::add(const DentryPointer& parent, std::string name, std::share
     auto dentry = std::make_shared<Dentry>(std::move(name), parent, std::move(inode));
     parent->inode->directory()->add(dentry);
     return dentry;
+}
+
+void Vfs::add_text(const DentryPointer& parent, std::string name, std::string_view text) {
+    const auto bytes = std::as_bytes(std::span(text));
+    mm::FileIdentity identity{.path = parent->path() + "/" + name,
+                              .device_major = root_fs_.device_major,
+                              .device_minor = root_fs_.device_minor,
+                              .inode = root_fs_.last_inode + 1};
+    auto file = files_.open(mm::memory_file_source({bytes.begin(), bytes.end()}), std::move(identity));
+    add(parent, std::move(name),
+        std::make_shared<RegularFile>(root_fs_, 0644, Owner{}, now_ns_, std::move(file), std::nullopt));
 }
 
 DentryPointer Vfs::add_directory(const DentryPointer& parent, std::string name, FileSystem& file_system, mode_t mode) {

@@ -28,6 +28,8 @@ public:
 
 private:
     DentryPointer add(const DentryPointer& parent, std::string name, std::shared_ptr<Inode> inode);
+    // A file that is there from the start; it cannot get longer or shorter.
+    void add_text(const DentryPointer& parent, std::string name, std::string_view text);
     DentryPointer add_directory(const DentryPointer& parent, std::string name, FileSystem& file_system, mode_t mode);
 
     mm::FileRegistry& files_;

@@ -29,6 +29,10 @@ Result<std::unique_ptr<MmStruct>> MmStruct::fork() {
         if (vma->flags().has(vm_dontcopy)) continue;
         // What the child has so far goes with it.
         if (const auto copied = fork_vma(*vma, child); !copied) return fail(copied.error());
+        // Without the locks, or with other families, neighbours may be equal that were not; as on Linux they stay
+        // apart.
+        const Vma* copy = child.vmas_.last();
+        if (copy->previous() != nullptr && can_merge(*copy->previous(), *copy)) child.left_cuts_ = true;
     }
     return created;
 }

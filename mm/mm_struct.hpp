@@ -204,7 +204,7 @@ public:
     const PageTable& page_table() const { return page_table_; }
     PhysicalMemory& memory() { return memory_; }
     const PhysicalMemory& memory() const { return memory_; }
-    // Whether a refused mapping, or MREMAP_DONTUNMAP, has left VMAs apart that could be one.
+    // Whether a refused mapping, MREMAP_DONTUNMAP or fork has left VMAs apart that could be one.
     bool left_cuts() const { return left_cuts_; }
     std::uint64_t map_count() const { return vmas_.count(); }
     VirtAddr start_brk() const { return start_brk_; }

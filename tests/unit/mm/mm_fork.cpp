@@ -99,6 +99,18 @@ TEST_CASE("fork: mprotect gives a shared page no right to be written to, nor aft
     CHECK(family.broken() == "");
 }
 
+TEST_CASE("fork: the child's mappings are cut as the parent's, though nothing is locked that kept them apart") {
+    Family family;
+    Machine& parent = family.machine;
+    REQUIRE(parent.map(page(0), 3).has_value());
+    REQUIRE(parent.mm->lock(page(1), page_size, VmFlags()).has_value());
+    family.fork();
+    CHECK(parent.mm->map_count() == 3);
+    CHECK(family.child->map_count() == 3);
+    CHECK(family.child->vm().locked == PageCount(0));
+    CHECK(family.broken() == "");
+}
+
 TEST_CASE("fork: shared memory is one memory") {
     Family family;
     Machine& parent = family.machine;

@@ -1,0 +1,597 @@
+#include "tests/unit/mm/model_support.hpp"
+
+#include <cstring>
+#include <sstream>
+
+namespace fl::mm::test {
+
+using emu::Access;
+
+namespace {
+
+std::uint64_t page_of(VirtAddr address) { return (address - base_address) >> page_shift; }
+
+// A disk that remembers what was written back.
+class WritableSource final : public FileSource {
+public:
+    explicit WritableSource(std::shared_ptr<Bytes> disk) : disk_(std::move(disk)) {}
+    std::uint64_t size_bytes() const override { return disk_->size(); }
+    Result<void> read(std::uint64_t offset, std::span<std::byte> into) const override {
+        for (std::size_t i = 0; i < into.size(); ++i) {
+            into[i] = offset + i < disk_->size() ? static_cast<std::byte>((*disk_)[offset + i]) : std::byte{0};
+        }
+        return {};
+    }
+    Result<void> write(std::uint64_t offset, std::span<const std::byte> from) override {
+        REQUIRE(offset + from.size() <= disk_->size());
+        for (std::size_t i = 0; i < from.size(); ++i) (*disk_)[offset + i] = static_cast<std::uint8_t>(from[i]);
+        return {};
+    }
+    Result<void> resize(std::uint64_t size_bytes) override {
+        disk_->resize(size_bytes);
+        return {};
+    }
+
+private:
+    std::shared_ptr<Bytes> disk_;
+};
+
+Bytes initial_bytes(unsigned first) {
+    Bytes bytes(initial_file_pages * page_size);
+    for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<std::uint8_t>(first + i / page_size);
+    return bytes;
+}
+
+bool is_shared(Backing backing) {
+    return backing == Backing::shared_anonymous || backing == Backing::shared_file || backing == Backing::shared_memory;
+}
+
+// Which of the open files; nullopt for anonymous memory.
+std::optional<std::size_t> file_number(Backing backing) {
+    if (backing == Backing::private_file || backing == Backing::shared_file) return 0;
+    if (backing == Backing::private_memory || backing == Backing::shared_memory) return 1;
+    return std::nullopt;
+}
+
+}  // namespace
+
+std::string Operation::text() const {
+    static constexpr const char* names[] = {
+        "map",        "unmap",     "protect",    "advise",          "lock",       "unlock", "sync",
+        "remap",      "brk",       "load",       "store",           "fork",       "exit",   "file_read",
+        "file_write", "file_size", "file_punch", "file_write_back", "drop_caches"};
+    std::ostringstream out;
+    out << space << ":" << names[static_cast<int>(kind)];
+    if (kind >= Kind::file_read) {
+        out << "(file " << file << " at " << offset << " length " << length << ") ";
+        return out.str();
+    }
+    out << "(" << first << "+" << count;
+    if (kind == Kind::map) out << " prot " << prot << " backing " << static_cast<int>(backing) << " pgoff " << pgoff;
+    if (kind == Kind::protect) out << " prot " << prot;
+    if (kind == Kind::advise) out << " advice " << advice;
+    if (kind == Kind::remap) out << " to " << target << "+" << new_count << " flags " << flags;
+    out << ") ";
+    return out.str();
+}
+
+Twins::Twins(std::uint64_t frames) : machine(frames) {
+    const Bytes disk = initial_bytes(10), memory = initial_bytes(20);
+    files_[0].disk = std::make_shared<Bytes>(disk);
+    files_[0].oracle = std::make_shared<OracleObject>(OracleObject{disk});
+    files_[0].file =
+        machine.files.open(std::make_unique<WritableSource>(files_[0].disk), FileIdentity{.path = "/disk"});
+    // Nothing of it is in memory yet, and what is not there reads as zero.
+    files_[1].oracle = std::make_shared<OracleObject>(OracleObject{Bytes(memory.size())});
+    files_[1].file = machine.files.create(FileIdentity{.path = "/memory"}, FileKind::shared_memory, memory.size());
+    spaces_[0].mm = std::move(machine.mm);
+    spaces_[0].mm->set_start_brk(page(heap_page));
+    spaces_[0].oracle.brk = heap_page;
+}
+
+std::string Twins::step(const Operation& operation) {
+    history += operation.text();
+    refused_ = false;
+    const std::string difference = apply(operation);
+    machine.observer.events.clear();
+    refused += refused_ ? 1 : 0;
+    return difference.empty() ? "" : difference + " after " + history;
+}
+
+std::string Twins::apply(const Operation& operation) {
+    using Kind = Operation::Kind;
+    if (operation.kind >= Kind::file_read) return apply_to_file(operation);
+    if (!alive(operation.space)) return "";
+    current_ = operation.space;
+    machine.handler.set_mm(&mm());
+    const VirtAddr start = page(operation.first);
+    switch (operation.kind) {
+        case Kind::map: return map(operation);
+        case Kind::unmap:
+            oracle().unmap(operation.first, operation.count);
+            return agree_strictly("ok", outcome(mm().unmap(start, operation.count * page_size)));
+        case Kind::protect: return protect(operation);
+        case Kind::advise: return advise(operation);
+        case Kind::lock: return lock(operation);
+        case Kind::unlock:
+            return agree_strictly(oracle().has_all(operation.first, operation.count) ? "ok" : "ENOMEM",
+                                  outcome(mm().unlock(start, operation.count * page_size)));
+        case Kind::sync: return sync(operation);
+        case Kind::remap: return remap(operation);
+        case Kind::brk: return brk(operation.first);
+        case Kind::load: return access(operation, Access::read);
+        case Kind::store: return access(operation, Access::write);
+        case Kind::fork: return fork(operation.space);
+        default: return exit(operation.space);
+    }
+}
+
+std::string Twins::apply_to_file(const Operation& operation) {
+    using Kind = Operation::Kind;
+    switch (operation.kind) {
+        case Kind::file_read: return read_file(operation);
+        case Kind::file_write: return write_file(operation);
+        case Kind::file_resize: return resize_file(operation);
+        case Kind::file_punch: return punch_file(operation);
+        case Kind::file_write_back: return write_back(operation);
+        default: machine.files.shrink(); return "";
+    }
+}
+
+std::string Twins::agree_strictly(const std::string& expected, const std::string& real) const {
+    return expected == real ? "" : "answered " + real + " instead of " + expected;
+}
+
+std::string Twins::agree(const std::string& expected, const std::string& real) {
+    refused_ = starved && expected == "ok" && real == "ENOMEM";
+    return refused_ ? "" : agree_strictly(expected, real);
+}
+
+const Vma* Twins::vma_at(std::uint64_t at) const {
+    const Vma* vma = mm(current_).vmas().find(page(at));
+    return vma != nullptr && vma->start() <= page(at) ? vma : nullptr;
+}
+
+bool Twins::locked(std::uint64_t at) const {
+    const Vma* vma = vma_at(at);
+    return vma != nullptr && vma->flags().has(vm_locked);
+}
+
+std::uint64_t Twins::some_mapped_page(std::mt19937_64& random, std::size_t space, std::uint64_t otherwise) const {
+    const auto& pages = spaces_[space].oracle.pages;
+    if (!alive(space) || pages.empty()) return otherwise;
+    return std::next(pages.begin(), static_cast<std::ptrdiff_t>(random() % pages.size()))->first;
+}
+
+PageCount Twins::used_frames_after_all() {
+    machine.handler.set_mm(nullptr);
+    for (Space& space : spaces_) space.mm.reset();
+    for (OpenFile& file : files_) file.file.reset();
+    return machine.memory.used_page_count();
+}
+
+// --- calls that take no frames ---------------------------------------------------------------------------------------
+
+std::string Twins::map(const Operation& operation) {
+    const bool shared = is_shared(operation.backing);
+    std::uint64_t flags = map_fixed | (shared ? map_shared : map_private);
+    OraclePage first{.prot = operation.prot, .shared = shared};
+    std::shared_ptr<File> file;
+    if (const auto number = file_number(operation.backing)) {
+        file = files_[*number].file;
+        first.object = files_[*number].oracle;
+        first.index = operation.pgoff;
+    } else {
+        flags |= map_anonymous;
+        if (shared) first.object = std::make_shared<OracleObject>(OracleObject{Bytes(operation.count * page_size)});
+    }
+    oracle().map(operation.first, operation.count, first);
+    const MapRequest request{.hint = page(operation.first),
+                             .length_bytes = operation.count * page_size,
+                             .prot = operation.prot,
+                             .flags = flags,
+                             .file = file,
+                             .pgoff = file != nullptr ? operation.pgoff : 0};
+    return agree_strictly("ok", outcome(mm().map(request)));
+}
+
+// Pages before the first hole are changed.
+std::string Twins::protect(const Operation& operation) {
+    const bool whole = oracle().has_all(operation.first, operation.count);
+    for (std::uint64_t i = 0; i < operation.count && oracle().has(operation.first + i); ++i) {
+        oracle().pages.at(operation.first + i).prot = operation.prot;
+    }
+    const auto done = mm().protect(page(operation.first), operation.count * page_size, operation.prot);
+    return agree_strictly(whole ? "ok" : "ENOMEM", outcome(done));
+}
+
+// Holes are passed over and reported at the end; the first page that does not take the advice ends the call.
+std::string Twins::advise(const Operation& operation) {
+    std::string expected = oracle().has_all(operation.first, operation.count) ? "ok" : "ENOMEM";
+    struct Hole {
+        OracleObject* object;
+        std::uint64_t offset;
+    };
+    std::vector<Hole> holes;
+    for (std::uint64_t at = operation.first; at < operation.first + operation.count; ++at) {
+        if (!oracle().has(at)) continue;
+        OraclePage& page = oracle().pages.at(at);
+        std::string refusal;
+        switch (operation.advice) {
+            case madv_dontneed:
+                if (locked(at))
+                    refusal = "EINVAL";
+                else
+                    page.own.reset();
+                break;
+            case madv_cold:
+                if (locked(at)) refusal = "EINVAL";
+                break;
+            case madv_remove:
+                if (locked(at) || page.object == nullptr)
+                    refusal = "EINVAL";
+                else if (!page.shared)
+                    refusal = "EACCES";
+                else
+                    holes.push_back({page.object.get(), page.index * page_size});
+                break;
+            case madv_dontfork:
+            case madv_dofork: page.dontfork = operation.advice == madv_dontfork; break;
+            case madv_wipeonfork:
+                if (page.object != nullptr)
+                    refusal = "EINVAL";
+                else
+                    page.wipeonfork = true;
+                break;
+            case madv_keeponfork: page.wipeonfork = false; break;
+            default: break;
+        }
+        if (refusal.empty()) continue;
+        expected = refusal;
+        break;
+    }
+    const std::string real = outcome(mm().advise(page(operation.first), operation.count * page_size, operation.advice));
+    // Only a hole in a file takes frames. ENOMEM may be the answer either way.
+    const bool may_be_short = starved && operation.advice == madv_remove && real == "ENOMEM";
+    for (const Hole& hole : holes) {
+        OpenFile* file = file_of(hole.object);
+        if (may_be_short && file != nullptr)
+            take_over_holes(*file, hole.offset, page_size);
+        else
+            hole.object->punch(hole.offset, page_size);
+    }
+    if (may_be_short) {
+        refused_ = true;
+        return "";
+    }
+    return agree_strictly(expected, real);
+}
+
+// The part before a hole is locked. What is writable and private is copied then, as by a write.
+std::string Twins::lock(const Operation& operation) {
+    const VirtRange range{page(operation.first), page(operation.first + operation.count)};
+    const bool whole = oracle().has_all(operation.first, operation.count);
+    const std::string real = outcome(mm().lock(range.start, range.size_bytes(), VmFlags()));
+    const std::string difference = agree_strictly(whole ? "ok" : "ENOMEM", real);
+    if (!whole || starved || !difference.empty()) return difference;
+    UserMemory user(machine.mmu, machine.handler, mm());
+    (void)user.populate(range, UserMemory::Failures::pass_over);
+    for (std::uint64_t at = operation.first; at < operation.first + operation.count; ++at) {
+        OraclePage& page = oracle().pages.at(at);
+        if (!page.shared && (page.prot & prot_write) != 0 && !page.past_end()) page.own = page.content();
+    }
+    return "";
+}
+
+std::string Twins::sync(const Operation& operation) {
+    const bool whole = oracle().has_all(operation.first, operation.count);
+    const auto done = mm().sync(page(operation.first), operation.count * page_size, ms_sync);
+    for (std::uint64_t at = operation.first; at < operation.first + operation.count; ++at) {
+        if (!oracle().has(at)) continue;
+        const OraclePage& page = oracle().pages.at(at);
+        if (!page.shared || page.object != files_[0].oracle || page.past_end()) continue;
+        if (OracleObject{*files_[0].disk}.page(page.index) != page.content()) return "msync left a page behind";
+    }
+    return agree_strictly(whole ? "ok" : "ENOMEM", outcome(done));
+}
+
+std::string Twins::brk(std::uint64_t wanted) {
+    OracleSpace& model = oracle();
+    const std::uint64_t old = model.brk;
+    if (wanted > old && model.has_none(old, wanted + 1 - old)) {
+        model.map(old, wanted - old, OraclePage{.prot = prot_read | prot_write});
+        model.brk = wanted;
+    } else if (wanted < old && wanted >= heap_page && !model.has_none(wanted, old - wanted)) {
+        // What was unmapped already cannot be given back.
+        model.unmap(wanted, old - wanted);
+        model.brk = wanted;
+    }
+    return mm().set_brk(page(wanted)) == page(model.brk) ? "" : "another break";
+}
+
+// --- accesses, fork, exit --------------------------------------------------------------------------------------------
+
+std::string Twins::access(const Operation& operation, Access access) {
+    const std::uint64_t at = operation.first;
+    const auto kinds = machine.touch(page(at), access);
+    const auto refusal = oracle().refusal(at, access);
+    const bool fatal = !kinds.empty() && is_fatal(kinds.back());
+    if (fatal && kinds.back() == FaultKind::oom) {
+        refused_ = true;
+        return starved && !refusal ? "" : "out of frames";
+    }
+    if (fatal != refusal.has_value()) return fatal ? "access refused" : "access allowed";
+    if (fatal) return kinds.back() == *refusal ? "" : "refused for another reason";
+    const OraclePage& known = oracle().pages.at(at);
+    const auto bytes = machine.ram.frame(machine.mmu.peek(mm().page_table().root(), page(at)).pfn());
+    const Bytes content = known.content();
+    if (std::memcmp(bytes.data(), content.data(), page_size) != 0) return "other bytes";
+    if (access == Access::read) return "";
+    std::uint64_t offset = operation.offset & page_mask;
+    // What lies behind the end of a file in its last page is nobody's.
+    if (known.shared && known.index * page_size + offset >= known.object->bytes.size()) offset = 0;
+    const auto value = static_cast<std::uint8_t>(next_value() | (known.shared ? 0 : private_bit));
+    bytes[offset] = std::byte{value};
+    oracle().store(at, offset, value);
+    return "";
+}
+
+std::string Twins::fork(std::size_t parent) {
+    const auto free = std::ranges::find_if(spaces_, [](const Space& space) { return space.mm == nullptr; });
+    if (free == spaces_.end()) return "";
+    auto forked = spaces_[parent].mm->fork();
+    const std::string difference = agree("ok", outcome(forked));
+    if (!forked) return difference;
+    free->mm = std::move(*forked);
+    free->oracle = spaces_[parent].oracle.fork();
+    return difference;
+}
+
+// The last one stays.
+std::string Twins::exit(std::size_t space) {
+    if (std::ranges::count_if(spaces_, [](const Space& each) { return each.mm != nullptr; }) == 1) return "";
+    machine.handler.set_mm(nullptr);
+    spaces_[space].mm.reset();
+    spaces_[space].oracle = OracleSpace{};
+    return "";
+}
+
+// --- mremap ----------------------------------------------------------------------------------------------------------
+
+std::string Twins::remap(Operation operation) {
+    const bool fixed = (operation.flags & mremap_fixed) != 0, keep = (operation.flags & mremap_dontunmap) != 0;
+    // With several VMAs it could not be told from outside which of them had moved when memory ran out.
+    if (const Vma* vma = vma_at(operation.first); vma != nullptr && starved && fixed && keep) {
+        const std::uint64_t count = std::min(operation.count, page_of(vma->end()) - operation.first);
+        if (operation.new_count == operation.count) operation.new_count = count;
+        operation.count = count;
+    }
+    const std::string expected = remap_error(operation);
+    const bool in_place = grows_in_place(operation);
+    const auto done = mm().remap(RemapRequest{.address = page(operation.first),
+                                              .old_bytes = operation.count * page_size,
+                                              .new_bytes = operation.new_count * page_size,
+                                              .flags = operation.flags,
+                                              .new_address = page(operation.target)});
+    const std::string difference = agree(expected, outcome(done));
+    if (!difference.empty()) return difference;
+    if (refused_) {
+        if (fixed) keep_what_moved(operation);
+        return "";
+    }
+    if (!done) return "";
+    const std::uint64_t start = page_of(done->start);
+    const bool stays = !fixed && !keep && (in_place || operation.new_count <= operation.count);
+    if (stays && start != operation.first) return "moved without need";
+    if (fixed && start != operation.target) return "moved to another place";
+    if (!stays && !fixed && !oracle().has_none(start, operation.new_count)) return "moved onto something";
+    remap_pages(operation, start);
+    return "";
+}
+
+// Which pages are one VMA is asked of the memory manager, as the rules of merging are not the oracle's affair; that
+// what is one VMA may be one, compare() says.
+std::string Twins::remap_error(const Operation& operation) const {
+    const bool may_move = (operation.flags & mremap_maymove) != 0;
+    const bool named = (operation.flags & (mremap_fixed | mremap_dontunmap)) != 0;
+    const bool grows = operation.new_count > operation.count;
+    if (operation.new_count == 0) return "EINVAL";
+    if (named) {
+        const bool overlap = operation.first + operation.count > operation.target &&
+                             operation.target + operation.new_count > operation.first;
+        if (!may_move || overlap) return "EINVAL";
+        if ((operation.flags & mremap_dontunmap) != 0 && operation.new_count != operation.count) return "EINVAL";
+    }
+    const Vma* vma = vma_at(operation.first);
+    if (!oracle().has(operation.first)) return "EFAULT";
+    const bool moves_range = (operation.flags & mremap_fixed) != 0 && operation.new_count == operation.count;
+    if (moves_range || (!grows && !named)) return "ok";
+    if (operation.count == 0 && !oracle().pages.at(operation.first).shared) return "EINVAL";
+    if (std::min(operation.count, operation.new_count) > page_of(vma->end()) - operation.first) return "EFAULT";
+    return named || may_move || grows_in_place(operation) ? "ok" : "ENOMEM";
+}
+
+bool Twins::grows_in_place(const Operation& operation) const {
+    const Vma* vma = vma_at(operation.first);
+    const std::uint64_t end = operation.first + operation.count;
+    return vma != nullptr && operation.new_count > operation.count && page_of(vma->end()) == end &&
+           oracle().has_none(end, operation.new_count - operation.count);
+}
+
+void Twins::remap_pages(const Operation& operation, std::uint64_t start) {
+    OracleSpace& model = oracle();
+    const bool fixed = (operation.flags & mremap_fixed) != 0, keep = (operation.flags & mremap_dontunmap) != 0;
+    const std::uint64_t kept = std::min(operation.count, operation.new_count);
+    OraclePage added = model.pages.at(operation.first);
+    added.index += operation.count;
+    // Several VMAs keep their distances, and what lies at the place of a hole between them stays.
+    if (fixed && operation.count != operation.new_count) model.unmap(start, operation.new_count);
+    model.unmap(operation.first + kept, operation.count - kept);
+    for (std::uint64_t i = 0; i < kept && start != operation.first; ++i) {
+        if (!model.has(operation.first + i)) continue;
+        if (keep)
+            model.move_and_keep(operation.first + i, start + i);
+        else
+            model.move(operation.first + i, start + i);
+    }
+    if (operation.new_count > kept) model.map(start + kept, operation.new_count - kept, added);
+}
+
+// Out of memory on the way: the place may have been cleared and what is behind the new size cut off; of several VMAs
+// the first may have moved.
+void Twins::keep_what_moved(const Operation& operation) {
+    OracleSpace& model = oracle();
+    const std::uint64_t kept = std::min(operation.count, operation.new_count);
+    if (operation.count != operation.new_count) {
+        model.unmap(operation.target, operation.new_count);
+        model.unmap(operation.first + kept, operation.count - kept);
+        return;
+    }
+    for (std::uint64_t i = 0; i < kept; ++i) {
+        if (!model.has(operation.first + i)) continue;
+        if (vma_at(operation.first + i) == nullptr)
+            model.move(operation.first + i, operation.target + i);
+        else if (vma_at(operation.target + i) == nullptr)
+            model.unmap(operation.target + i, 1);
+    }
+}
+
+// --- files -----------------------------------------------------------------------------------------------------------
+
+Twins::OpenFile* Twins::file_of(const OracleObject* object) {
+    const auto found = std::ranges::find_if(files_, [&](const OpenFile& file) { return file.oracle.get() == object; });
+    return found == files_.end() ? nullptr : &*found;
+}
+
+std::string Twins::read_file(const Operation& operation) {
+    const OpenFile& file = files_[operation.file];
+    const Bytes& known = file.oracle->bytes;
+    std::vector<std::byte> into(operation.length);
+    const auto done = file.file->read(operation.offset, into);
+    if (!done) return agree("ok", outcome(done));
+    const std::uint64_t available = operation.offset < known.size() ? known.size() - operation.offset : 0;
+    const std::uint64_t expected = std::min(operation.length, available);
+    if (*done > expected || (*done < expected && !starved)) return "read another number of bytes";
+    if (*done > 0 && std::memcmp(into.data(), known.data() + operation.offset, *done) != 0) return "read other bytes";
+    return "";
+}
+
+std::string Twins::write_file(const Operation& operation) {
+    OpenFile& file = files_[operation.file];
+    std::vector<std::byte> from(operation.length, std::byte{next_value()});
+    const auto done = file.file->write(operation.offset, from);
+    if (!done) return agree("ok", outcome(done));
+    if (*done > operation.length || (*done < operation.length && !starved)) return "wrote another number of bytes";
+    Bytes& known = file.oracle->bytes;
+    if (*done == 0) return "";
+    known.resize(std::max<std::uint64_t>(known.size(), operation.offset + *done));
+    std::memcpy(known.data() + operation.offset, from.data(), *done);
+    return "";
+}
+
+std::string Twins::resize_file(const Operation& operation) {
+    OpenFile& file = files_[operation.file];
+    file.oracle->bytes.resize(operation.length);
+    for (Space& space : spaces_) space.oracle.forget_past_end(*file.oracle);
+    return agree_strictly("ok", outcome(file.file->resize(operation.length)));
+}
+
+std::string Twins::punch_file(const Operation& operation) {
+    OpenFile& file = files_[operation.file];
+    const std::string difference = agree("ok", outcome(file.file->punch_hole(operation.offset, operation.length)));
+    if (refused_)
+        take_over_holes(file, operation.offset, operation.length);
+    else
+        file.oracle->punch(operation.offset, operation.length);
+    return difference;
+}
+
+void Twins::take_over_holes(OpenFile& file, std::uint64_t offset, std::uint64_t length) {
+    const std::uint64_t end = std::min<std::uint64_t>(offset + length, file.oracle->bytes.size());
+    for (std::uint64_t at = offset; at < end;) {
+        const std::uint64_t part = std::min(end, (at & ~page_mask) + page_size) - at;
+        std::vector<std::byte> bytes(part);
+        REQUIRE(file.file->read_uncached(at, bytes).has_value());
+        const bool empty = std::ranges::all_of(bytes, [](std::byte byte) { return byte == std::byte{0}; });
+        if (empty) file.oracle->punch(at, part);
+        at += part;
+    }
+}
+
+std::string Twins::write_back(const Operation& operation) {
+    const OpenFile& file = files_[operation.file];
+    const std::string difference = agree_strictly("ok", outcome(file.file->write_back(0, file.file->page_count())));
+    if (file.disk != nullptr && *file.disk != file.oracle->bytes) return "the disk has other bytes";
+    return difference;
+}
+
+// --- comparison ------------------------------------------------------------------------------------------------------
+
+std::string Twins::broken() {
+    std::vector<const MmStruct*> live;
+    for (const Space& space : spaces_) {
+        if (space.mm != nullptr) live.push_back(space.mm.get());
+    }
+    const std::string lines = machine.broken(live);
+    return lines.empty() ? "" : lines + "after " + history;
+}
+
+std::string Twins::compare() {
+    std::string difference = compare_files();
+    for (Space& space : spaces_) {
+        if (space.mm != nullptr && difference.empty()) difference = compare_space(space);
+    }
+    return difference.empty() ? "" : difference + " after " + history;
+}
+
+std::string Twins::compare_space(Space& space) {
+    std::size_t mapped = 0;
+    for (const Vma* vma = space.mm->vmas().first(); vma != nullptr; vma = vma->next()) {
+        const OracleObject* object = nullptr;
+        for (std::uint64_t at = page_of(vma->start()); at < page_of(vma->end()); ++at, ++mapped) {
+            const auto found = space.oracle.pages.find(at);
+            if (found == space.oracle.pages.end()) return "page " + std::to_string(at) + " should not be mapped";
+            if (at == page_of(vma->start())) object = found->second.object.get();
+            std::string difference = object == found->second.object.get() ? "" : "two objects in one VMA";
+            if (difference.empty()) difference = compare_page(*vma, at, found->second);
+            if (!difference.empty()) return "page " + std::to_string(at) + ": " + difference;
+        }
+    }
+    return mapped == space.oracle.pages.size() ? "" : "a page is not mapped";
+}
+
+std::string Twins::compare_page(const Vma& vma, std::uint64_t at, const OraclePage& known) {
+    const VmFlags flags = vma.flags();
+    if ((flags & vm_access_flags).bits() != known.prot) return "rights differ";
+    if (vma.is_shared() != known.shared || (vma.file() != nullptr) != (known.object != nullptr)) return "kinds differ";
+    if (flags.has(vm_dontcopy) != known.dontfork || flags.has(vm_wipeonfork) != known.wipeonfork)
+        return "what fork does differs";
+    if (known.object != nullptr && vma.page_index(page(at)) != known.index) return "indices differ";
+    if (known.past_end()) return "";
+    return peek(vma, page(at)) == known.content() ? "" : "bytes differ";
+}
+
+Bytes Twins::peek(const Vma& vma, VirtAddr address) const {
+    Bytes bytes(page_size);
+    const auto into = std::as_writable_bytes(std::span(bytes));
+    if (const emu::Pte* pte = vma.mm().page_table().find(address); pte != nullptr && pte->is_resident()) {
+        std::memcpy(bytes.data(), machine.ram.frame(pte->pfn()).data(), page_size);
+    } else if (vma.file() != nullptr) {
+        REQUIRE(vma.file()->read_uncached(vma.page_index(address) * page_size, into).has_value());
+    }
+    return bytes;
+}
+
+std::string Twins::compare_files() const {
+    for (const OpenFile& file : files_) {
+        const Bytes& known = file.oracle->bytes;
+        if (file.file->size_bytes() != known.size()) return "a file has another size";
+        Bytes bytes(known.size());
+        REQUIRE(file.file->read_uncached(0, std::as_writable_bytes(std::span(bytes))).has_value());
+        if (bytes != known) return "a file has other bytes";
+    }
+    const auto is_private = [](std::uint8_t byte) { return (byte & private_bit) != 0; };
+    return std::ranges::any_of(*files_[0].disk, is_private) ? "private bytes on the disk" : "";
+}
+
+}  // namespace fl::mm::test

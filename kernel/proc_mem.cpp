@@ -16,7 +16,7 @@ public:
 
     Result<std::uint64_t> read(System& system, UserSegments& into, std::uint64_t& at) override {
         return transfer(system, into.bytes_left(), at, [&](VirtAddr address, std::span<std::byte> page) {
-            const std::uint64_t got = system.user().copy_from_forced(address, page);
+            const std::uint64_t got = system.user().copy_from_remote(address, page, mm::Rights::overridden);
             if (got == 0) return Result<std::uint64_t>(fail(Errno::eio));
             return moved(into.copy_to_guest(page.first(got)), got);
         });
@@ -25,7 +25,7 @@ public:
         return transfer(system, from.bytes_left(), at, [&](VirtAddr address, std::span<std::byte> page) {
             const std::uint64_t got = from.copy_from_guest(page);
             if (got < page.size()) return Result<std::uint64_t>(fail(Errno::efault));
-            const std::uint64_t put = system.user().copy_to_forced(address, page);
+            const std::uint64_t put = system.user().copy_to_remote(address, page, mm::Rights::overridden);
             return put != 0 ? Result<std::uint64_t>(put) : fail(Errno::eio);
         });
     }

@@ -72,22 +72,29 @@ private:
     std::uint64_t offset_ = 0;
 };
 
-std::uint64_t copy(System& system, Walk from, Walk to) {
+enum class Direction : std::uint8_t { from_process, to_process };
+
+// The caller's own memory is touched as by the processor, the process's is reached through its page tables.
+std::uint64_t copy(System& system, Walk own, Walk theirs, Direction direction) {
+    mm::UserMemory& user = system.user();
+    const bool reads = direction == Direction::from_process;
     std::array<std::byte, page_size> buffer{};
     std::uint64_t done = 0;
-    while (!from.at_end() && !to.at_end()) {
-        const auto part = std::span(buffer).first(std::min(from.bytes_here(), to.bytes_here()));
-        const std::uint64_t read = system.user().copy_from_partial(VirtAddr(from.address()), part);
-        const std::uint64_t written = system.user().copy_to_partial(VirtAddr(to.address()), part.first(read));
+    while (!own.at_end() && !theirs.at_end()) {
+        const auto part = std::span(buffer).first(std::min(own.bytes_here(), theirs.bytes_here()));
+        const VirtAddr own_address(own.address()), their_address(theirs.address());
+        const std::uint64_t read = reads ? user.copy_from_remote(their_address, part, mm::Rights::obeyed)
+                                         : user.copy_from_partial(own_address, part);
+        const auto bytes = part.first(read);
+        const std::uint64_t written = reads ? user.copy_to_partial(own_address, bytes)
+                                            : user.copy_to_remote(their_address, bytes, mm::Rights::obeyed);
         done += written;
         if (written < part.size()) break;
-        from.advance(written);
-        to.advance(written);
+        own.advance(written);
+        theirs.advance(written);
     }
     return done;
 }
-
-enum class Direction : std::uint8_t { from_process, to_process };
 
 Result<std::uint64_t> process_vm(System& system, const Arguments& a, Direction direction) {
     if (a[5] != 0) return fail(Errno::einval);
@@ -99,8 +106,7 @@ Result<std::uint64_t> process_vm(System& system, const Arguments& a, Direction d
     if (Walk(*theirs).at_end()) return 0;
     const std::int32_t pid = int_argument(a[0]);
     if (pid < 0 || static_cast<std::uint32_t>(pid) != system.task.pid) return fail(Errno::esrch);
-    const std::uint64_t done = direction == Direction::from_process ? copy(system, Walk(*theirs), Walk(*own))
-                                                                    : copy(system, Walk(*own), Walk(*theirs));
+    const std::uint64_t done = copy(system, Walk(*own), Walk(*theirs), direction);
     if (done == 0) return fail(Errno::efault);
     return done;
 }

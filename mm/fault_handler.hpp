@@ -21,11 +21,15 @@ struct FaultSituation {
     bool sole_owner = false;    // pte is resident, anonymous, and nobody else refers to its frame
     bool past_file_end = false;
     bool in_page_cache = false;
-    bool forced = false;  // whatever the VMA's rights
+    bool forced = false;            // whatever the VMA's rights
     bool has_special_page = false;  // the kernel keeps a page for this place of its own range
 };
 
 FaultKind classify(const FaultSituation& situation);
+
+// Whether a mapping's rights count. Overridden: a read of what mprotect has closed works, and a write to private memory
+// that forbids it, which gets a copy of its own.
+enum class Rights : std::uint8_t { obeyed, overridden };
 
 class FaultOriginSource {
 public:
@@ -57,10 +61,9 @@ public:
 
     emu::FaultOutcome handle_page_fault(const emu::PageFault& fault) override;
 
-    // The frame behind an address, brought in for an access that the mapping's rights need not allow: a read of what
-    // mprotect has closed, a write to private memory that forbids it, which gets a copy of its own
-    // (forced_access.cpp). EFAULT where even that is refused, or no page can be had.
-    Result<Pfn> reach_forced(VirtAddr address, emu::Access access);
+    // The frame behind an address, brought in for an access that the processor does not make (forced_access.cpp).
+    // EFAULT where it is refused, or no page can be had.
+    Result<Pfn> reach(VirtAddr address, emu::Access access, Rights rights);
 
     const FaultCounters& counters() const { return counters_; }
     // What the last fatal fault was; the kernel makes a signal of it.

@@ -1,5 +1,6 @@
-// Accesses that a mapping's rights do not stop: those of /proc/PID/mem (Linux: access_process_vm with FOLL_FORCE;
-// mm/gup.c).
+// Accesses through the page tables and not by the processor (mm/gup.c): stacks do not grow for them. Those of
+// /proc/PID/mem are not stopped by a mapping's rights (access_process_vm with FOLL_FORCE), those of process_vm_readv
+// are.
 #include "mm/fault_handler.hpp"
 #include "mm/user_memory.hpp"
 
@@ -14,25 +15,28 @@ using emu::Pte;
 
 namespace {
 
-// check_vma_flags: what could be read, were it not for mprotect; private memory that could be written.
-bool may_force(VmFlags flags, Access access) {
+// check_vma_flags. With force: what could be read, were it not for mprotect; private memory that could be written.
+bool may_reach(VmFlags flags, Access access, Rights rights) {
     if (flags.has_any(vm_io | vm_pfnmap)) return false;
+    if (rights == Rights::obeyed) return flags.has(access == Access::read ? vm_read : vm_write);
     if (access == Access::read) return flags.has_any(vm_read | vm_mayread);
     return flags.has(vm_write) || (!flags.has(vm_shared) && flags.has(vm_maywrite));
 }
 
 }  // namespace
 
-Result<Pfn> FaultHandler::reach_forced(VirtAddr address, Access access) {
+Result<Pfn> FaultHandler::reach(VirtAddr address, Access access, Rights rights) {
     Vma* vma = address < task_size ? mm_->vmas().find(address) : nullptr;
-    if (vma == nullptr || vma->start() > address || !may_force(vma->flags(), access)) return fail(Errno::efault);
+    if (vma == nullptr || vma->start() > address || !may_reach(vma->flags(), access, rights)) {
+        return fail(Errno::efault);
+    }
     Pte* slot = mm_->page_table().find(address);
     const Pte before = slot != nullptr ? *slot : Pte::none();
     const std::uint32_t code = (access == Access::write ? emu::PageFaultCode::write : 0U) |
                                (before.is_present() ? emu::PageFaultCode::present : 0U);
     const emu::PageFault fault{address, access, Mode::kernel, code};
     FaultSituation asked = situation(vma, fault, before, false);
-    asked.forced = true;
+    asked.forced = rights == Rights::overridden;
     const FaultKind kind = classify(asked);
     // A page that is the mapping's own already takes the write although its entry forbids it (can_follow_write_pte).
     const bool own_page = kind == FaultKind::cow_reuse && !vma->flags().has(vm_write);
@@ -61,13 +65,14 @@ void FaultHandler::hide_pages(const Vma& vma, VirtAddr address) {
 }
 
 template <class Use>
-std::uint64_t UserMemory::for_each_forced_page(VirtAddr start, std::uint64_t size_bytes, Access access, Use&& use) {
+std::uint64_t UserMemory::for_each_remote_page(VirtAddr start, std::uint64_t size_bytes, Access access, Rights rights,
+                                               Use&& use) {
     std::uint64_t done = 0;
     while (done < size_bytes) {
         const auto at = start.checked_add(done);
         if (!at) break;
         const std::uint64_t count = std::min(size_bytes - done, page_size - at->page_offset());
-        const auto pfn = handler_.reach_forced(*at, access);
+        const auto pfn = handler_.reach(*at, access, rights);
         if (!pfn) break;
         if (access == Access::write) mmu_.ram().code_frames().note_rewritten(*pfn);
         use(mmu_.ram().frame(*pfn).subspan(at->page_offset(), count), done);
@@ -76,14 +81,15 @@ std::uint64_t UserMemory::for_each_forced_page(VirtAddr start, std::uint64_t siz
     return done;
 }
 
-std::uint64_t UserMemory::copy_from_forced(VirtAddr source, std::span<std::byte> into) {
-    return for_each_forced_page(source, into.size(), Access::read, [&](std::span<std::byte> bytes, std::uint64_t done) {
-        std::memcpy(into.data() + done, bytes.data(), bytes.size());
-    });
+std::uint64_t UserMemory::copy_from_remote(VirtAddr source, std::span<std::byte> into, Rights rights) {
+    return for_each_remote_page(source, into.size(), Access::read, rights,
+                                [&](std::span<std::byte> bytes, std::uint64_t done) {
+                                    std::memcpy(into.data() + done, bytes.data(), bytes.size());
+                                });
 }
 
-std::uint64_t UserMemory::copy_to_forced(VirtAddr target, std::span<const std::byte> from) {
-    return for_each_forced_page(target, from.size(), Access::write,
+std::uint64_t UserMemory::copy_to_remote(VirtAddr target, std::span<const std::byte> from, Rights rights) {
+    return for_each_remote_page(target, from.size(), Access::write, rights,
                                 [&](std::span<std::byte> bytes, std::uint64_t done) {
                                     std::memcpy(bytes.data(), from.data() + done, bytes.size());
                                 });

@@ -23,9 +23,9 @@ public:
     // As many bytes as there are before a fault: read(2) and write(2) answer with the part that worked.
     std::uint64_t copy_from_partial(VirtAddr source, std::span<std::byte> into);
     std::uint64_t copy_to_partial(VirtAddr target, std::span<const std::byte> from);
-    // forced_access.cpp. The same, whatever the rights of the mappings (access_process_vm with FOLL_FORCE).
-    std::uint64_t copy_from_forced(VirtAddr source, std::span<std::byte> into);
-    std::uint64_t copy_to_forced(VirtAddr target, std::span<const std::byte> from);
+    // forced_access.cpp. The same, as another process reaches this memory (access_process_vm).
+    std::uint64_t copy_from_remote(VirtAddr source, std::span<std::byte> into, Rights rights);
+    std::uint64_t copy_to_remote(VirtAddr target, std::span<const std::byte> from, Rights rights);
     // populate.cpp. Brings in the pages of `range` before they are touched (mm_populate): of writable private memory as
     // by a write, of other memory as by a read; none of what is locked on fault. Each VMA goes as far as it can; the
     // answer is the first failure: EFAULT for a page that cannot be had, ENOMEM without a frame for it.
@@ -55,7 +55,8 @@ private:
     template <class Use>
     std::uint64_t for_each_page(VirtAddr start, std::uint64_t size_bytes, emu::Access access, Use&& use);
     template <class Use>
-    std::uint64_t for_each_forced_page(VirtAddr start, std::uint64_t size_bytes, emu::Access access, Use&& use);
+    std::uint64_t for_each_remote_page(VirtAddr start, std::uint64_t size_bytes, emu::Access access, Rights rights,
+                                       Use&& use);
     // EFAULT, or ENOMEM where no frame was left.
     Result<Pfn> reach(VirtAddr address, emu::Access access);
     Result<void> reach_all(VirtRange pages, emu::Access access);

@@ -13,12 +13,12 @@ using test::read_write;
 namespace {
 
 std::uint64_t put(Machine& machine, VirtAddr at, const std::string& text) {
-    return machine.user().copy_to_forced(at, std::as_bytes(std::span(text)));
+    return machine.user().copy_to_remote(at, std::as_bytes(std::span(text)), Rights::overridden);
 }
 
 std::string get(Machine& machine, VirtAddr at, std::size_t size) {
     std::string text(size, '\0');
-    text.resize(machine.user().copy_from_forced(at, std::as_writable_bytes(std::span(text))));
+    text.resize(machine.user().copy_from_remote(at, std::as_writable_bytes(std::span(text)), Rights::overridden));
     return text;
 }
 

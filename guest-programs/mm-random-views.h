@@ -139,11 +139,12 @@ static long field_of(const char* text, const char* name) {
     return found == NULL ? -1 : strtol(found + strlen(name), NULL, 10);
 }
 
-// The window's part of /proc/self/smaps: what is resident, and how, and the flags.
+// The window's part of /proc/self/smaps: what is resident, and how, and the flags. LazyFree is left out: a page counts
+// there when its processor's batch of such pages is worked off.
 static void show_smaps(void) {
     static const char* const fields[] = {
         "\nRss:",           "\nPss:",        "\nShared_Clean:", "\nShared_Dirty:", "\nPrivate_Clean:",
-        "\nPrivate_Dirty:", "\nReferenced:", "\nAnonymous:",    "\nLazyFree:",     "\nLocked:"};
+        "\nPrivate_Dirty:", "\nReferenced:", "\nAnonymous:",    "\nLocked:"};
     char* at = read_view("/proc/self/smaps");
     while (at != NULL && *at != 0) {
         char* flags = strstr(at, "\nVmFlags:");

@@ -87,6 +87,7 @@ void add_page(const mm::Frame& frame, emu::Pte pte, mm::VmFlags flags, MemorySiz
     switch (frame.state) {
         case mm::FrameState::anonymous:
             sizes.anonymous += page_size;
+            if (frame.lazy_free && !dirty) sizes.lazyfree += page_size;
             sizes.pss_anonymous += pss;
             break;
         case mm::FrameState::shared_memory: sizes.pss_shared_memory += pss; break;

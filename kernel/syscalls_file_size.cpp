@@ -20,10 +20,11 @@ RegularFile* regular_file_of(const FileDescription& file) {
 // vfs_fallocate(), up to the file system's own part.
 Result<void> check_allocate(const FileDescription& file, const System& system, std::uint64_t mode, std::int64_t offset,
                             std::int64_t length) {
-    constexpr std::uint64_t known = FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE;
+    constexpr std::uint64_t known =
+        FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE | FALLOC_FL_UNSHARE_RANGE;
     if (offset < 0 || length <= 0) return fail(Errno::einval);
     const std::uint64_t operation = mode & ~std::uint64_t{FALLOC_FL_KEEP_SIZE};
-    if ((mode & ~known) != 0 || operation == (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE)) {
+    if ((mode & ~known) != 0 || (operation & (operation - 1)) != 0) {
         return fail(Errno::eopnotsupp);
     }
     if (mode == FALLOC_FL_PUNCH_HOLE) return fail(Errno::eopnotsupp);
@@ -93,6 +94,8 @@ Result<std::uint64_t> sys_fallocate(System& system, const Arguments& a) {
         check_allocate(**file, system, mode, static_cast<std::int64_t>(a[2]), static_cast<std::int64_t>(a[3]));
     if (!allowed) return fail(allowed.error());
     RegularFile& regular = *regular_file_of(**file);
+    // No file system here shares its blocks between files.
+    if ((mode & FALLOC_FL_UNSHARE_RANGE) != 0) return fail(Errno::eopnotsupp);
     const FileRange range{a[2], a[3]};
     if ((mode & FALLOC_FL_PUNCH_HOLE) != 0) return answer(regular.punch_hole(system, range));
     if ((mode & FALLOC_FL_ZERO_RANGE) != 0) {

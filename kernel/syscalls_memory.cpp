@@ -121,7 +121,8 @@ Result<std::uint64_t> sys_mremap(System& system, const Arguments& a) {
 }
 
 Result<std::uint64_t> sys_remap_file_pages(System& system, const Arguments& a) {
-    const auto remapped = system.task.mm->remap_file_pages(VirtAddr(a[0]), a[1], a[2], a[3]);
+    const std::uint64_t read_implies = implies_execution(system) ? mm::prot_exec : 0;
+    const auto remapped = system.task.mm->remap_file_pages(VirtAddr(a[0]), a[1], a[2], a[3], read_implies);
     if (!remapped) return fail(remapped.error());
     if ((a[4] & map_nonblock) == 0) populate_quietly(system, remapped->to_populate);
     return 0;

@@ -182,6 +182,7 @@ FaultHandler::Resolution FaultHandler::map_fresh_page(FaultKind kind, Vma& vma, 
     if (!pfn) return Resolution{FaultKind::oom};
     mm_->prepare_anon_vma(vma);
     own_page(*pfn, vma, page);
+    memory_.frames().set_lazy_free(*pfn, vma.flags().has(vm_droppable));
     mm_->install(*slot, Pte::present(*pfn, vma_access(vma.flags())));
     return Resolution{kind};
 }

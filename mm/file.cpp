@@ -110,6 +110,15 @@ PageCount File::drop_unmapped_pages() {
     return dropped;
 }
 
+void File::drop_clean_page(std::uint64_t page_index) {
+    const auto page = pages_.find(page_index);
+    if (page == pages_.end()) return;
+    const Frame& frame = memory_.frames()[page->second];
+    if (frame.dirty || frame.map_count > 0 || frame.reference_count > 1) return;
+    memory_.release(page->second);
+    pages_.erase(page);
+}
+
 void File::drop_pages(std::uint64_t first_page, std::uint64_t end_page) {
     unwritten_.erase(unwritten_.lower_bound(first_page), unwritten_.lower_bound(end_page));
     const auto end = pages_.lower_bound(end_page);

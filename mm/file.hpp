@@ -85,6 +85,8 @@ public:
     const std::map<std::uint64_t, Pfn>& cached_pages() const { return pages_; }
     // Drops pages that nobody maps and that can be read again, having written them back; returns how many.
     PageCount drop_unmapped_pages();
+    // Drops one page where nobody uses it and nothing was written to it since it was read, or made.
+    void drop_clean_page(std::uint64_t page_index);
 
     // The VMAs that map this file, by page index.
     IntervalTree& i_mmap() { return i_mmap_; }

@@ -148,18 +148,17 @@ Result<void> MmStruct::advise_pages(Vma& vma, VirtRange part, int advice) {
             zap(part, Guards::keep);
             return {};
         case madv_free:
-            // The pages may be dropped when memory runs short unless they are written again; nothing reclaims them yet.
             if (flags.has_any(vm_locked | vm_pfnmap) || !vma.is_anonymous()) return fail(Errno::einval);
-            make_pages_old(part, Dirtiness::forget);
+            mark_lazy_free(part);
             return {};
         case madv_remove: return remove_pages(vma, part);
         case madv_cold:
             if (flags.has_any(vm_locked | vm_pfnmap)) return fail(Errno::einval);
-            make_pages_old(part, Dirtiness::keep);
+            make_pages_old(part);
             return {};
         case madv_pageout:
-            // What cannot go, as there is nowhere to go to, does not look older either.
             if (flags.has_any(vm_locked | vm_pfnmap)) return fail(Errno::einval);
+            page_out(vma, part);
             return {};
         case madv_collapse: return collapse(vma, part);
         case madv_guard_install: return install_guards(vma, part);
@@ -182,17 +181,6 @@ Result<void> MmStruct::read_ahead(const Vma& vma, VirtRange part) {
         if (!file->read_page(index)) break;
     }
     return {};
-}
-
-void MmStruct::make_pages_old(VirtRange part, Dirtiness dirtiness) {
-    page_table_.for_each(part, [&](VirtAddr, Pte& slot) {
-        const Pte old = slot;
-        if (!old.is_resident() || old.pfn() == memory_.zero_page()) return;
-        Pte now = old.without_accessed();
-        if (dirtiness == Dirtiness::forget) now = now.without_dirty();
-        if (old.accessed()) effects_.tlb_stale = true;
-        slot = now;
-    });
 }
 
 // mm/madvise.c, madvise_remove: a hole in the file itself.

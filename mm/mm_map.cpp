@@ -27,10 +27,15 @@ VmFlags flags_of_prot(std::uint64_t prot) {
 // Private writable memory is promised to the program (accountable_mapping).
 bool is_accountable(VmFlags flags) { return (flags & (vm_noreserve | vm_shared | vm_write)) == vm_write; }
 
-// Private anonymous memory only: shared memory has an alignment of its own, none where its huge pages are off.
+// Private anonymous memory, and files of a disk (ext4 and others ask for it) that hold a whole huge page in this range;
+// shared memory has an alignment of its own, none where its huge pages are off.
 bool wants_huge_page_alignment(const MapRequest& request, std::uint64_t length_bytes) {
-    return request.file == nullptr && (request.flags & map_shared) == 0 && request.hint == VirtAddr(0) &&
-           length_bytes % huge_page_bytes == 0;
+    if (request.file == nullptr) {
+        return (request.flags & map_shared) == 0 && request.hint == VirtAddr(0) && length_bytes % huge_page_bytes == 0;
+    }
+    const std::uint64_t offset = request.pgoff << page_shift;
+    const std::uint64_t to_boundary = (0 - offset) & (huge_page_bytes - 1);
+    return request.file->kind() == FileKind::regular && length_bytes >= to_boundary + huge_page_bytes;
 }
 
 }  // namespace
@@ -153,19 +158,26 @@ Result<VirtAddr> MmStruct::get_unmapped_area(const MapRequest& request, std::uin
     // MAP_32BIT bounds a hint from above only.
     const VirtAddr limit = (request.flags & map_32bit) != 0 ? area_of_map_32bit.end : task_size;
     if (length_bytes > limit.value()) return fail(Errno::enomem);
-    if (request.hint != VirtAddr(0) && request.hint <= limit - length_bytes) {
-        const VirtRange wanted{request.hint, request.hint + length_bytes};
+    const auto hint_is_free = [&](std::uint64_t size_bytes) {
+        if (request.hint == VirtAddr(0) || size_bytes > limit.value() || request.hint > limit - size_bytes)
+            return false;
+        const VirtRange wanted{request.hint, request.hint + size_bytes};
         const Vma* next = vmas_.find(wanted.start);
         const std::uint64_t guard = next != nullptr && next->flags().has(vm_growsdown) ? stack_guard_gap_bytes : 0;
-        if (next == nullptr || wanted.end.value() + guard <= next->start().value()) return wanted.start;
-    }
-    // Whole huge pages are laid on huge-page boundaries, so that they could be huge pages (thp_get_unmapped_area).
+        return next == nullptr || wanted.end.value() + guard <= next->start().value();
+    };
+    // Whole huge pages are laid on huge-page boundaries, so that they could be huge pages (thp_get_unmapped_area);
+    // those of a file lie on the file's own, and a hint counts for them where there would be room to choose.
     if (wants_huge_page_alignment(request, length_bytes)) {
-        if (const auto found = search_unmapped_area(request.flags, length_bytes + huge_page_bytes)) {
-            const std::uint64_t to_boundary = (0 - found->value()) & (huge_page_bytes - 1);
+        const std::uint64_t padded_bytes = length_bytes + huge_page_bytes;
+        if (hint_is_free(padded_bytes)) return request.hint;
+        if (const auto found = search_unmapped_area(request.flags, padded_bytes)) {
+            const std::uint64_t offset = request.file != nullptr ? request.pgoff << page_shift : 0;
+            const std::uint64_t to_boundary = (offset - found->value()) & (huge_page_bytes - 1);
             return *found + (to_boundary != 0 ? to_boundary : huge_page_bytes);
         }
     }
+    if (hint_is_free(length_bytes)) return request.hint;
     const auto found = search_unmapped_area(request.flags, length_bytes);
     if (!found) return fail(Errno::enomem);
     return *found;

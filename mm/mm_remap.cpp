@@ -211,11 +211,15 @@ void MmStruct::move_pages(VirtRange from, VirtAddr to) {
     });
 }
 
-// dontunmap_complete(): the old VMA is empty, so there is nothing to keep in memory. Linux counts the locked pages
-// twice from then on; here VmLck stays the truth.
+// dontunmap_complete(): the old VMA is empty, so there is nothing to keep in memory. As on Linux, it counts as locked
+// for ever.
 void MmStruct::leave_behind(Vma& source, VirtRange from) {
     if (from == source.range()) source.forget_anon_vma();
     const VmFlags flags = source.flags() & ~vm_locked_mask;
+    if (source.flags().has(vm_locked)) {
+        vm_.locked += source.page_count();
+        locked_left_behind_ += source.page_count();
+    }
     account(source.flags(), source.page_count(), Change::remove);
     account(flags, source.page_count(), Change::add);
     source.set_flags(flags);
@@ -226,7 +230,7 @@ void MmStruct::leave_behind(Vma& source, VirtRange from) {
 // --- remap_file_pages ------------------------------------------------------------------------------------------------
 
 Result<Remapped> MmStruct::remap_file_pages(VirtAddr address, std::uint64_t length_bytes, std::uint64_t prot,
-                                            std::uint64_t pgoff) {
+                                            std::uint64_t pgoff, std::uint64_t read_implies) {
     const VirtAddr start = address.page_floor();
     const std::uint64_t size_bytes = length_bytes & ~page_mask;
     const auto end = start.checked_add(size_bytes);
@@ -244,9 +248,10 @@ Result<Remapped> MmStruct::remap_file_pages(VirtAddr address, std::uint64_t leng
         last = next;
     }
     const VmFlags flags = first->flags();
+    const bool implies = flags.has(vm_read) && flags.has(vm_mayexec);
     MapRequest request{.hint = start,
                        .length_bytes = size_bytes,
-                       .prot = flags.bits() & vm_access_flags.bits(),
+                       .prot = (flags.bits() & vm_access_flags.bits()) | (implies ? read_implies : 0),
                        .flags = map_shared | map_fixed | (flags.has(vm_locked) ? map_locked : 0),
                        .pgoff = pgoff};
     if (const auto* backing = std::get_if<FileBacking>(&first->backing())) request.file = backing->file;

@@ -59,7 +59,7 @@ MmStruct::MmStruct(PhysicalMemory& memory, FileRegistry& files, PageTable page_t
 
 MmStruct::~MmStruct() {
     if (vmas_.first() != nullptr) commit_unmap(VirtRange{vmas_.first()->start(), vmas_.last()->end()});
-    FL_ASSERT(rss_.total() == PageCount(0) && vm_ == VmCounters{});
+    FL_ASSERT(rss_.total() == PageCount(0) && vm_ == VmCounters{.locked = locked_left_behind_});
 }
 
 // --- pages ---------------------------------------------------------------------------------------------------------

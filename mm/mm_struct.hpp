@@ -134,9 +134,9 @@ public:
     Result<void> advise(VirtAddr start, std::uint64_t length_bytes, int advice);
     // mm_remap.cpp
     Result<Remapped> remap(const RemapRequest& request);
-    // remap_file_pages(2), whose flags mean nothing.
+    // remap_file_pages(2), whose flags mean nothing. What may be read gets `read_implies` (prot_ bits) as well.
     Result<Remapped> remap_file_pages(VirtAddr start, std::uint64_t length_bytes, std::uint64_t prot,
-                                      std::uint64_t pgoff);
+                                      std::uint64_t pgoff, std::uint64_t read_implies = 0);
     // mm_lock.cpp. The pages are brought in by UserMemory::populate(), afterwards.
     Result<void> lock(VirtAddr start, std::uint64_t length_bytes, VmFlags lock_flags);
     Result<void> unlock(VirtAddr start, std::uint64_t length_bytes);
@@ -215,6 +215,8 @@ public:
     const std::vector<std::uint64_t>& saved_auxv() const { return saved_auxv_; }
     const RssCounters& rss() const { return rss_; }
     const VmCounters& vm() const { return vm_; }
+    // Of the locked pages those that no VMA locks any more (MREMAP_DONTUNMAP).
+    PageCount locked_left_behind() const { return locked_left_behind_; }
     PageCount hiwater_rss() const { return std::max(hiwater_rss_, rss_.total()); }
     PageCount hiwater_vm() const { return std::max(hiwater_vm_, vm_.total); }
     // Tables of all levels but the root, which Linux does not count.
@@ -290,8 +292,11 @@ private:
     Result<void> read_ahead(const Vma& vma, VirtRange part);
     Result<void> remove_pages(const Vma& vma, VirtRange part);
     Result<void> collapse(const Vma& vma, VirtRange part) const;
-    enum class Dirtiness : std::uint8_t { keep, forget };
-    void make_pages_old(VirtRange part, Dirtiness dirtiness);
+    // mm_reclaim.cpp
+    void make_pages_old(VirtRange part);
+    void mark_lazy_free(VirtRange part);
+    void page_out(const Vma& vma, VirtRange part);
+    bool is_reclaimable(emu::Pte pte) const;
     void apply_protection(const Vma& vma, VirtRange range);
     emu::Pte protected_pte(const Vma& vma, emu::Pte pte) const;
     static Last drop(std::uint32_t& references) {
@@ -322,6 +327,7 @@ private:
     std::vector<std::uint64_t> saved_auxv_;
     RssCounters rss_;
     VmCounters vm_;
+    PageCount locked_left_behind_;
     PageCount hiwater_rss_;
     PageCount hiwater_vm_;
     bool left_cuts_ = false;

@@ -65,6 +65,7 @@ private:
             mm.page_table().for_each(vma->range(),
                                      [&](VirtAddr at, const Pte& pte) { check_pte(mm, *vma, at, pte, rss); });
         }
+        vm.locked += mm.locked_left_behind();
         if (!(vm == mm.vm())) complain("mm {}: virtual size counters differ from a recount", mm.id());
         if (!(rss == mm.rss())) complain("mm {}: resident set counters differ from a recount", mm.id());
         check_tables(mm);

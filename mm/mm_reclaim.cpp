@@ -1,0 +1,62 @@
+// MmStruct: pages that are looked at as old, given up, or put out (mm/madvise.c, mm/vmscan.c, shrink_folio_list). There
+// is no swap: what only memory holds stays there.
+#include "mm/mm_struct.hpp"
+
+namespace fl::mm {
+
+using emu::Pte;
+
+// What others map as well is theirs to use; the kernel's own pages are on no list.
+bool MmStruct::is_reclaimable(Pte pte) const {
+    if (!pte.is_resident()) return false;
+    const Frame& frame = memory_.frames()[pte.pfn()];
+    switch (frame.state) {
+        case FrameState::anonymous:
+        case FrameState::file_cache:
+        case FrameState::shared_memory: return frame.map_count == 1;
+        default: return false;
+    }
+}
+
+void MmStruct::make_pages_old(VirtRange part) {
+    page_table_.for_each(part, [&](VirtAddr, Pte& slot) {
+        if (!is_reclaimable(slot)) return;
+        if (slot.accessed()) effects_.tlb_stale = true;
+        slot = slot.without_accessed();
+    });
+}
+
+// madvise_free_pte_range(): pages that may be dropped unless they are written to again. Only MADV_PAGEOUT drops them.
+void MmStruct::mark_lazy_free(VirtRange part) {
+    page_table_.for_each(part, [&](VirtAddr, Pte& slot) {
+        if (!slot.is_resident() || memory_.frames()[slot.pfn()].state != FrameState::anonymous) return;
+        if (slot.accessed()) effects_.tlb_stale = true;
+        slot = slot.without_accessed().without_dirty();
+        memory_.frames().set_lazy_free(slot.pfn(), true);
+    });
+}
+
+// Pages of a file leave the address space, and the cache too where nothing was written to them; what was given up with
+// MADV_FREE goes. What cannot go does not look older either.
+void MmStruct::page_out(const Vma& vma, VirtRange part) {
+    page_table_.for_each(part, [&](VirtAddr address, Pte& slot) {
+        const Pte old = slot;
+        if (!is_reclaimable(old)) return;
+        const Frame& frame = memory_.frames()[old.pfn()];
+        if (frame.state == FrameState::anonymous) {
+            if (!frame.lazy_free || frame.reference_count > 1) return;
+            if (old.dirty() && !vma.flags().has(vm_droppable)) {
+                memory_.frames().set_lazy_free(old.pfn(), false);
+                return;
+            }
+        } else if (vma.file()->kind() == FileKind::memory) {
+            return;
+        }
+        const bool of_file = frame.state != FrameState::anonymous;
+        slot = Pte::none();
+        forget_page(old);
+        if (of_file) vma.file()->drop_clean_page(vma.page_index(address));
+    });
+}
+
+}  // namespace fl::mm

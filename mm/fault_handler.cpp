@@ -272,7 +272,7 @@ FaultHandler::Resolution FaultHandler::copy_page(FaultKind kind, Vma& vma, VirtA
         source = *special_page(vma, page);
     } else {
         const std::uint64_t index = vma.page_index(page);
-        major = !vma.file()->cached(index).has_value();
+        major = vma.file()->kind() != FileKind::shared_memory && !vma.file()->cached(index).has_value();
         const auto read = vma.file()->read_page(index);
         if (!read) return Resolution{read.error() == Errno::enomem ? FaultKind::oom : FaultKind::sigbus};
         source = *read;

@@ -77,9 +77,13 @@ Result<Pfn> File::read_page(std::uint64_t page_index) {
 }
 
 Result<void> File::allocate_page(std::uint64_t page_index) {
-    if (pages_.contains(page_index)) return {};
-    if (const auto pfn = read_page(page_index); !pfn) return fail(pfn.error());
-    if (!source_) unwritten_.insert(page_index);
+    const bool is_new = !pages_.contains(page_index);
+    const auto pfn = is_new ? read_page(page_index) : Result<Pfn>(pages_.at(page_index));
+    if (!pfn) return fail(pfn.error());
+    if (source_) return {};
+    // So that MADV_PAGEOUT does not drop it.
+    mark_dirty(*pfn);
+    if (is_new) unwritten_.insert(page_index);
     return {};
 }
 

@@ -139,7 +139,8 @@ Result<Remapped> MmStruct::move_range(const RemapRequest& request) {
     const Vma* vma = vma_at(request.address);
     if (vma == nullptr) return fail(Errno::efault);
     VirtAddr next = request.address;
-    while (vma != nullptr && vma->start() < end) {
+    // What has moved may have become one with what comes next.
+    while (vma != nullptr && next < end && vma->start() < end) {
         const VirtRange part{std::max(next, vma->start()), std::min(end, vma->end())};
         RemapRequest one = request;
         one.address = part.start;

@@ -59,7 +59,8 @@ MmStruct::MmStruct(PhysicalMemory& memory, FileRegistry& files, PageTable page_t
 
 MmStruct::~MmStruct() {
     if (vmas_.first() != nullptr) commit_unmap(VirtRange{vmas_.first()->start(), vmas_.last()->end()});
-    FL_ASSERT(rss_.total() == PageCount(0) && vm_ == VmCounters{.locked = locked_left_behind_});
+    vm_.locked -= locked_left_behind_;
+    FL_ASSERT(rss_.total() == PageCount(0) && vm_ == VmCounters{});
 }
 
 // --- pages ---------------------------------------------------------------------------------------------------------

@@ -45,6 +45,17 @@ std::uint64_t seed_from(const std::string& text) {
     return seed;
 }
 
+PageCount fault_around_from(const std::string& text) {
+    std::uint64_t pages = 0;
+    const char* last = text.data() + text.size();
+    const auto [end, error] = std::from_chars(text.data(), last, pages);
+    if (error != std::errc() || end != last || pages > mm::max_fault_around.value() || (pages & (pages - 1)) != 0) {
+        throw UsageError(fmt::format("--fault-around: '{}' is not 0 or a power of two up to {}", text,
+                                     mm::max_fault_around.value()));
+    }
+    return PageCount(pages);
+}
+
 OutputFile open_output(const std::string& path, const std::string& program) {
     if (path.empty()) return OutputFile::standard_error();
     tl::expected<OutputFile, std::string> file = OutputFile::open(path);
@@ -122,6 +133,7 @@ kernel::MachineOptions machine_options(const RunOptions& options, RunOutputs& ou
     machine.clock = options.clock == "host" ? kernel::ClockMode::host : kernel::ClockMode::virtual_time;
     machine.paranoia = options.paranoid ? kernel::Paranoia::every_step : kernel::Paranoia::off;
     machine.seed = seed_from(options.seed);
+    machine.fault_around = fault_around_from(options.fault_around);
     machine.fault_observer = outputs.fault_observer();
     if (outputs.dump) machine.at_end = [&outputs] { outputs.dump->at_end(); };
     machine.strace_output = options.strace ? stderr : nullptr;
@@ -203,6 +215,11 @@ void add_options(CLI::App& subcommand, RunOptions& options) {
     subcommand.add_option("--dump-at", options.dump_at, "Show the address space once these page faults are handled")
         ->type_name("N[,N...]")
         ->option_text("N[,N...]");
+    subcommand
+        .add_option("--fault-around", options.fault_around,
+                    "How many pages of a file a read fault maps, those in the page cache (16); 0: the one asked for")
+        ->type_name("PAGES")
+        ->option_text("PAGES");
     subcommand.add_flag("--strace", options.strace, "Report each system call on standard error");
     subcommand.add_option("--seed", options.seed, "Where the program's random numbers start from (0)")
         ->type_name("N")

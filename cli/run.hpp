@@ -19,6 +19,7 @@ struct RunOptions {
     std::optional<std::string> statistics;  // as trace
     std::optional<std::string> dump_mm;     // as trace
     std::optional<std::string> dump_at;     // fault numbers
+    std::string fault_around = "16";
     bool strace = false;
     std::string seed = "0";
     std::string clock = "virtual";

@@ -368,17 +368,19 @@ bool UnicornCpu::fill_tlb(VirtAddr page, Access access, uc_tlb_entry& entry) {
             retranslate_ = true;
             return false;
         }
-        code.note_fetched(translation->pfn);
+        if (code.note_fetched(translation->pfn) == CodeFrames::OtherEntry::may_exist) tlb_stale_ = true;
     } else if (writable && code.was_fetched(translation->pfn)) {
         // Stores to translated code. Through an executable entry Unicorn sees each of them; through another only the
         // first, so that what was translated has to go before the next fetch. A read need not grant the write yet.
         if (translation->executable) {
             executable = true;
         } else if (access == Access::write) {
-            code.note_writable(translation->pfn);
+            if (code.note_writable(translation->pfn) == CodeFrames::OtherEntry::may_exist) tlb_stale_ = true;
         } else {
             writable = false;
         }
+    } else if (writable) {
+        (void)code.note_writable(translation->pfn);
     }
     if (tlb_stale_) {
         flush_tlb_now();

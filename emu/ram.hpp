@@ -24,34 +24,48 @@ using FrameBytes = std::span<std::byte, page_size>;
 //
 // The processor notices a guest's stores to translated code where they go through an executable TLB entry. It does not
 // notice stores through one that is only writable (note_writable), nor the kernel's: whoever changes a frame's bytes
-// from outside calls note_rewritten().
+// from outside calls note_rewritten(). Where a frame is mapped twice, a store goes through another TLB entry than the
+// fetch: whoever fills the TLB flushes the other entry when note_fetched() or note_writable() says that there may be
+// one.
 class CodeFrames {
 public:
     explicit CodeFrames(PageCount frames);
 
-    void note_fetched(Pfn pfn) {
-        if (state_[pfn.value()] == 0) fetched_frames_.push_back(pfn);
-        state_[pfn.value()] |= fetched;
+    enum class OtherEntry : std::uint8_t { none, may_exist };
+
+    // The answer: whether the TLB may hold an entry through which stores go unnoticed.
+    OtherEntry note_fetched(Pfn pfn) {
+        std::uint8_t& state = state_[pfn.value()];
+        if ((state & fetched) != 0) return OtherEntry::none;
+        fetched_frames_.push_back(pfn);
+        state |= fetched;
+        return (state & writable) != 0 ? OtherEntry::may_exist : OtherEntry::none;
     }
-    // A guest's stores to the frame will go unnoticed: its next fetch has to translate anew.
-    void note_writable(Pfn pfn) {
-        if (state_[pfn.value()] != 0) state_[pfn.value()] |= stale;
+    // A guest's stores to the frame will go unnoticed: its next fetch has to translate anew. The answer: whether the
+    // TLB may hold an entry through which it is fetched without asking.
+    OtherEntry note_writable(Pfn pfn) {
+        std::uint8_t& state = state_[pfn.value()];
+        state |= writable;
+        if ((state & fetched) == 0) return OtherEntry::none;
+        state |= stale;
+        return OtherEntry::may_exist;
     }
     void note_rewritten(Pfn pfn) {
         std::uint8_t& state = state_[pfn.value()];
-        if (state == 0) return;
+        if ((state & fetched) == 0) return;
         state |= stale;
         any_stale_ = true;
     }
-    bool was_fetched(Pfn pfn) const { return state_[pfn.value()] != 0; }
+    bool was_fetched(Pfn pfn) const { return (state_[pfn.value()] & fetched) != 0; }
     bool any_stale() const { return any_stale_; }
     bool is_stale(Pfn pfn) const { return (state_[pfn.value()] & stale) != 0; }
-    // All translations were thrown away.
+    // All translations and TLB entries were thrown away.
     void forget_all();
 
 private:
     static constexpr std::uint8_t fetched = 1;
     static constexpr std::uint8_t stale = 2;
+    static constexpr std::uint8_t writable = 4;  // the TLB has, or had, an entry that is writable and not executable
     std::unique_ptr<std::uint8_t[], void (*)(void*)> state_;
     std::vector<Pfn> fetched_frames_;
     bool any_stale_ = false;

@@ -67,7 +67,9 @@ public:
           mmu_(ram_),
           faults_(memory_),
           clock_(options.clock, *this),
-          random_(options.seed) {}
+          random_(options.seed) {
+        faults_.set_fault_around(options.fault_around);
+    }
 
     tl::expected<void, std::string> start();
 

@@ -30,7 +30,8 @@ struct MachineOptions {
     PageCount memory{65536};  // RAM; 256 MiB
     ClockMode clock = ClockMode::virtual_time;
     Paranoia paranoia = Paranoia::off;
-    std::uint64_t seed = 0;  // of every random source that the guest sees
+    PageCount fault_around{16};  // pages of a file that a read fault maps at most; FaultHandler::set_fault_around
+    std::uint64_t seed = 0;      // of every random source that the guest sees
     // Must outlive run(). An event's file belongs to the machine: nobody may keep it for longer than the machine lives.
     mm::FaultObserver* fault_observer = nullptr;
     std::FILE* strace_output = nullptr;          // where system calls are logged; nullptr: not at all

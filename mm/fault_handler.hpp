@@ -31,6 +31,9 @@ FaultKind classify(const FaultSituation& situation);
 // that forbids it, which gets a copy of its own.
 enum class Rights : std::uint8_t { obeyed, overridden };
 
+// The largest window of fault-around: one page table.
+inline constexpr PageCount max_fault_around{512};
+
 class FaultOriginSource {
 public:
     virtual FaultOrigin fault_origin(emu::Mode mode) const = 0;
@@ -55,7 +58,7 @@ public:
     // A read of a file's page maps so many around it that are in the page cache: a power of two up to 512; 0 or 1: it
     // alone (mm/memory.c, fault_around_bytes).
     void set_fault_around(PageCount pages) {
-        FL_ASSERT((pages.value() & (pages.value() - 1)) == 0 && pages.value() <= 512);
+        FL_ASSERT((pages.value() & (pages.value() - 1)) == 0 && pages <= max_fault_around);
         fault_around_pages_ = pages;
     }
 

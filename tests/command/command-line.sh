@@ -13,7 +13,7 @@ for words in "--help" "-h" "run --help" "run -h"; do
   check "'$words' shows how it is used" contains "$stdout" "usage: faultline"
   check "'$words' fits on a terminal" is "$(awk 'length > 120' .stdout)" ""
 done
-for option in --mem --trace --trace-format --stats --strace --seed --clock --env --paranoid; do
+for option in --mem --trace --trace-format --stats --fault-around --strace --seed --clock --env --paranoid; do
   faultline run --help
   check "the help of run explains $option" matches "$stdout" "${new_line} +${option}[ []"
 done
@@ -50,6 +50,8 @@ bad "--env: '=value' is not of the form" run --env =value "$hello"
 bad "needs a value" run --trace= "$hello"
 bad "needs a value" run --stats= "$hello"
 for seed in -1 x 1x 0x '' 18446744073709551616; do bad "--seed: '$seed'" run --seed "$seed" "$hello"; done
+
+for pages in -1 x 3 1024 '' 16K; do bad "--fault-around: '$pages'" run --fault-around "$pages" "$hello"; done
 
 # Sizes.
 for size in 0 1 4095 31K '0T' ; do bad "'$size' is too small" run --mem "$size" "$hello"; done

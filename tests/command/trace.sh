@@ -25,6 +25,13 @@ check "the instruction is shown" matches "$heap" 'mov byte ptr \[r'
 check "the legend explains what occurred" matches "$stderr" '[0-9]  demand_zero +first write'
 check "the legend leaves out what did not" lacks "$stderr" "segv_maperr"
 
+# The pages around a file's fault.
+faultline run --trace=around.txt "$walk"
+with=$(grep -c ' file_m' around.txt)
+faultline run --trace=alone.txt --fault-around 0 "$walk"
+check "without fault-around the program runs as before" is "$stdout" "$transcript"
+check "and each page of a file is a fault of its own" test "$(grep -c ' file_m' alone.txt)" -gt "$with"
+
 faultline run --trace=trace.txt "$walk"
 check "the trace is in the file" is "$(head -n 1 trace.txt)" "$header"
 check "and not on stderr" is "$stderr" ""

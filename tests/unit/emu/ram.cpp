@@ -42,3 +42,18 @@ TEST_CASE("only frames that were fetched from become stale when they are rewritt
     CHECK_FALSE(code.any_stale());
     CHECK_FALSE(code.was_fetched(Pfn(2)));
 }
+
+TEST_CASE("a frame that is fetched and written through two mappings: the later one says that there is another entry") {
+    using enum CodeFrames::OtherEntry;
+    CodeFrames code(PageCount(4));
+    CHECK(code.note_fetched(Pfn(0)) == none);
+    CHECK(code.note_writable(Pfn(1)) == none);
+    CHECK_FALSE(code.was_fetched(Pfn(1)));
+    CHECK(code.note_fetched(Pfn(1)) == may_exist);
+    CHECK_FALSE(code.is_stale(Pfn(1)));
+    CHECK(code.note_fetched(Pfn(1)) == none);
+    CHECK(code.note_writable(Pfn(1)) == may_exist);
+    CHECK(code.is_stale(Pfn(1)));
+    code.forget_all();
+    CHECK(code.note_fetched(Pfn(1)) == none);
+}

@@ -108,6 +108,7 @@ Ran<EmulatedRun> run_emulated(PageCount memory, const kernel::ProgramSpec& progr
     UserFaultCollector collector;
     kernel::MachineOptions options;
     options.memory = memory;
+    options.page_cache = kernel::PageCacheAtStart::warm;
     options.fault_observer = &collector;
     options.cpuid_log = &run.cpuid_sites;
     kernel::Machine* running = nullptr;

@@ -217,7 +217,7 @@ void add_options(CLI::App& subcommand, RunOptions& options) {
         ->option_text("N[,N...]");
     subcommand
         .add_option("--fault-around", options.fault_around,
-                    "How many pages of a file a read fault maps, those in the page cache (16); 0: the one asked for")
+                    "Pages of a file that one read fault maps, where cached (16); 0: the one asked for")
         ->type_name("PAGES")
         ->option_text("PAGES");
     subcommand.add_flag("--strace", options.strace, "Report each system call on standard error");

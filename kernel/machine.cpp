@@ -29,6 +29,13 @@ constexpr bool debug_build = false;
 constexpr bool debug_build = true;
 #endif
 
+// Short of memory or unreadable: what is missing comes, or fails, when it is touched.
+void warm_up(mm::File& file) {
+    for (std::uint64_t page = 0; page < file.page_count().value(); ++page) {
+        if (!file.read_page(page)) return;
+    }
+}
+
 constexpr std::size_t comm_length = 15;  // TASK_COMM_LEN without the NUL
 constexpr std::uint64_t syscall_instruction_bytes = 2;
 
@@ -167,6 +174,7 @@ tl::expected<void, std::string> MachineImplementation::exec(const ProgramSpec& p
     auto host_file = loader::open_host_file(program.path);
     if (!host_file) return named(host_file.error());
     const auto file = files_.open(std::move(host_file->source), std::move(host_file->identity));
+    if (options_.page_cache == PageCacheAtStart::warm) warm_up(*file);
     const auto image = loader::parse_elf(*file);
     if (!image) return named(image.error());
     task_.exe_file = vfs_->add_executable(file->identity().path, host_file->status, file);

@@ -26,12 +26,18 @@ enum class Paranoia : std::uint8_t {
     every_step,  // mm::verify after each system call and each fault; a broken invariant ends the run
 };
 
+enum class PageCacheAtStart : std::uint8_t {
+    cold,  // the program's file is read as it is touched: the first touches are major faults
+    warm,  // it has all been read, as on a machine that ran it a moment ago
+};
+
 struct MachineOptions {
     PageCount memory{65536};  // RAM; 256 MiB
     ClockMode clock = ClockMode::virtual_time;
     Paranoia paranoia = Paranoia::off;
     PageCount fault_around{16};  // pages of a file that a read fault maps at most; FaultHandler::set_fault_around
-    std::uint64_t seed = 0;      // of every random source that the guest sees
+    PageCacheAtStart page_cache = PageCacheAtStart::cold;
+    std::uint64_t seed = 0;  // of every random source that the guest sees
     // Must outlive run(). An event's file belongs to the machine: nobody may keep it for longer than the machine lives.
     mm::FaultObserver* fault_observer = nullptr;
     std::FILE* strace_output = nullptr;          // where system calls are logged; nullptr: not at all

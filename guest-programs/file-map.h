@@ -15,7 +15,7 @@ static inline char byte_of_file(long at) { return (char)('a' + (at / page_size *
 // Names end with the process number, so that runs beside each other do not meet; transcripts leave it out.
 static char file_name[64];
 static inline void name_file(const char* program) {
-    snprintf(file_name, sizeof file_name, "/tmp/faultline-guest-%s-%d", program, (int)getpid());
+    snprintf(file_name, sizeof file_name, "/tmp/faultline-guest-%s-%07d", program, (int)getpid());
 }
 
 static inline void fill_file(int fd, long size) {

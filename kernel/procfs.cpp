@@ -238,7 +238,8 @@ ProcFs::ProcFs(std::uint64_t max_inodes, std::uint64_t now_ns)
                    .device_major = 0,
                    .device_minor = 22,
                    .magic = proc_magic,
-                   .max_inodes = max_inodes},
+                   .max_inodes = max_inodes,
+                   .block_bytes = 1024},
       now_ns_(now_ns),
       root_(std::make_shared<Root>(*this)) {
     const auto link = [this](const char* name, ProcGenerator text) {

@@ -45,7 +45,7 @@ struct stat Inode::status() const {
     status.st_gid = owner_.gid;
     status.st_rdev = rdev_;
     status.st_size = static_cast<off_t>(size_bytes());
-    status.st_blksize = page_size;
+    status.st_blksize = file_system_.block_bytes;
     status.st_blocks = static_cast<blkcnt_t>(page_count() * (page_size / 512));
     status.st_atim = time_of(accessed_ns);
     status.st_mtim = time_of(modified_ns);

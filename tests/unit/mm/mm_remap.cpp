@@ -306,4 +306,18 @@ TEST_CASE("remap_file_pages: another part of the file at the same place") {
     CHECK(call(20, page_size, 0, 0) == "EINVAL");
 }
 
+TEST_CASE("mremap: MREMAP_DONTUNMAP of untouched memory to right behind itself") {
+    test::Machine machine;
+    const VirtAddr from = test::page(0), to = test::page(1);
+    REQUIRE(machine.map(from, 1).has_value());
+    const RemapRequest request{.address = from,
+                               .old_bytes = page_size,
+                               .new_bytes = page_size,
+                               .flags = mremap_maymove | mremap_fixed | mremap_dontunmap,
+                               .new_address = to};
+    CHECK(machine.mm->remap(request).has_value());
+    CHECK(test::sizes(*machine.mm).total == 2);
+    CHECK(machine.broken() == "");
+}
+
 }  // namespace fl::mm

@@ -121,6 +121,7 @@ private:
 
     std::string remap(Operation operation);
     std::string remap_error(const Operation& operation) const;
+    bool clears_itself(const Operation& operation) const;
     bool grows_in_place(const Operation& operation) const;
     void remap_pages(const Operation& operation, std::uint64_t start);
     void keep_what_moved(const Operation& operation);

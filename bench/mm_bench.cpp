@@ -132,8 +132,8 @@ void cow_after_fork_host(benchmark::State& state) {
     constexpr std::size_t size_bytes = cow_pages * page_size;
     auto* pages = static_cast<volatile char*>(
         ::mmap(nullptr, size_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
-    auto* seconds = static_cast<double*>(
-        ::mmap(nullptr, page_size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
+    auto* seconds =
+        static_cast<double*>(::mmap(nullptr, page_size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
     if (pages == MAP_FAILED || seconds == MAP_FAILED) std::abort();
     ::madvise(const_cast<char*>(pages), size_bytes, MADV_NOHUGEPAGE);
     for (std::uint64_t i = 0; i < cow_pages; ++i) pages[i * page_size] = 1;

@@ -39,7 +39,7 @@ struct FileSystem {
     std::uint64_t magic;  // statfs(2)
     std::uint64_t max_inodes;
     mm::FileKind file_kind = mm::FileKind::memory;  // of the regular files made in it
-    std::uint32_t block_bytes = page_size;  // st_blksize, by which a C library sizes its buffers
+    std::uint32_t block_bytes = page_size;          // st_blksize, by which a C library sizes its buffers
     std::uint64_t inode_count = 0;
     std::uint64_t last_inode = 0;
 

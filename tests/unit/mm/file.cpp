@@ -133,8 +133,8 @@ TEST_CASE("file: pages that somebody maps or holds are not dropped") {
 
 TEST_CASE("file: memory that is shared has no other copy, so that it is never dropped") {
     Files files;
-    const auto file = files.registry.create(FileIdentity{.path = "/dev/zero (deleted)"}, FileKind::shared_memory,
-                                            2 * page_size);
+    const auto file =
+        files.registry.create(FileIdentity{.path = "/dev/zero (deleted)"}, FileKind::shared_memory, 2 * page_size);
     const Pfn pfn = file->read_page(0).value();
     CHECK(files.memory.frames()[pfn].state == FrameState::shared_memory);
     CHECK(files.ram.frame(pfn)[17] == std::byte{0});

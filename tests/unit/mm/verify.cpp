@@ -84,9 +84,8 @@ TEST_CASE("verify: entries that point to the wrong place") {
     check_reported("does not lead back to pte", [](Sample& s) {
         s.memory.frames().set_anchor(s.slot(0).pfn(), RmapAnchor::of(*s.file, page(0).vpn().value()));
     });
-    check_reported("anchor does not name page", [](Sample& s) {
-        s.memory.frames().set_anchor(*s.file->cached(0), RmapAnchor::of(*s.file, 1));
-    });
+    check_reported("anchor does not name page",
+                   [](Sample& s) { s.memory.frames().set_anchor(*s.file->cached(0), RmapAnchor::of(*s.file, 1)); });
     check_reported("private pages without anon_vma", [](Sample& s) {
         s.vma(0).detach();
         s.vma(0).attach(*s.mm);

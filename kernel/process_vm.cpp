@@ -1,6 +1,7 @@
 // process_vm_readv and process_vm_writev (Linux: mm/process_vm_access.c), between parts of one process: there is no
 // other.
 #include "kernel/syscalls.hpp"
+#include "kernel/user_segments.hpp"
 
 #include <algorithm>
 #include <limits>
@@ -8,9 +9,6 @@
 namespace fl::kernel {
 
 namespace {
-
-constexpr std::uint64_t max_segments = 1024;               // UIO_MAXIOV
-constexpr std::uint64_t max_transfer_bytes = 0x7fff'f000;  // MAX_RW_COUNT
 
 struct Segment {  // struct iovec
     std::uint64_t base;

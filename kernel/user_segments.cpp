@@ -5,10 +5,6 @@
 
 namespace fl::kernel {
 
-namespace {
-constexpr std::uint64_t max_segments = 1024;  // UIO_MAXIOV
-}
-
 UserSegments::UserSegments(mm::UserMemory& memory, std::vector<Segment> segments)
     : memory_(&memory), segments_(std::move(segments)) {
     for (const Segment& segment : segments_) left_ += segment.size_bytes;

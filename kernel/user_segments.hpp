@@ -13,6 +13,7 @@
 namespace fl::kernel {
 
 inline constexpr std::uint64_t max_transfer_bytes = 0x7fff'f000;  // MAX_RW_COUNT
+inline constexpr std::uint64_t max_segments = 1024;               // UIO_MAXIOV
 
 class UserSegments {
 public:

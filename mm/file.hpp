@@ -96,8 +96,7 @@ private:
     FrameState page_state() const {
         return kind_ == FileKind::shared_memory ? FrameState::shared_memory : FrameState::file_cache;
     }
-    Result<Pfn> add_page(std::uint64_t page_index);
-    // Calls use(bytes in the page, offset in the span) page by page.
+    // The page, about to be changed by the kernel: dirty, and no translation of its bytes counts any more.
     Result<Pfn> page_to_write(std::uint64_t page_index);
     Result<void> zero_part(std::uint64_t page_index, std::uint64_t first_byte, std::uint64_t end_byte);
     Result<void> write_back_page(std::uint64_t page_index, Pfn pfn);

@@ -25,7 +25,7 @@ Result<std::unique_ptr<MmStruct>> MmStruct::fork() {
     child.left_cuts_ = left_cuts_;
     child.hiwater_rss_ = rss_.total();
     child.hiwater_vm_ = vm_.total;
-    for (Vma* vma = vmas_.find(VirtAddr(0)); vma != nullptr; vma = vmas_.find(vma->end())) {
+    for (Vma* vma = vmas_.find(VirtAddr(0)); vma != nullptr; vma = vma->next()) {
         if (vma->flags().has(vm_dontcopy)) continue;
         // What the child has so far goes with it.
         if (const auto copied = fork_vma(*vma, child); !copied) return fail(copied.error());

@@ -65,10 +65,10 @@ struct OracleSpace {
     // `first_page` and what follows it in its object.
     void map(std::uint64_t first, std::uint64_t count, const OraclePage& first_page) {
         for (std::uint64_t i = 0; i < count; ++i) {
-            OraclePage added = first_page;
+            OraclePage& added = pages[first + i];
+            added = first_page;
             added.index += i;
             added.own.reset();
-            pages[first + i] = added;
         }
     }
     void unmap(std::uint64_t first, std::uint64_t count) {

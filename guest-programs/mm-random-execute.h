@@ -170,7 +170,7 @@ static long make_call(const struct step* step, const uint64_t a[max_operands]) {
         case op_munmap: return syscall(SYS_munmap, a[0], a[1]);
         case op_mprotect: return syscall(SYS_mprotect, a[0], a[1], a[2]);
         case op_brk: return syscall(SYS_brk, a[0]);
-        case op_madvise: return syscall(SYS_madvise, a[0], a[1], a[2]);
+        case op_madvise: gave_up_pages |= a[2] == MADV_FREE; return syscall(SYS_madvise, a[0], a[1], a[2]);
         case op_mremap: return syscall(SYS_mremap, a[0], a[1], a[2], a[3], a[4]);
         case op_mlock: return syscall(SYS_mlock, a[0], a[1]);
         case op_mlock2: return syscall(SYS_mlock2, a[0], a[1], a[2]);

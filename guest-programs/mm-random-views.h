@@ -139,8 +139,11 @@ static long field_of(const char* text, const char* name) {
     return found == NULL ? -1 : strtol(found + strlen(name), NULL, 10);
 }
 
+// Set by MADV_FREE.
+static int gave_up_pages;
+
 // The window's part of /proc/self/smaps: what is resident, and how, and the flags. LazyFree is left out: a page counts
-// there when its processor's batch of such pages is worked off.
+// there when its processor's batch of such pages is worked off; and so is Referenced once there are such pages.
 static void show_smaps(void) {
     static const char* const fields[] = {
         "\nRss:",           "\nPss:",        "\nShared_Clean:", "\nShared_Dirty:", "\nPrivate_Clean:",
@@ -157,6 +160,7 @@ static void show_smaps(void) {
             size_t used = strlen(line);
             for (unsigned i = 0; i < sizeof fields / sizeof *fields; ++i) {
                 const char* name = fields[i] + 1;
+                if (gave_up_pages && *name == 'R' && name[2] == 'f') continue;
                 used += (size_t)snprintf(line + used, sizeof line - used, " %c%c=%ld", name[0],
                                          strchr(name, '_') != NULL ? strchr(name, '_')[1] : name[1],
                                          field_of(at, fields[i]));

@@ -2,9 +2,11 @@
 // when they have changed, the mappings. Two kernels agree where the transcripts are equal.
 //
 //   mm-random [--seed N] [--count N] [--calls FAMILY,...] [--only STEP,...] [--no-maps] [--no-faults] [--script]
+//   mm-random --cache FILE
 //
 // A step depends on the seed and its number alone: --only leaves the others out. --script reads the steps from stdin,
-// one in a line, as the transcript prints them (without number and answer).
+// one in a line, as the transcript prints them (without number and answer). --cache brings a file into the page cache
+// page by page: what was written or read in one go lies there in larger pieces, and Linux maps these as one.
 //
 // Root's privileges are given up, and the limits are set, so that the answers do not depend on who asks.
 #define _GNU_SOURCE
@@ -41,6 +43,18 @@ static unsigned parse_families(const char* list) {
     return families;
 }
 
+static void cache_file(const char* path) {
+    static char page[4096];
+    int file = open(path, O_RDONLY);
+    if (file < 0) fail_usage("--cache: the file cannot be opened");
+    fsync(file);
+    posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED);
+    posix_fadvise(file, 0, 0, POSIX_FADV_RANDOM);
+    while (read(file, page, sizeof page) > 0) {
+    }
+    _exit(0);
+}
+
 static struct options parse_options(int count, char** arguments) {
     struct options options = {.seed = 1, .count = 200, .families = (1u << family_count) - 1, .maps = 1};
     for (int i = 1; i < count; ++i) {
@@ -53,6 +67,8 @@ static struct options parse_options(int count, char** arguments) {
             options.script = 1;
         } else if (i + 1 == count) {
             fail_usage("an option or its value is missing");
+        } else if (strcmp(name, "--cache") == 0) {
+            cache_file(arguments[++i]);
         } else if (strcmp(name, "--seed") == 0) {
             options.seed = strtoull(arguments[++i], NULL, 0);
         } else if (strcmp(name, "--count") == 0) {

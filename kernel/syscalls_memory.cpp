@@ -31,27 +31,20 @@ Errno refuse_unmappable(const FileDescription& file, const Arguments& a) {
 bool is_shared_type(std::uint64_t flags) { return (flags & mm::map_type_mask) != mm::map_private; }
 
 // Takes what the descriptor in a[4] stands for into the request: a file with the rights it was opened with, or for
-// /dev/zero anonymous memory. EBADF, EINVAL, EACCES, EPERM (seals), EOVERFLOW, ENODEV.
+// /dev/zero anonymous memory. EBADF, EINVAL, EACCES, ENODEV.
 Result<void> take_file(System& system, const Arguments& a, mm::MapRequest& request) {
     const auto file = system.task.files.find(a[4]);
     if (!file) return fail(file.error());
     if ((request.flags & map_hugetlb) != 0) return fail(Errno::einval);
     const auto mappable = (*file)->mappable(system);
     if (!mappable) return fail(mappable.error() == Errno::enodev ? refuse_unmappable(**file, a) : mappable.error());
-    const bool writes_through = is_shared_type(request.flags) && (request.prot & mm::prot_write) != 0;
-    request.file_access = {.readable = (*file)->is_readable(), .writable = (*file)->is_writable()};
-    if (mappable->file == nullptr) {
-        if (!(*file)->is_readable() || (writes_through && !(*file)->is_writable())) return fail(Errno::eacces);
-        return {};
-    }
-    // file_mmap_ok()
-    const bool known_length = a[1] != 0 && a[1] <= mm::task_size.value();
-    if (known_length && request.pgoff > (max_file_bytes - a[1]) >> page_shift) return fail(Errno::eoverflow);
-    if (mappable->write_sealed) {
-        if (writes_through && (*file)->is_writable()) return fail(Errno::eperm);
-        request.file_access.writable = false;
-    }
+    request.file_access = {
+        .readable = (*file)->is_readable(), .writable = (*file)->is_writable(), .write_sealed = mappable->write_sealed};
     request.file = mappable->file;
+    if (request.file == nullptr) {
+        const bool writes_through = is_shared_type(request.flags) && (request.prot & mm::prot_write) != 0;
+        if (!(*file)->is_readable() || (writes_through && !(*file)->is_writable())) return fail(Errno::eacces);
+    }
     return {};
 }
 
@@ -124,7 +117,10 @@ Result<std::uint64_t> sys_remap_file_pages(System& system, const Arguments& a) {
     const std::uint64_t read_implies = implies_execution(system) ? mm::prot_exec : 0;
     const auto remapped = system.task.mm->remap_file_pages(VirtAddr(a[0]), a[1], a[2], a[3], read_implies);
     if (!remapped) return fail(remapped.error());
-    if ((a[4] & map_nonblock) == 0) populate_quietly(system, remapped->to_populate);
+    const mm::Vma* vma = system.task.mm->vmas().find(remapped->start);
+    if ((a[4] & map_nonblock) == 0 || vma->flags().has(mm::vm_locked)) {
+        populate_quietly(system, remapped->to_populate);
+    }
     return 0;
 }
 

@@ -35,6 +35,9 @@ emu::PteAccess file_page_access(const Vma& vma) {
     return access;
 }
 
+// An entry starts as accessed, those of the pages mapped around too: vm_page_prot has the bit on x86.
+Pte new_entry(Pfn pfn, emu::PteAccess access) { return Pte::present(pfn, access).with_accessed(); }
+
 // The frame that the kernel keeps for this place of its own range.
 std::optional<Pfn> special_page(const Vma& vma, VirtAddr address) {
     const SpecialPages* pages = vma.special()->pages.get();
@@ -94,9 +97,7 @@ FaultOutcome FaultHandler::handle_page_fault(const PageFault& fault) {
     const Pte before = slot != nullptr ? *slot : Pte::none();
 
     const FaultKind kind = classify(situation(vma, fault, before, grew));
-    if (kind == FaultKind::sigbus) map_around_refusal(*vma, fault);
-    const Resolution done = is_fatal(kind) ? Resolution{kind} : resolve(kind, *vma, fault);
-
+    const Resolution done = is_fatal(kind) ? refuse(kind, vma, fault) : resolve(kind, *vma, fault);
     account(done);
     if (observer_ != nullptr) emit(fault, done, vma, before, tables_before);
     if (is_fatal(done.kind)) {
@@ -171,7 +172,7 @@ FaultHandler::Resolution FaultHandler::map_zero_page(FaultKind kind, const Vma& 
     if (!slot) return Resolution{FaultKind::oom};
     emu::PteAccess access = vma_access(vma.flags());
     access.writable = false;
-    mm_->install(*slot, Pte::present(memory_.zero_page(), access));
+    mm_->install(*slot, new_entry(memory_.zero_page(), access));
     return Resolution{kind};
 }
 
@@ -183,7 +184,7 @@ FaultHandler::Resolution FaultHandler::map_fresh_page(FaultKind kind, Vma& vma, 
     mm_->prepare_anon_vma(vma);
     own_page(*pfn, vma, page);
     memory_.frames().set_lazy_free(*pfn, vma.flags().has(vm_droppable));
-    mm_->install(*slot, Pte::present(*pfn, vma_access(vma.flags())));
+    mm_->install(*slot, new_entry(*pfn, vma_access(vma.flags())));
     return Resolution{kind};
 }
 
@@ -201,7 +202,7 @@ FaultHandler::Resolution FaultHandler::map_special_page(FaultKind kind, const Vm
     if (memory_.counts_mappings(pfn)) memory_.add_reference(pfn);
     emu::PteAccess access = vma_access(vma.flags());
     access.writable = false;
-    mm_->install(*slot, Pte::present(pfn, access));
+    mm_->install(*slot, new_entry(pfn, access));
     return Resolution{kind};
 }
 
@@ -215,7 +216,7 @@ FaultHandler::Resolution FaultHandler::map_file_page(FaultKind kind, const Vma& 
     const bool write = fault.access == Access::write;
     emu::PteAccess access = file_page_access(vma);
     access.writable = access.writable || write;
-    mm_->install(*slot, Pte::present(*pfn, access));
+    mm_->install(*slot, new_entry(*pfn, access));
     const bool major = kind == FaultKind::file_major;
     if (major) read_ahead(vma, page);
     // A write to a shared page brings that page alone (do_shared_fault).
@@ -235,11 +236,27 @@ void FaultHandler::read_ahead(const Vma& vma, VirtAddr page) {
     }
 }
 
-// mm/memory.c, do_read_fault: the pages around are mapped before it shows that the one asked for does not exist.
-void FaultHandler::map_around_refusal(const Vma& vma, const PageFault& fault) {
-    if (fault.access == Access::write || vma.file() == nullptr || fault_around_pages_ <= PageCount(1)) return;
-    const VirtAddr page = fault.address.page_floor();
-    if (mm_->page_table().ensure(page)) map_around(vma, page);
+// mm/memory.c, __handle_mm_fault and do_read_fault: the tables above the last level are there, and the pages around are
+// mapped, before it shows that the page asked for does not exist.
+FaultHandler::Resolution FaultHandler::refuse(FaultKind kind, Vma* vma, const PageFault& fault) {
+    if (kind != FaultKind::sigbus) return Resolution{kind};
+    // do_cow_fault() is ready to own the copy before there is something to copy.
+    if (fault.access == Access::write && !vma->is_shared()) mm_->prepare_anon_vma(*vma);
+    if (!mm_->page_table().ensure_upper(fault.address)) return Resolution{FaultKind::oom};
+    if (fault.access != Access::write && vma->file() != nullptr) map_around_refusal(*vma, fault.address.page_floor());
+    return Resolution{kind};
+}
+
+void FaultHandler::map_around_refusal(const Vma& vma, VirtAddr page) {
+    if (fault_around_pages_ <= PageCount(1)) return;
+    const VirtRange window = around(vma, page, fault_around_pages_);
+    const std::uint64_t first = vma.page_index(window.start);
+    const std::uint64_t last = std::min(first + window.page_count().value(), vma.file()->page_count().value());
+    for (std::uint64_t index = first; index < last; ++index) {
+        if (!vma.file()->cached(index)) continue;
+        if (mm_->page_table().ensure(page)) map_around(vma, page);
+        return;
+    }
 }
 
 std::uint32_t FaultHandler::map_around(const Vma& vma, VirtAddr page) {
@@ -255,7 +272,7 @@ std::uint32_t FaultHandler::map_around(const Vma& vma, VirtAddr page) {
         const auto pfn = vma.file()->cached(vma.page_index(window.start + i * page_size));
         if (!pfn) continue;
         memory_.add_reference(*pfn);
-        mm_->install(&slots[i], Pte::present(*pfn, access));
+        mm_->install(&slots[i], new_entry(*pfn, access));
         ++mapped;
     }
     return mapped;
@@ -285,7 +302,7 @@ FaultHandler::Resolution FaultHandler::copy_page(FaultKind kind, Vma& vma, VirtA
         std::memcpy(memory_.ram().frame(*copy).data(), bytes.data(), bytes.size());
         mm_->prepare_anon_vma(vma);
         own_page(*copy, vma, page);
-        mm_->install(*slot, Pte::present(*copy, vma_access(vma.flags())));
+        mm_->install(*slot, new_entry(*copy, vma_access(vma.flags())));
     }
     memory_.release(source);
     if (!copy) return Resolution{FaultKind::oom};

@@ -92,7 +92,8 @@ private:
     Resolution reuse_page(FaultKind kind, Vma& vma, VirtAddr page);
     void own_page(Pfn pfn, const Vma& vma, VirtAddr page);
     void read_ahead(const Vma& vma, VirtAddr page);
-    void map_around_refusal(const Vma& vma, const emu::PageFault& fault);
+    Resolution refuse(FaultKind kind, Vma* vma, const emu::PageFault& fault);
+    void map_around_refusal(const Vma& vma, VirtAddr page);
     std::uint32_t map_around(const Vma& vma, VirtAddr page);
     void hide_pages(const Vma& vma, VirtAddr address);
     void account(const Resolution& done);

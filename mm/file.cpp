@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <atomic>
 #include <cstring>
-#include <limits>
 
 namespace fl::mm {
 
@@ -16,8 +15,8 @@ std::uint32_t next_file_id() {
     return ++last;
 }
 
-// MAX_LFS_FILESIZE: offsets are signed.
-constexpr std::uint64_t max_file_bytes = std::numeric_limits<std::int64_t>::max();
+// Beyond the index of every page that a file can have.
+constexpr std::uint64_t end_of_pages = ~std::uint64_t{0};
 
 // The bytes [offset, offset + size) page by page: use(page index, first byte in the page, bytes, position in the whole)
 // until it fails.
@@ -63,6 +62,10 @@ Result<Pfn> File::read_page(std::uint64_t page_index) {
         unwritten_.erase(page_index);
         return found->second;
     }
+    return add_page(page_index);
+}
+
+Result<Pfn> File::add_page(std::uint64_t page_index) {
     const auto pfn = memory_.allocate(page_state(), source_ ? Fill::caller : Fill::zeroed);
     if (!pfn) return pfn;
     if (source_) {
@@ -77,8 +80,9 @@ Result<Pfn> File::read_page(std::uint64_t page_index) {
 }
 
 Result<void> File::allocate_page(std::uint64_t page_index) {
+    if (source_ && page_index >= page_count().value()) return {};
     const bool is_new = !pages_.contains(page_index);
-    const auto pfn = is_new ? read_page(page_index) : Result<Pfn>(pages_.at(page_index));
+    const auto pfn = is_new ? add_page(page_index) : Result<Pfn>(pages_.at(page_index));
     if (!pfn) return fail(pfn.error());
     if (source_) return {};
     // So that MADV_PAGEOUT does not drop it.
@@ -124,6 +128,7 @@ void File::drop_clean_page(std::uint64_t page_index) {
 }
 
 void File::drop_pages(std::uint64_t first_page, std::uint64_t end_page) {
+    if (first_page >= end_page) return;
     unwritten_.erase(unwritten_.lower_bound(first_page), unwritten_.lower_bound(end_page));
     const auto end = pages_.lower_bound(end_page);
     for (auto page = pages_.lower_bound(first_page); page != end; page = pages_.erase(page)) {
@@ -227,7 +232,10 @@ Result<void> File::zero_part(std::uint64_t page_index, std::uint64_t first_byte,
 // mm/truncate.c, truncate_setsize: the size first, so that no new fault brings back what is being cut off.
 Result<void> File::resize(std::uint64_t size_bytes) {
     if (size_bytes > max_file_bytes) return fail(Errno::efbig);
-    if (size_bytes == size_bytes_) return {};
+    if (size_bytes == size_bytes_) {
+        drop_pages(page_count().value(), end_of_pages);
+        return {};
+    }
     if (source_) {
         if (const auto done = source_->resize(size_bytes); !done) return done;
     }
@@ -237,15 +245,19 @@ Result<void> File::resize(std::uint64_t size_bytes) {
         (void)zero_part(last, boundary & page_mask, page_size);
     }
     const std::uint64_t old_pages = page_count().value();
+    const bool shrinks = size_bytes < size_bytes_;
     size_bytes_ = size_bytes;
-    if (const std::uint64_t pages = page_count().value(); pages < old_pages) {
-        unmap_file_pages(*this, pages, old_pages, PrivateCopies::unmap);
-        drop_pages(pages, old_pages);
+    if (const std::uint64_t pages = page_count().value(); shrinks) {
+        if (pages < old_pages) unmap_file_pages(*this, pages, old_pages, PrivateCopies::unmap);
+        drop_pages(pages, end_of_pages);
     }
     return {};
 }
 
 Result<void> File::punch_hole(std::uint64_t offset, std::uint64_t length_bytes) {
+    // Past the end there may be pages that allocate_page() took.
+    drop_pages(std::max(page_count().value(), PageCount::of_bytes(offset).value()),
+               (offset + std::min(length_bytes, max_file_bytes - std::min(offset, max_file_bytes))) >> page_shift);
     if (offset >= size_bytes_ || length_bytes == 0) return {};
     const std::uint64_t end = offset + std::min(length_bytes, size_bytes_ - offset);
     const std::uint64_t first_whole = PageCount::of_bytes(offset).value();

@@ -19,6 +19,8 @@
 
 namespace fl::mm {
 
+inline constexpr std::uint64_t max_file_bytes = 0x7fff'ffff'ffff'ffff;  // MAX_LFS_FILESIZE: offsets are signed
+
 struct FileIdentity {
     std::string path;  // as /proc/PID/maps prints it
     std::uint32_t device_major = 0;
@@ -74,7 +76,8 @@ public:
     // Reads the page into the cache where it is not there yet; the page lies inside the file. ENOMEM, EIO.
     Result<Pfn> read_page(std::uint64_t page_index);
     // Takes memory for a page of a hole, which stays one until somebody writes to the page or maps it
-    // (shmem_fallocate). ENOMEM, EIO.
+    // (shmem_fallocate); of a file that is only in memory also past its end, until that changes other than by growing.
+    // ENOMEM, EIO.
     Result<void> allocate_page(std::uint64_t page_index);
     void mark_dirty(Pfn pfn) { memory_.frames().set_dirty(pfn, true); }
     // Whether a write through a shared mapping has to be seen, so that the page can be written back
@@ -96,6 +99,8 @@ private:
     FrameState page_state() const {
         return kind_ == FileKind::shared_memory ? FrameState::shared_memory : FrameState::file_cache;
     }
+    // Of the pages that the cache has not. ENOMEM, EIO.
+    Result<Pfn> add_page(std::uint64_t page_index);
     // The page, about to be changed by the kernel: dirty, and no translation of its bytes counts any more.
     Result<Pfn> page_to_write(std::uint64_t page_index);
     Result<void> zero_part(std::uint64_t page_index, std::uint64_t first_byte, std::uint64_t end_byte);

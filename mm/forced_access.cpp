@@ -42,7 +42,7 @@ Result<Pfn> FaultHandler::reach(VirtAddr address, Access access, Rights rights) 
     const bool own_page = kind == FaultKind::cow_reuse && !vma->flags().has(vm_write);
     if (kind != FaultKind::spurious && !own_page) {
         const PageCount tables_before = mm_->page_table().table_count();
-        const Resolution done = is_fatal(kind) ? Resolution{kind} : resolve(kind, *vma, fault);
+        const Resolution done = is_fatal(kind) ? refuse(kind, vma, fault) : resolve(kind, *vma, fault);
         if (!vma->is_accessible()) hide_pages(*vma, address);
         account(done);
         if (observer_ != nullptr) emit(fault, done, vma, before, tables_before);
@@ -50,7 +50,12 @@ Result<Pfn> FaultHandler::reach(VirtAddr address, Access access, Rights rights) 
         if (is_fatal(done.kind)) return fail(Errno::efault);
         slot = mm_->page_table().find(address);
     }
-    if (access == Access::write) *slot = slot->with_accessed().with_dirty();
+    if (access == Access::write) {
+        *slot = slot->with_accessed().with_dirty();
+        // unpin_user_pages_dirty_lock(): the page itself, for all who map it.
+        const Frame& frame = memory_.frames()[slot->pfn()];
+        if (frame.state != FrameState::anonymous) memory_.frames().set_dirty(slot->pfn(), true);
+    }
     return slot->pfn();
 }
 

@@ -23,7 +23,7 @@ bool FrameTable::mark_used(Pfn pfn, FrameState state) {
     frame.reference_count = 1;
     frame.ever_used = true;
     frame.anchor = RmapAnchor{};
-    frame.dirty = frame.anon_exclusive = frame.lazy_free = false;
+    frame.dirty = frame.anon_exclusive = frame.left_locked = frame.lazy_free = false;
     return holds_old_bytes;
 }
 

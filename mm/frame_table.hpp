@@ -54,6 +54,7 @@ struct Frame {
     bool ever_used = false;       // false: the bytes are still the zeroes that the machine was built with
     bool dirty = false;           // pages of a cache: newer than what the file's source holds
     bool anon_exclusive = false;  // anonymous pages: one PTE alone maps it and may be made writable (PageAnonExclusive)
+    bool left_locked = false;     // user pages: locked by a mapping that MREMAP_DONTUNMAP unlocked (PG_mlocked)
     bool lazy_free = false;       // anonymous pages: may be dropped while clean (Linux: not PG_swapbacked)
     std::uint32_t reference_count = 0;
     std::uint32_t map_count = 0;  // PTEs that point here (not counted for the zero page and reserved frames)
@@ -74,6 +75,7 @@ public:
     void set_anchor(Pfn pfn, RmapAnchor anchor) { at(pfn).anchor = anchor; }
     void set_dirty(Pfn pfn, bool dirty) { at(pfn).dirty = dirty; }
     void set_anon_exclusive(Pfn pfn, bool exclusive) { at(pfn).anon_exclusive = exclusive; }
+    void set_left_locked(Pfn pfn) { at(pfn).left_locked = true; }
 
     void set_lazy_free(Pfn pfn, bool lazy_free) { at(pfn).lazy_free = lazy_free; }
 

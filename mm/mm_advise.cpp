@@ -76,7 +76,7 @@ Result<VmFlags> advised_flags(const Vma& vma, int advice) {
             return flags & ~vm_dontcopy;
         // Pages of equal content are never merged here; what is marked for it counts when VMAs are compared.
         case madv_mergeable:
-            if (vma.is_shared() || flags.has_any(vm_special | vm_droppable)) return flags;
+            if (flags.has_any(vm_shared | vm_mayshare | vm_special | vm_droppable)) return flags;
             return flags | vm_mergeable;
         case madv_unmergeable: return flags & ~vm_mergeable;
         case madv_hugepage: return (flags & ~vm_nohugepage) | vm_hugepage;

@@ -92,13 +92,13 @@ Result<Vma*> MmStruct::expand_stack(VirtAddr address) {
         start - below->end() < stack_guard_gap_bytes) {
         return fail(Errno::enomem);
     }
+    // Even where it cannot grow; and before it can touch another stack's VMA, so that the two stay apart.
+    prepare_anon_vma(*vma);
     const PageCount growth = VirtRange{start, vma->start()}.page_count();
     if (!may_expand(vma->flags(), growth) || vma->end() - start > limits_.stack_bytes ||
         !may_lock_more(vma->flags(), growth) || !may_commit(growth)) {
         return fail(Errno::enomem);
     }
-    // Before it can touch another stack's VMA: the two stay apart.
-    prepare_anon_vma(*vma);
     account(vma->flags(), growth, Change::add);
     resize(*vma, VirtRange{start, vma->end()});
     return vma;

@@ -125,6 +125,11 @@ Result<VmFlags> MmStruct::anonymous_map_flags(const MapRequest& request, VmFlags
 
 Result<VmFlags> MmStruct::file_map_flags(const MapRequest& request, VmFlags flags) {
     const FileAccess& access = request.file_access;
+    const std::uint64_t length_bytes = PageCount::of_bytes(request.length_bytes).bytes();
+    // file_mmap_ok()
+    if (length_bytes > max_file_bytes || request.pgoff > (max_file_bytes - length_bytes) >> page_shift) {
+        return fail(Errno::eoverflow);
+    }
     switch (request.flags & map_type_mask) {
         case map_shared_validate:
             if ((request.flags & ~legacy_map_mask) != 0) return fail(Errno::eopnotsupp);
@@ -144,6 +149,11 @@ Result<VmFlags> MmStruct::file_map_flags(const MapRequest& request, VmFlags flag
         flags = flags & ~vm_mayexec;
     }
     if (flags.has(vm_growsdown)) return fail(Errno::einval);
+    // memfd_check_seals_mmap()
+    if (access.write_sealed && flags.has(vm_shared)) {
+        if (flags.has(vm_write)) return fail(Errno::eperm);
+        flags = flags & ~vm_maywrite;
+    }
     return flags;
 }
 

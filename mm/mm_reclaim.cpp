@@ -43,6 +43,7 @@ void MmStruct::page_out(const Vma& vma, VirtRange part) {
         const Pte old = slot;
         if (!is_reclaimable(old)) return;
         const Frame& frame = memory_.frames()[old.pfn()];
+        if (frame.left_locked) return;
         if (frame.state == FrameState::anonymous) {
             if (!frame.lazy_free || frame.reference_count > 1) return;
             if (old.dirty() && !vma.flags().has(vm_droppable)) {

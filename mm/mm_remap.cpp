@@ -183,21 +183,28 @@ Result<VirtAddr> MmStruct::move_vma(Vma& source, const RemapRequest& request) {
     target.clone_anon_vma(source);
     move_pages(from, to.start);
     if (has(request, mremap_dontunmap)) {
-        leave_behind(source, from);
-    } else if (!from.empty()) {
-        commit_unmap(from);
+        // The new place joins its neighbours first, and the old one may be among them.
+        merge_neighbours(target);
+        leave_behind(*vma_at(from.start), from);
+    } else {
+        if (!from.empty()) commit_unmap(from);
+        merge_neighbours(target);
     }
-    merge_neighbours(target);
     hiwater_vm_ = high_water;
     return to.start;
 }
 
+// move_page_tables(): wherever the old range has a table, whether or not a page is in it.
 Result<void> MmStruct::ensure_tables_for_move(VirtRange from, VirtRange to) {
     Result<void> outcome;
-    page_table_.for_each(from, [&](VirtAddr address, const Pte&) {
+    const auto ensure = [&](VirtAddr source) {
         if (!outcome) return;
-        const auto slot = page_table_.ensure(to.start + (address - from.start));
-        if (!slot) outcome = fail(slot.error());
+        if (const auto slot = page_table_.ensure(to.start + (source - from.start)); !slot) outcome = fail(slot.error());
+    };
+    page_table_.for_each_leaf_table(from, [&](VirtAddr start) {
+        // What one table covers may lie in two at the new place.
+        ensure(std::max(start, from.start));
+        ensure(std::min(start + PageTable::leaf_table_bytes, from.end) - page_size);
     });
     if (!outcome) free_unused_tables(to, vmas_.find_previous(to.start), vmas_.find(to.start));
     return outcome;
@@ -220,6 +227,10 @@ void MmStruct::leave_behind(Vma& source, VirtRange from) {
     if (source.flags().has(vm_locked)) {
         vm_.locked += source.page_count();
         locked_left_behind_ += source.page_count();
+        // Nobody unlocks the pages that stay.
+        page_table_.for_each(source.range(), [this](VirtAddr, const Pte& pte) {
+            if (pte.is_resident() && memory_.counts_mappings(pte.pfn())) memory_.frames().set_left_locked(pte.pfn());
+        });
     }
     account(source.flags(), source.page_count(), Change::remove);
     account(flags, source.page_count(), Change::add);

@@ -57,7 +57,8 @@ struct ResourceLimits {
 struct FileAccess {
     bool readable = true;
     bool writable = true;
-    bool executable = true;  // false: the file system is mounted noexec
+    bool executable = true;     // false: the file system is mounted noexec
+    bool write_sealed = false;  // F_SEAL_WRITE, F_SEAL_FUTURE_WRITE: to be shared for reading alone
 };
 
 struct MapRequest {

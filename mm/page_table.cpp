@@ -40,10 +40,10 @@ Pte* PageTable::find(VirtAddr address) const {
     return &memory_->ram().table(table)[address.table_index(1)];
 }
 
-Result<Pte*> PageTable::ensure(VirtAddr address) {
+Result<Pfn> PageTable::ensure_table(VirtAddr address, unsigned level) {
     Pfn table = root_;
-    for (unsigned level = 4; level >= 2; --level) {
-        Pte& entry = memory_->ram().table(table)[address.table_index(level)];
+    for (unsigned above = 4; above > level; --above) {
+        Pte& entry = memory_->ram().table(table)[address.table_index(above)];
         if (entry.is_none()) {
             const auto added = memory_->allocate(FrameState::page_table, Fill::zeroed);
             if (!added) return fail(added.error());
@@ -52,7 +52,18 @@ Result<Pte*> PageTable::ensure(VirtAddr address) {
         }
         table = entry.pfn();
     }
-    return &memory_->ram().table(table)[address.table_index(1)];
+    return table;
+}
+
+Result<Pte*> PageTable::ensure(VirtAddr address) {
+    const auto table = ensure_table(address, 1);
+    if (!table) return fail(table.error());
+    return &memory_->ram().table(*table)[address.table_index(1)];
+}
+
+Result<void> PageTable::ensure_upper(VirtAddr address) {
+    const auto table = ensure_table(address, 2);
+    return table ? Result<void>{} : fail(table.error());
 }
 
 void PageTable::free_tables(VirtRange range, VirtRange limits) {

@@ -13,6 +13,9 @@ namespace fl::mm {
 
 class PageTable {
 public:
+    // What one table of the last level covers.
+    static constexpr std::uint64_t leaf_table_bytes = 512 * page_size;
+
     // ENOMEM where there is no frame for the root.
     static Result<PageTable> create(PhysicalMemory& memory);
     PageTable(PageTable&& other) noexcept;
@@ -27,11 +30,19 @@ public:
     emu::Pte* find(VirtAddr address) const;
     // The same, with missing tables allocated; ENOMEM leaves tables that were added in place, empty.
     Result<emu::Pte*> ensure(VirtAddr address);
+    // The tables above the last level for `address` (pgd, pud and pmd entries up to the page middle directory); ENOMEM.
+    Result<void> ensure_upper(VirtAddr address);
 
     // Calls visit(address, pte) for each leaf entry in `range` that is not none, in address order.
     template <class Visitor>
     void for_each(VirtRange range, Visitor&& visit) const {
-        if (!range.empty()) walk(root_, 4, VirtAddr(0), range, visit);
+        if (!range.empty()) walk<1>(root_, 4, VirtAddr(0), range, visit);
+    }
+    // Calls visit(start of what it covers) for each table of the last level that covers part of `range`.
+    template <class Visitor>
+    void for_each_leaf_table(VirtRange range, Visitor&& visit) const {
+        const auto visit_entry = [&visit](VirtAddr start, const emu::Pte&) { visit(start); };
+        if (!range.empty()) walk<2>(root_, 4, VirtAddr(0), range, visit_entry);
     }
 
     // Frees the tables that cover part of `range` and lie wholly inside `limits`, where no VMA is left.
@@ -43,9 +54,13 @@ public:
 private:
     PageTable(PhysicalMemory& memory, Pfn root) : memory_(&memory), root_(root), tables_(1) {}
 
+    // The table of level `level` for `address`, allocated with those above it where they are missing.
+    Result<Pfn> ensure_table(VirtAddr address, unsigned level);
+
     static constexpr std::uint64_t span_bytes(unsigned level) { return page_size << (9 * (level - 1)); }
 
-    template <class Visitor>
+    // The entries of level `last` that are not none.
+    template <unsigned last, class Visitor>
     void walk(Pfn table, unsigned level, VirtAddr base, VirtRange range, Visitor& visit) const {
         const auto entries = memory_->ram().table(table);
         const std::uint64_t span = span_bytes(level);
@@ -55,10 +70,10 @@ private:
             if (at >= range.end) return;
             emu::Pte& entry = entries[i];
             if (entry.is_none()) continue;
-            if (level == 1) {
+            if (level == last) {
                 visit(at, entry);
             } else {
-                walk(entry.pfn(), level - 1, at, range, visit);
+                walk<last>(entry.pfn(), level - 1, at, range, visit);
             }
         }
     }

@@ -39,10 +39,10 @@ private:
 
     void check_file(const File& file) {
         if (const auto wrong = file.i_mmap().inconsistency()) complain("file {}: {}", file.id(), *wrong);
-        if (!file.cached_pages().empty() && file.cached_pages().rbegin()->first >= file.page_count().value()) {
-            complain("file {}: a page past its end is cached", file.id());
-        }
         for (const auto& [index, pfn] : file.cached_pages()) {
+            if (index >= file.page_count().value() && file.cached(index)) {
+                complain("file {}: a page past its end is cached", file.id());
+            }
             const Frame& frame = memory_.frames()[pfn];
             const FrameState wanted =
                 file.kind() == FileKind::shared_memory ? FrameState::shared_memory : FrameState::file_cache;

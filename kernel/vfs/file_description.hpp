@@ -85,6 +85,6 @@ public:
 // The arithmetic of lseek(2) for SEEK_SET, SEEK_CUR and SEEK_END (generic_file_llseek_size). EINVAL, EOVERFLOW.
 Result<std::uint64_t> moved_position(std::uint64_t position, std::uint64_t size_bytes, std::int64_t offset, int whence);
 
-inline constexpr std::uint64_t max_file_bytes = 0x7fff'ffff'ffff'ffff;  // MAX_LFS_FILESIZE
+using mm::max_file_bytes;
 
 }  // namespace fl::kernel

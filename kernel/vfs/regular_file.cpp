@@ -98,7 +98,7 @@ Result<void> RegularFile::allocate(System& system, FileRange range, bool keep_si
     if (grows) {
         if (auto resized = file_->resize(end); !resized) return resized;
     }
-    const std::uint64_t last = std::min(end + page_mask, file_->page_count().bytes()) >> page_shift;
+    const std::uint64_t last = (end + page_mask) >> page_shift;
     for (std::uint64_t page = range.offset >> page_shift; page < last; ++page) {
         if (auto taken = file_->allocate_page(page); !taken) return fail(no_space(taken.error()));
     }

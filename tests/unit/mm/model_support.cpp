@@ -318,7 +318,8 @@ std::string Twins::access(const Operation& operation, Access access) {
     const bool fatal = !kinds.empty() && is_fatal(kinds.back());
     if (fatal && kinds.back() == FaultKind::oom) {
         refused_ = true;
-        return starved && !refusal ? "" : "out of frames";
+        // What is past the end of a file takes tables as well before that shows.
+        return starved && refusal.value_or(FaultKind::sigbus) == FaultKind::sigbus ? "" : "out of frames";
     }
     if (fatal != refusal.has_value()) return fatal ? "access refused" : "access allowed";
     if (fatal) return kinds.back() == *refusal ? "" : "refused for another reason";

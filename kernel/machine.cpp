@@ -205,9 +205,10 @@ tl::expected<void, std::string> MachineImplementation::load(const ProgramSpec& p
     // A program that got this far although frames ran out on the way is not killed for it later.
     (void)faults_.take_oom();
     load_bias_ = loaded->load_bias;
-    task_.files = FileTable::standard_streams();
+    task_.files = std::make_shared<FileTable>(FileTable::standard_streams());
     const auto directory = vfs_->make_directories(program.working_directory);
-    task_.fs = FileSystemContext{vfs_->root(), directory != nullptr ? directory : vfs_->root()};
+    task_.fs = std::make_shared<FileSystemContext>(
+        FileSystemContext{vfs_->root(), directory != nullptr ? directory : vfs_->root()});
     task_.registers = emu::Registers{};
     task_.registers.rip = loaded->entry.value();
     task_.registers.rsp = loaded->stack_pointer.value();
@@ -354,7 +355,7 @@ void MachineImplementation::gather_statistics() {
 
 void MachineImplementation::tear_down() {
     faults_.set_mm(nullptr);
-    task_.files = FileTable();
+    task_.files.reset();
     task_.user_memory.reset();
     task_.mm.reset();
 }

@@ -11,9 +11,9 @@ Result<std::string> read_path(System& system, std::uint64_t address, EmptyPath e
 }
 
 Result<DentryPointer> start_of(const System& system, std::uint64_t directory_fd, std::string_view path) {
-    if (path.starts_with('/')) return system.task.fs.root;
-    if (static_cast<std::int32_t>(directory_fd) == AT_FDCWD) return system.task.fs.working_directory;
-    const auto file = system.task.files.find_any(directory_fd);
+    if (path.starts_with('/')) return system.task.fs->root;
+    if (static_cast<std::int32_t>(directory_fd) == AT_FDCWD) return system.task.fs->working_directory;
+    const auto file = system.task.files->find_any(directory_fd);
     if (!file) return fail(file.error());
     const DentryPointer& dentry = (*file)->dentry();
     if (!path.empty() && (dentry == nullptr || dentry->inode->directory() == nullptr)) return fail(Errno::enotdir);

@@ -24,6 +24,8 @@ Result<DentryPointer> resolve_at(const System& system, std::uint64_t directory_f
 // The process as checks of rights see it.
 inline Owner credentials(const Task& task) { return Owner{task.uid, task.gid}; }
 
-inline std::uint64_t open_file_limit(const System& system) { return soft_limit(system.task.limits, Limit::open_files); }
+inline std::uint64_t open_file_limit(const System& system) {
+    return soft_limit(system.task.process->limits, Limit::open_files);
+}
 
 }  // namespace fl::kernel

@@ -24,9 +24,9 @@ Result<void> set_name(System&, Task& task, std::string_view text) {
 void add_process_files(ProcFs& proc) {
     proc.add_process_writable_file(
         "comm", [](const System&, const Task& task) { return task.name + "\n"; }, set_name);
-    proc.add_process_link("cwd", [](const System&, const Task& task) { return existing(task.fs.working_directory); });
+    proc.add_process_link("cwd", [](const System&, const Task& task) { return existing(task.fs->working_directory); });
     proc.add_process_link("exe", [](const System&, const Task& task) { return existing(task.exe_file); });
-    proc.add_process_link("root", [](const System&, const Task& task) { return existing(task.fs.root); });
+    proc.add_process_link("root", [](const System&, const Task& task) { return existing(task.fs->root); });
 }
 
 // What uname(2) says, and who built it.

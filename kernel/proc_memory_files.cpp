@@ -115,8 +115,9 @@ void add_process_state(ProcFs& proc) {
     proc.add_process_file("stat", [](const System& system, const Task& task) -> Result<std::string> {
         return proc_stat(task, system.faults.counters(), system.clock.cpu_time());
     });
-    proc.add_process_file(
-        "limits", [](const System&, const Task& task) -> Result<std::string> { return proc_limits(task.limits); });
+    proc.add_process_file("limits", [](const System&, const Task& task) -> Result<std::string> {
+        return proc_limits(task.process->limits);
+    });
     proc.add_process_file("oom_score_adj", [](const System&, const Task&) -> Result<std::string> { return "0\n"; });
 }
 

@@ -69,7 +69,7 @@ std::string escaped_name(std::string_view name) {
 
 void append_identity(StatusText& text, const Task& task) {
     text.field("Name", escaped_name(task.name));
-    text.field("Umask", fmt::format("{:04o}", task.fs.umask));
+    text.field("Umask", fmt::format("{:04o}", task.fs->umask));
     text.field("State", "R (running)");
     text.field("Tgid", task.pid);
     text.field("Ngid", 0);
@@ -113,7 +113,8 @@ void append_memory(StatusText& text, const mm::MmStruct& mm) {
 
 void append_signals(StatusText& text, const Task& task) {
     const Signals& signals = task.signals;
-    text.field("SigQ", fmt::format("{}/{}", signals.waiting_count(), soft_limit(task.limits, Limit::pending_signals)));
+    text.field("SigQ",
+               fmt::format("{}/{}", signals.waiting_count(), soft_limit(task.process->limits, Limit::pending_signals)));
     text.set("SigPnd", signals.pending(SignalQueue::thread).bits());
     text.set("ShdPnd", signals.pending(SignalQueue::process).bits());
     text.set("SigBlk", signals.blocked().bits());
@@ -183,7 +184,7 @@ std::string proc_stat(const Task& task, const mm::FaultCounters& faults, const C
     fmt::format_to(std::back_inserter(text), " {} {} 0 0 {} 0 1 0 0", time.user_ns / clock_tick_ns,
                    time.system_ns / clock_tick_ns, default_priority);
     fmt::format_to(std::back_inserter(text), " {} {} {} {} {} {} 0 0", mm.vm().total.bytes(), mm.rss().total().value(),
-                   soft_limit(task.limits, Limit::rss), bounds.start_code.value(), bounds.end_code.value(),
+                   soft_limit(task.process->limits, Limit::rss), bounds.start_code.value(), bounds.end_code.value(),
                    bounds.start_stack.value());
     fmt::format_to(std::back_inserter(text), " {} {} {} {} 0 0 0 {} 0 0 0 0 0 0", low_signals(signals.pending()),
                    low_signals(signals.blocked()), low_signals(signals.ignored()), low_signals(signals.caught()),

@@ -66,7 +66,7 @@ unsigned memfd_seals(std::uint32_t flags) {
 
 Result<std::uint64_t> sys_ftruncate(System& system, const Arguments& a) {
     if (static_cast<std::int64_t>(a[1]) < 0) return fail(Errno::einval);
-    const auto file = system.task.files.find(a[0]);
+    const auto file = system.task.files->find(a[0]);
     if (!file) return fail(file.error());
     RegularFile* regular = regular_file_of(**file);
     if (regular == nullptr || !(*file)->is_writable()) return fail(Errno::einval);
@@ -87,7 +87,7 @@ Result<std::uint64_t> sys_truncate(System& system, const Arguments& a) {
 }
 
 Result<std::uint64_t> sys_fallocate(System& system, const Arguments& a) {
-    const auto file = system.task.files.find(a[0]);
+    const auto file = system.task.files->find(a[0]);
     if (!file) return fail(file.error());
     const std::uint64_t mode = static_cast<std::uint32_t>(a[1]);
     const auto allowed =
@@ -107,7 +107,7 @@ Result<std::uint64_t> sys_fallocate(System& system, const Arguments& a) {
 }
 
 Result<std::uint64_t> sys_fsync(System& system, const Arguments& a) {
-    const auto file = system.task.files.find(a[0]);
+    const auto file = system.task.files->find(a[0]);
     if (!file) return fail(file.error());
     return answer((*file)->synchronise());
 }
@@ -115,7 +115,7 @@ Result<std::uint64_t> sys_fsync(System& system, const Arguments& a) {
 // Nothing is behind the files but memory.
 Result<std::uint64_t> sys_sync(System&, const Arguments&) { return 0; }
 Result<std::uint64_t> sys_syncfs(System& system, const Arguments& a) {
-    const auto file = system.task.files.find(a[0]);
+    const auto file = system.task.files->find(a[0]);
     if (!file) return fail(file.error());
     return 0;
 }
@@ -125,7 +125,7 @@ Result<std::uint64_t> sys_memfd_create(System& system, const Arguments& a) {
     if (auto known = check_memfd_flags(flags); !known) return fail(known.error());
     auto name = memfd_name(system, a[0]);
     if (!name) return fail(name.error());
-    const auto fd = system.task.files.find_free(0, open_file_limit(system));
+    const auto fd = system.task.files->find_free(0, open_file_limit(system));
     if (!fd) return fail(Errno::emfile);
     // As a kernel without CONFIG_HUGETLBFS answers.
     if ((flags & memfd_hugetlb) != 0) return fail(Errno::enosys);
@@ -138,7 +138,7 @@ Result<std::uint64_t> sys_memfd_create(System& system, const Arguments& a) {
     dentry->unlinked = true;
     auto description = inode->open(system, dentry, O_RDWR | large_file_flag);
     if (!description) return fail(description.error());
-    system.task.files.put(*fd, std::move(*description), (flags & memfd_cloexec) != 0 ? OnExec::close : OnExec::keep);
+    system.task.files->put(*fd, std::move(*description), (flags & memfd_cloexec) != 0 ? OnExec::close : OnExec::keep);
     return *fd;
 }
 

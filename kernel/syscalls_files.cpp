@@ -20,13 +20,13 @@ Result<std::uint64_t> open_at(System& system, std::uint64_t directory_fd, std::u
     if (!request) return fail(request.error());
     const auto path = read_path(system, path_address);
     if (!path) return fail(path.error());
-    const auto fd = system.task.files.find_free(0, open_file_limit(system));
+    const auto fd = system.task.files->find_free(0, open_file_limit(system));
     if (!fd) return fail(Errno::emfile);
     auto start = start_of(system, directory_fd, *path);
     if (!start) return fail(start.error());
     auto description = open_path(system, std::move(*start), *path, *request);
     if (!description) return fail(description.error());
-    system.task.files.put(*fd, std::move(*description), request->on_exec);
+    system.task.files->put(*fd, std::move(*description), request->on_exec);
     return *fd;
 }
 
@@ -86,31 +86,31 @@ Result<std::uint64_t> sys_creat(System& system, const Arguments& a) {
                    open_request(O_CREAT | O_WRONLY | O_TRUNC, a[1]));
 }
 
-Result<std::uint64_t> sys_close(System& system, const Arguments& a) { return answer(system.task.files.close(a[0])); }
+Result<std::uint64_t> sys_close(System& system, const Arguments& a) { return answer(system.task.files->close(a[0])); }
 
 Result<std::uint64_t> sys_dup(System& system, const Arguments& a) {
-    return system.task.files.duplicate(a[0], 0, open_file_limit(system), OnExec::keep);
+    return system.task.files->duplicate(a[0], 0, open_file_limit(system), OnExec::keep);
 }
 
 Result<std::uint64_t> sys_dup2(System& system, const Arguments& a) {
     // Onto itself it only checks the descriptor.
     if (static_cast<std::uint32_t>(a[0]) == static_cast<std::uint32_t>(a[1])) {
-        const auto file = system.task.files.find_any(a[0]);
+        const auto file = system.task.files->find_any(a[0]);
         if (!file) return fail(file.error());
         return static_cast<std::uint32_t>(a[0]);
     }
-    return system.task.files.duplicate_to(a[0], a[1], open_file_limit(system), OnExec::keep);
+    return system.task.files->duplicate_to(a[0], a[1], open_file_limit(system), OnExec::keep);
 }
 
 Result<std::uint64_t> sys_dup3(System& system, const Arguments& a) {
     const std::int32_t flags = int_argument(a[2]);
     if ((flags & ~O_CLOEXEC) != 0) return fail(Errno::einval);
     if (static_cast<std::uint32_t>(a[0]) == static_cast<std::uint32_t>(a[1])) return fail(Errno::einval);
-    return system.task.files.duplicate_to(a[0], a[1], open_file_limit(system), on_exec_of(a[2]));
+    return system.task.files->duplicate_to(a[0], a[1], open_file_limit(system), on_exec_of(a[2]));
 }
 
 Result<std::uint64_t> sys_fcntl(System& system, const Arguments& a) {
-    FileTable& files = system.task.files;
+    FileTable& files = *system.task.files;
     const auto file = files.find_any(a[0]);
     if (!file) return fail(file.error());
     switch (int_argument(a[1])) {
@@ -135,7 +135,7 @@ Result<std::uint64_t> sys_fcntl(System& system, const Arguments& a) {
 }
 
 Result<std::uint64_t> sys_getdents64(System& system, const Arguments& a) {
-    const auto file = system.task.files.find(a[0]);
+    const auto file = system.task.files->find(a[0]);
     if (!file) return fail(file.error());
     Inode* inode = (*file)->inode();
     if (inode == nullptr || inode->directory() == nullptr) return fail(Errno::enotdir);

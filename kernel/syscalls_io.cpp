@@ -17,7 +17,7 @@ struct Place {
 };
 
 Result<Place> place_of(const System& system, std::uint64_t fd) {
-    auto file = system.task.files.find(fd);
+    auto file = system.task.files->find(fd);
     if (!file) return fail(file.error());
     return Place{std::move(*file), std::nullopt};
 }
@@ -107,7 +107,7 @@ Result<std::uint64_t> sys_pwritev2(System& system, const Arguments& a) {
 }
 
 Result<std::uint64_t> sys_lseek(System& system, const Arguments& a) {
-    const auto file = system.task.files.find(a[0]);
+    const auto file = system.task.files->find(a[0]);
     if (!file) return fail(file.error());
     constexpr std::uint32_t last_whence = 4;  // SEEK_HOLE
     if (static_cast<std::uint32_t>(a[2]) > last_whence) return fail(Errno::einval);
@@ -115,7 +115,7 @@ Result<std::uint64_t> sys_lseek(System& system, const Arguments& a) {
 }
 
 Result<std::uint64_t> sys_ioctl(System& system, const Arguments& a) {
-    const auto file = system.task.files.find(a[0]);
+    const auto file = system.task.files->find(a[0]);
     if (!file) return fail(file.error());
     return (*file)->control(system, static_cast<std::uint32_t>(a[1]), a[2]);
 }

@@ -33,7 +33,7 @@ bool is_shared_type(std::uint64_t flags) { return (flags & mm::map_type_mask) !=
 // Takes what the descriptor in a[4] stands for into the request: a file with the rights it was opened with, or for
 // /dev/zero anonymous memory. EBADF, EINVAL, EACCES, ENODEV.
 Result<void> take_file(System& system, const Arguments& a, mm::MapRequest& request) {
-    const auto file = system.task.files.find(a[4]);
+    const auto file = system.task.files->find(a[4]);
     if (!file) return fail(file.error());
     if ((request.flags & map_hugetlb) != 0) return fail(Errno::einval);
     const auto mappable = (*file)->mappable(system);

@@ -22,11 +22,11 @@ Result<struct stat> status_at(System& system, std::uint64_t directory_fd, std::u
     const auto path = no_path ? Result<std::string>("") : read_path(system, path_address, empty);
     if (!path) return fail(path.error());
     if (path->empty() && int_argument(directory_fd) != AT_FDCWD) {
-        const auto file = system.task.files.find_any(directory_fd);
+        const auto file = system.task.files->find_any(directory_fd);
         if (!file) return fail(file.error());
         return (*file)->status(system);
     }
-    if (path->empty()) return system.task.fs.working_directory->inode->status();
+    if (path->empty()) return system.task.fs->working_directory->inode->status();
     const auto follow = (flags & AT_SYMLINK_NOFOLLOW) != 0 ? FollowLast::no : FollowLast::yes;
     const auto dentry = resolve_at(system, directory_fd, *path, follow);
     if (!dentry) return fail(dentry.error());
@@ -79,12 +79,12 @@ Result<std::uint64_t> access_at(System& system, std::uint64_t directory_fd, std:
     if (!path) return fail(path.error());
     const Owner who = credentials(system.task);
     if (path->empty() && int_argument(directory_fd) != AT_FDCWD) {
-        const auto file = system.task.files.find_any(directory_fd);
+        const auto file = system.task.files->find_any(directory_fd);
         if (!file) return fail(file.error());
         // The host has granted its streams already.
         return (*file)->inode() == nullptr ? 0 : answer((*file)->inode()->check_access(who, wanted));
     }
-    if (path->empty()) return answer(system.task.fs.working_directory->inode->check_access(who, wanted));
+    if (path->empty()) return answer(system.task.fs->working_directory->inode->check_access(who, wanted));
     const auto follow = (flags & AT_SYMLINK_NOFOLLOW) != 0 ? FollowLast::no : FollowLast::yes;
     const auto dentry = resolve_at(system, directory_fd, *path, follow);
     if (!dentry) return fail(dentry.error());
@@ -111,14 +111,14 @@ Result<std::string> link_text(System& system, std::uint64_t directory_fd, const 
 Result<std::uint64_t> change_directory(System& system, const DentryPointer& dentry) {
     if (dentry == nullptr || dentry->inode->directory() == nullptr) return fail(Errno::enotdir);
     const auto allowed = dentry->inode->check_access(credentials(system.task), may_exec);
-    if (allowed) system.task.fs.working_directory = dentry;
+    if (allowed) system.task.fs->working_directory = dentry;
     return answer(allowed);
 }
 
 }  // namespace
 
 Result<std::uint64_t> sys_fstat(System& system, const Arguments& a) {
-    const auto file = system.task.files.find_any(a[0]);
+    const auto file = system.task.files->find_any(a[0]);
     if (!file) return fail(file.error());
     return write_status(system, (*file)->status(system), a[1]);
 }
@@ -174,7 +174,7 @@ Result<std::uint64_t> sys_readlink(System& system, const Arguments& a) {
 
 // Answers with the bytes written, the NUL included.
 Result<std::uint64_t> sys_getcwd(System& system, const Arguments& a) {
-    const Dentry& directory = *system.task.fs.working_directory;
+    const Dentry& directory = *system.task.fs->working_directory;
     if (directory.unlinked) return fail(Errno::enoent);
     const std::string path = directory.path();
     if (path.size() > max_path_bytes) return fail(Errno::enametoolong);
@@ -193,13 +193,13 @@ Result<std::uint64_t> sys_chdir(System& system, const Arguments& a) {
 }
 
 Result<std::uint64_t> sys_fchdir(System& system, const Arguments& a) {
-    const auto file = system.task.files.find_any(a[0]);
+    const auto file = system.task.files->find_any(a[0]);
     if (!file) return fail(file.error());
     return change_directory(system, (*file)->dentry());
 }
 
 Result<std::uint64_t> sys_umask(System& system, const Arguments& a) {
-    return std::exchange(system.task.fs.umask, static_cast<std::uint32_t>(a[0]) & 0777);
+    return std::exchange(system.task.fs->umask, static_cast<std::uint32_t>(a[0]) & 0777);
 }
 
 }  // namespace fl::kernel

@@ -35,9 +35,9 @@ bool is_self(const System& system, std::uint64_t pid_argument) {
 Result<void> change_limit(Task& task, Limit limit, const LimitPair& wanted) {
     if (wanted.soft > wanted.hard) return fail(Errno::einval);
     if (limit == Limit::open_files && wanted.hard > nr_open) return fail(Errno::eperm);
-    const LimitPair& old = task.limits[static_cast<std::size_t>(limit)];
+    const LimitPair& old = task.process->limits[static_cast<std::size_t>(limit)];
     if (wanted.hard > old.hard && !task.capabilities.has(Capability::sys_resource)) return fail(Errno::eperm);
-    task.limits[static_cast<std::size_t>(limit)] = wanted;
+    task.process->limits[static_cast<std::size_t>(limit)] = wanted;
     task.mm->limits() = task.memory_limits();
     return {};
 }
@@ -133,7 +133,7 @@ Result<std::uint64_t> sys_prlimit64(System& system, const Arguments& a) {
     if (!is_self(system, a[0])) return fail(Errno::esrch);
     const auto number = static_cast<std::uint32_t>(a[1]);
     if (number >= limit_count) return fail(Errno::einval);
-    const LimitPair previous = task.limits[number];
+    const LimitPair previous = task.process->limits[number];
     if (a[2] != 0) {
         if (auto done = change_limit(task, static_cast<Limit>(number), wanted); !done) return fail(done.error());
     }
@@ -143,7 +143,7 @@ Result<std::uint64_t> sys_prlimit64(System& system, const Arguments& a) {
 Result<std::uint64_t> sys_getrlimit(System& system, const Arguments& a) {
     const auto number = static_cast<std::uint32_t>(a[0]);
     if (number >= limit_count) return fail(Errno::einval);
-    return answer(system.user().write(VirtAddr(a[1]), system.task.limits[number]));
+    return answer(system.user().write(VirtAddr(a[1]), system.task.process->limits[number]));
 }
 
 Result<std::uint64_t> sys_setrlimit(System& system, const Arguments& a) {

@@ -23,7 +23,7 @@ Result<void> send_signal(System& system, SignalQueue queue, std::int32_t number)
                           .detail = SignalInfo::Detail::sender,
                           .pid = task.pid,
                           .uid = task.uid};
-    const auto sent = task.signals.send(queue, info, soft_limit(task.limits, Limit::pending_signals));
+    const auto sent = task.signals.send(queue, info, soft_limit(task.process->limits, Limit::pending_signals));
     // kill(2) is said to succeed even where the queue is full (legacy_queue, send_signal_locked).
     if (!sent && queue == SignalQueue::process) return {};
     return sent;

@@ -45,7 +45,13 @@ struct FileSystemContext {
     std::uint32_t umask = 022;
 };
 
+// What the threads of a process share (Linux: struct signal_struct).
+struct Process {
+    LimitTable limits = default_limits();
+};
+
 struct Task {
+    std::shared_ptr<Process> process = std::make_shared<Process>();
     std::uint32_t pid = 1;
     std::uint32_t tid = 1;
     std::uint32_t parent_pid = 0;
@@ -55,17 +61,16 @@ struct Task {
     std::string executable;  // its absolute path on the host, symbolic links resolved
 
     emu::Registers registers;
-    std::unique_ptr<mm::MmStruct> mm;
-    std::unique_ptr<mm::UserMemory> user_memory;
-    FileTable files;
-    FileSystemContext fs;
+    std::shared_ptr<mm::MmStruct> mm;
+    std::shared_ptr<mm::UserMemory> user_memory;
+    std::shared_ptr<FileTable> files = std::make_shared<FileTable>();
+    std::shared_ptr<FileSystemContext> fs = std::make_shared<FileSystemContext>();
     DentryPointer exe_file;  // /proc/self/exe
     Signals signals;
     TrapState trap;
-    LimitTable limits = default_limits();
     mm::ResourceLimits memory_limits() const {
         const bool root = capabilities.has(Capability::ipc_lock) && capabilities.has(Capability::sys_rawio);
-        return kernel::memory_limits(limits, root ? mm::Privilege::root : mm::Privilege::none);
+        return kernel::memory_limits(process->limits, root ? mm::Privilege::root : mm::Privilege::none);
     }
     // personality(2): ADDR_NO_RANDOMIZE, as under `setarch -R`.
     static constexpr std::uint32_t addr_no_randomize = 0x004'0000, read_implies_exec = 0x040'0000;

@@ -62,7 +62,7 @@ void remove_name(System& system, const DentryPointer& victim) {
 // With the umask taken off its mode. tmpfs knows seals but gives its own files none to add.
 std::shared_ptr<RegularFile> new_regular_file(System& system, FileSystem& file_system, mode_t mode) {
     const bool is_tmpfs = file_system.file_kind == mm::FileKind::shared_memory;
-    return RegularFile::create(system, file_system, {}, mode & 07777 & ~system.task.fs.umask,
+    return RegularFile::create(system, file_system, {}, mode & 07777 & ~system.task.fs->umask,
                                is_tmpfs ? std::optional<unsigned>(seal_seal) : std::nullopt);
 }
 
@@ -169,7 +169,7 @@ Result<void> make_directory(System& system, DentryPointer start, std::string_vie
     const auto last = find_new_name(system, std::move(start), path, NewName::directory);
     if (!last) return fail(last.error());
     if (auto allowed = check_create(system, *last->parent); !allowed) return allowed;
-    const mode_t permissions = mode & 01777 & ~system.task.fs.umask;
+    const mode_t permissions = mode & 01777 & ~system.task.fs->umask;
     add_name(system, *last,
              std::make_shared<MemoryDirectory>(last->parent->inode->file_system(), permissions,
                                                credentials(system.task), system.clock.realtime_ns()));

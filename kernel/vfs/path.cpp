@@ -29,7 +29,7 @@ Result<void> PathWalk::check_search(const Dentry& directory) const {
 
 // The root is its own parent.
 DentryPointer PathWalk::above(const DentryPointer& at) const {
-    return at == system_.task.fs.root || at->parent == nullptr ? at : at->parent;
+    return at == system_.task.fs->root || at->parent == nullptr ? at : at->parent;
 }
 
 Result<DentryPointer> PathWalk::child(const LastComponent& last) const {
@@ -73,7 +73,7 @@ Result<DentryPointer> PathWalk::step(const DentryPointer& at, std::string_view n
 }
 
 Result<LastComponent> PathWalk::parent_of(const DentryPointer& start, std::string_view path) {
-    DentryPointer at = skip_slashes(path) ? system_.task.fs.root : start;
+    DentryPointer at = skip_slashes(path) ? system_.task.fs->root : start;
     if (path.empty()) return LastComponent{.kind = Kind::root, .parent = at, .name = {}, .trailing_slash = true};
     for (;;) {
         if (at->inode->directory() == nullptr) return fail(Errno::enotdir);

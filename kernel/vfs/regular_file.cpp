@@ -34,7 +34,7 @@ Result<void> refuse_size(System& system) {
     return fail(Errno::efbig);
 }
 
-std::uint64_t size_limit(const System& system) { return soft_limit(system.task.limits, Limit::file_size); }
+std::uint64_t size_limit(const System& system) { return soft_limit(system.task.process->limits, Limit::file_size); }
 
 Errno no_space(Errno error) { return error == Errno::enomem ? Errno::enospc : error; }
 

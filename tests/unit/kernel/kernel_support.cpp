@@ -61,7 +61,7 @@ TestSystem::TestSystem(PageCount frames, std::FILE* strace_output)
     task_.user_memory = std::make_unique<mm::UserMemory>(mmu_, faults_, *task_.mm);
     faults_.set_mm(task_.mm.get());
     task_.executable = "/bin/guest";
-    task_.fs = kernel::FileSystemContext{vfs_->root(), vfs_->root()};
+    task_.fs = std::make_shared<kernel::FileSystemContext>(kernel::FileSystemContext{vfs_->root(), vfs_->root()});
     struct stat status {};
     status.st_mode = S_IFREG | 0755;
     std::vector<std::byte> content(5000, std::byte{'x'});
@@ -78,8 +78,8 @@ TestSystem::~TestSystem() {
     faults_.set_mm(nullptr);
     task_.user_memory.reset();
     task_.mm.reset();
-    task_.files = kernel::FileTable();
-    task_.fs = {};
+    task_.files.reset();
+    task_.fs.reset();
     task_.exe_file.reset();
     vfs_.reset();
     CHECK(memory_.used_page_count() == used_before_);

@@ -163,7 +163,7 @@ TEST_CASE("status and limits: the very labels that this machine's Linux prints, 
     TestSystem system;
     CHECK(labels(proc_status(system.task())) == labels(host_file("/proc/self/status")));
     std::string host_limits = host_file("/proc/self/limits");
-    std::string limits = proc_limits(system.task().limits);
+    std::string limits = proc_limits(system.task().process->limits);
     for (std::string* text : {&host_limits, &limits}) {
         std::erase_if(*text, [](unsigned char c) { return std::isdigit(c) != 0 || c == ' '; });
         while (text->find("unlimited") != std::string::npos) text->erase(text->find("unlimited"), 9);

@@ -23,7 +23,7 @@ std::string quoted_text(const std::string& text) { return quoted(std::as_bytes(s
 
 // A process under --strace, and what is said of it.
 struct Traced {
-    Traced() { system.task().files = FileTable({pipe.read_end(), pipe.write_end()}); }
+    Traced() { system.task().files = std::make_shared<FileTable>(FileTable({pipe.read_end(), pipe.write_end()})); }
 
     // The line of one call.
     std::string line(std::uint64_t number, std::initializer_list<std::uint64_t> arguments = {}) {
@@ -75,7 +75,7 @@ TEST_CASE("input and output") {
     CHECK(t.line(SYS_write, {1, TestSystem::nowhere, 6}) == "write(1, 0x300000, 6) = -1 EFAULT (Bad address)");
     const test::HostPipe input;
     input.put("abc");
-    t.system.task().files = FileTable({input.read_end()});
+    t.system.task().files = std::make_shared<FileTable>(FileTable({input.read_end()}));
     CHECK(t.line(SYS_read, {0, data, 100}) == R"(read(0, "abc", 100) = 3)");
     CHECK(t.line(SYS_read, {9, data, 100}) == "read(9, 0x100000, 100) = -1 EBADF (Bad file descriptor)");
     t.system.put(data + 64, std::array<std::uint64_t, 4>{data, 1, data, 2});

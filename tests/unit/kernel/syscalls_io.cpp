@@ -22,7 +22,8 @@ constexpr std::uint64_t data = TestSystem::data;
 struct Piped {
     Piped() {
         ::signal(SIGPIPE, SIG_IGN);
-        system.task().files = kernel::FileTable({input.read_end(), output.write_end()});
+        system.task().files =
+            std::make_shared<kernel::FileTable>(kernel::FileTable({input.read_end(), output.write_end()}));
     }
 
     test::HostPipe input, output;
@@ -74,14 +75,14 @@ TEST_CASE("write of a buffer that ends nowhere: a pipe takes whole pages, a file
     CHECK(p.output.take().size() == 4096);
     CHECK(p.system.call(SYS_write, {1, TestSystem::data_end - 10, 20}) == minus(Errno::efault));
     const TemporaryFile file;
-    p.system.task().files = kernel::FileTable({file.fd()});
+    p.system.task().files = std::make_shared<kernel::FileTable>(kernel::FileTable({file.fd()}));
     CHECK(p.system.call(SYS_write, {0, TestSystem::data_end - 10, 20}) == 10);
 }
 
 TEST_CASE("/dev/null takes bytes without touching them") {
     const int null_device = ::open("/dev/null", O_WRONLY);
     TestSystem system;
-    system.task().files = kernel::FileTable({null_device});
+    system.task().files = std::make_shared<kernel::FileTable>(kernel::FileTable({null_device}));
     const auto faults = system.faults().counters().total();
     CHECK(system.call(SYS_write, {0, TestSystem::nowhere, 100}) == 100);
     CHECK(system.call(SYS_write, {0, TestSystem::kernel_half, 100}) == minus(Errno::efault));
@@ -154,7 +155,7 @@ TEST_CASE("readv scatters; a file is read to its end in one call") {
     std::string content(20'000, 'x');
     content.back() = 'y';
     REQUIRE(::write(file.fd(), content.data(), content.size()) == 20'000);
-    system.task().files = kernel::FileTable({file.fd()});
+    system.task().files = std::make_shared<kernel::FileTable>(kernel::FileTable({file.fd()}));
     CHECK(system.call(SYS_lseek, {0, 0, SEEK_SET}) == 0);
     system.put(data, UserIovec{data + 100, 10'000});
     system.put(data + 16, UserIovec{data + 10'100, 15'000});
@@ -168,7 +169,7 @@ TEST_CASE("lseek as the stream itself answers") {
     CHECK(p.system.call(SYS_lseek, {0, 0, SEEK_SET}) == minus(Errno::espipe));
     CHECK(p.system.call(SYS_lseek, {77, 0, SEEK_SET}) == minus(Errno::ebadf));
     const TemporaryFile file;
-    p.system.task().files = kernel::FileTable({file.fd()});
+    p.system.task().files = std::make_shared<kernel::FileTable>(kernel::FileTable({file.fd()}));
     CHECK(p.system.call(SYS_lseek, {0, 7, SEEK_SET}) == 7);
     CHECK(p.system.call(SYS_lseek, {0, 0, 99}) == minus(Errno::einval));
 }
@@ -237,7 +238,7 @@ TEST_CASE("ioctl on a terminal answers with the host's") {
     const winsize size{24, 80, 0, 0};
     REQUIRE(::ioctl(master, TIOCSWINSZ, &size) == 0);
     TestSystem system;
-    system.task().files = kernel::FileTable({master});
+    system.task().files = std::make_shared<kernel::FileTable>(kernel::FileTable({master}));
     CHECK(system.call(SYS_ioctl, {0, TIOCGWINSZ, data}) == 0);
     CHECK(system.get<winsize>(data).ws_col == 80);
     CHECK(system.call(SYS_ioctl, {0, 0x5401, data}) == 0);

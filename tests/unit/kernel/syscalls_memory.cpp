@@ -45,7 +45,8 @@ TEST_CASE("mmap of a stream") {
     const test::HostPipe pipe;
     const int both = ::open("/dev/null", O_RDWR);
     TestSystem system;
-    system.task().files = kernel::FileTable({pipe.read_end(), pipe.write_end(), both});
+    system.task().files =
+        std::make_shared<kernel::FileTable>(kernel::FileTable({pipe.read_end(), pipe.write_end(), both}));
     CHECK(system.call(SYS_mmap, {0, 4096, PROT_READ, MAP_PRIVATE, 77, 0}) == minus(Errno::ebadf));
     CHECK(system.call(SYS_mmap, {0, 0, PROT_READ, MAP_PRIVATE, 77, 0}) == minus(Errno::ebadf));
     CHECK(system.call(SYS_mmap, {0, 0, PROT_READ, MAP_PRIVATE, 0, 0}) == minus(Errno::einval));

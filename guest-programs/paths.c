@@ -6,7 +6,13 @@
 
 #include "answer.h"
 
-#define FOLDER "/tmp/faultline-guest-paths"
+static char folder[64];
+
+// What may be printed of a path: its name differs from run to run.
+static const char* below_folder(const char* path) {
+    size_t length = strlen(folder);
+    return strncmp(path, folder, length) == 0 ? path + length : path;
+}
 
 static void show_names(void) {
     struct stat status;
@@ -48,14 +54,16 @@ static void show_place(void) {
     char text[128];
     SHOW(chdir("a/b"));
     CHECK(getcwd(text, sizeof text) != NULL);
-    say("at %s", text);
+    say("at %s", below_folder(text));
     SHOW(chdir("/dev/null"));
     SHOW(rmdir("../b"));
     say("getcwd: %s", getcwd(text, sizeof text) == NULL ? strerror(errno) : text);
     SHOW(mkdir("x", 0700));
     ssize_t size = readlink("/proc/self/cwd", text, sizeof text);
-    say("cwd leads to %.*s", (int)size, text);
-    SHOW(chdir(FOLDER));
+    CHECK(size > 0 && size < (ssize_t)sizeof text);
+    text[size] = 0;
+    say("cwd leads to %s", below_folder(text));
+    SHOW(chdir(folder));
     SHOW(rmdir("a"));
 }
 
@@ -71,11 +79,13 @@ static void show_device(const char* name) {
 }
 
 int main(void) {
-    CHECK(mkdir(FOLDER, 0700) == 0 && chdir(FOLDER) == 0);
+    // The process's number, as the same program may run more than once at a time.
+    snprintf(folder, sizeof folder, "/tmp/faultline-guest-paths-%d", (int)getpid());
+    CHECK(mkdir(folder, 0700) == 0 && chdir(folder) == 0);
     umask(022);
     show_names();
     show_place();
-    CHECK(chdir("/") == 0 && rmdir(FOLDER) == 0);
+    CHECK(chdir("/") == 0 && rmdir(folder) == 0);
     show_device("/dev/null");
     show_device("/dev/zero");
     show_device("/dev/full");

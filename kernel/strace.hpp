@@ -4,6 +4,7 @@
 #pragma once
 
 #include "kernel/signals.hpp"
+#include "kernel/strace_names.hpp"
 #include "kernel/syscalls.hpp"
 
 #include <array>
@@ -69,12 +70,22 @@ struct ArgumentFormat {
         unlink_flags,
         fcntl_command,
         fcntl_argument,  // of the command before it
+        flags,           // named by `names`
+        code,            // one of `names`
+        owner,           // of chown(2): -1 leaves it
+        node_mode,       // type and permissions
+        node_device,     // printed for devices
+        file_times,      // two of struct timespec
+        file_times_us,   // two of struct timeval
+        file_system,     // struct statfs
+        position,        // [n] behind an address
     };
     // Whether the call reads what an address leads to, or writes it: then it is printed only where the call worked.
     enum class Direction : std::uint8_t { in, out };
 
     Kind kind = Kind::none;
     Direction direction = Direction::in;
+    const FlagNames* names = nullptr;
 };
 using ArgumentFormats = std::array<ArgumentFormat, 6>;
 

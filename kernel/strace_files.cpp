@@ -7,7 +7,11 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/vfs.h>
 
+#include <array>
+#include <string_view>
 #include <vector>
 
 namespace fl::kernel {
@@ -70,6 +74,63 @@ std::string statx_text(const System& system, std::uint64_t address, const Result
                        file_mode_text(status.stx_mode), status.stx_size);
 }
 
+std::string address_text(std::uint64_t address) { return address == 0 ? "NULL" : fmt::format("{:#x}", address); }
+
+template <class T>
+std::optional<T> peek(const System& system, std::uint64_t address) {
+    T value{};
+    const auto bytes = std::as_writable_bytes(std::span(&value, 1));
+    const bool got =
+        address != 0 && peek_memory(system.memory.ram(), *system.task.mm, VirtAddr(address), bytes) == bytes.size();
+    return got ? std::optional(value) : std::nullopt;
+}
+
+// utimensat's times, which may be words, and the older calls' with microseconds.
+std::string times_text(const System& system, std::uint64_t address, const char* part) {
+    struct Time {
+        std::int64_t seconds, part;
+    };
+    const auto times = peek<std::array<Time, 2>>(system, address);
+    if (!times) return address_text(address);
+    std::string text;
+    for (const Time& time : *times) {
+        const bool in_ns = std::string_view(part) == "tv_nsec";
+        text += text.empty() ? "[" : ", ";
+        text += in_ns && time.part == UTIME_NOW    ? "UTIME_NOW"
+                : in_ns && time.part == UTIME_OMIT ? "UTIME_OMIT"
+                                                   : fmt::format("{{tv_sec={}, {}={}}}", time.seconds, part, time.part);
+    }
+    return text + "]";
+}
+
+std::string file_system_text(const System& system, std::uint64_t address, const Result<std::uint64_t>* result) {
+    const bool failed = result == nullptr || !result->has_value();
+    const auto s = failed ? std::nullopt : peek<struct statfs>(system, address);
+    if (!s) return address_text(address);
+    return fmt::format(
+        "{{f_type={}, f_bsize={}, f_blocks={}, f_bfree={}, f_bavail={}, f_files={}, f_ffree={}, f_fsid={{val=[{:#x}, "
+        "{:#x}]}}, f_namelen={}, f_frsize={}, f_flags={}}}",
+        value_text(file_system_type_names, static_cast<std::uint64_t>(s->f_type)), s->f_bsize, s->f_blocks, s->f_bfree,
+        s->f_bavail, s->f_files, s->f_ffree, s->f_fsid.__val[0], s->f_fsid.__val[1], s->f_namelen, s->f_frsize,
+        flags_text(file_system_flag_names, static_cast<std::uint64_t>(s->f_flags)));
+}
+
+std::string node_mode_text(std::uint64_t mode) {
+    const auto bits = static_cast<std::uint32_t>(mode);
+    return (bits & S_IFMT) == 0 ? octal_text(mode) : file_mode_text(bits);
+}
+
+std::string position_text(const System& system, std::uint64_t address) {
+    const auto position = peek<std::int64_t>(system, address);
+    return position ? fmt::format("[{}]", *position) : address_text(address);
+}
+
+std::string node_device_text(std::uint64_t mode, std::uint64_t device) {
+    const auto bits = static_cast<mode_t>(mode);
+    if (!S_ISCHR(bits) && !S_ISBLK(bits)) return "";
+    return fmt::format("makedev({:#x}, {:#x})", major(device), minor(device));
+}
+
 }  // namespace
 
 std::string open_flags_text(std::uint64_t flags) {
@@ -107,6 +168,18 @@ std::optional<std::string> file_argument_text(const System& system, const Syscal
         case Kind::unlink_flags: return value == AT_REMOVEDIR ? "AT_REMOVEDIR" : value_text({}, value);
         case Kind::fcntl_command: return value_text(fcntl_command_names, static_cast<std::uint32_t>(value));
         case Kind::fcntl_argument: return fcntl_argument_text(line);
+        case Kind::flags: return flags_text(*line.formats[index].names, static_cast<std::uint32_t>(value));
+        case Kind::code: return value_text(*line.formats[index].names, static_cast<std::uint32_t>(value));
+        case Kind::owner:
+            return static_cast<std::uint32_t>(value) == ~std::uint32_t{0}
+                       ? "-1"
+                       : std::to_string(static_cast<std::uint32_t>(value));
+        case Kind::node_mode: return node_mode_text(value);
+        case Kind::node_device: return node_device_text(line.arguments[index - 1], value);
+        case Kind::file_times: return times_text(system, value, "tv_nsec");
+        case Kind::file_times_us: return times_text(system, value, "tv_usec");
+        case Kind::file_system: return file_system_text(system, value, result);
+        case Kind::position: return position_text(system, value);
         default: return std::nullopt;
     }
 }

@@ -70,7 +70,10 @@ constexpr FlagName random_flags[] = {{1, "GRND_NONBLOCK"}, {2, "GRND_RANDOM"}, {
 constexpr FlagName prctl_codes[] = {
     {0x1001, "ARCH_SET_GS"},    {0x1002, "ARCH_SET_FS"},    {0x1003, "ARCH_GET_FS"},          {0x1004, "ARCH_GET_GS"},
     {0x1011, "ARCH_GET_CPUID"}, {0x1012, "ARCH_SET_CPUID"}, {0x3001, "0x3001 /* ARCH_??? */"}};
-constexpr FlagName at_flags[] = {{0x100, "AT_SYMLINK_NOFOLLOW"}, {0x800, "AT_NO_AUTOMOUNT"}, {0x1000, "AT_EMPTY_PATH"}};
+constexpr FlagName at_flags[] = {{0x100, "AT_SYMLINK_NOFOLLOW"},
+                                 {0x400, "AT_SYMLINK_FOLLOW"},
+                                 {0x800, "AT_NO_AUTOMOUNT"},
+                                 {0x1000, "AT_EMPTY_PATH"}};
 constexpr FlagName ioctl_requests[] = {
     {0x5401, "TCGETS"}, {0x802c'542a, "TCGETS2"}, {0x5413, "TIOCGWINSZ"}, {0x541b, "FIONREAD"}};
 constexpr FlagName seeks[] = {{0, "SEEK_SET"}, {1, "SEEK_CUR"}, {2, "SEEK_END"}, {3, "SEEK_DATA"}, {4, "SEEK_HOLE"}};

@@ -47,6 +47,19 @@ extern const FlagNames access_names;
 extern const FlagNames statx_mask_names;
 extern const FlagNames fcntl_command_names;
 extern const FlagNames seal_names;
+extern const FlagNames lock_command_names;
+extern const FlagNames rename_flag_names;
+extern const FlagNames allocate_flag_names;
+extern const FlagNames duplicate_flag_names;
+extern const FlagNames memfd_flag_names;
+extern const FlagNames file_advice_names;
+extern const FlagNames sync_range_flag_names;
+extern const FlagNames attribute_flag_names;
+extern const FlagNames close_range_flag_names;
+extern const FlagNames mount_flag_names;
+extern const FlagNames unmount_flag_names;
+extern const FlagNames file_system_type_names;
+extern const FlagNames file_system_flag_names;
 
 struct CodeName {
     int signal;

@@ -76,7 +76,14 @@ Result<std::uint64_t> sys_dup(System&, const Arguments&);
 Result<std::uint64_t> sys_dup2(System&, const Arguments&);
 Result<std::uint64_t> sys_dup3(System&, const Arguments&);
 Result<std::uint64_t> sys_fcntl(System&, const Arguments&);
+
+// --- directories
 Result<std::uint64_t> sys_getdents64(System&, const Arguments&);
+Result<std::uint64_t> sys_getdents(System&, const Arguments&);
+
+// --- descriptors
+Result<std::uint64_t> sys_close_range(System&, const Arguments&);
+Result<std::uint64_t> sys_flock(System&, const Arguments&);
 
 // --- file size
 Result<std::uint64_t> sys_ftruncate(System&, const Arguments&);
@@ -98,6 +105,57 @@ Result<std::uint64_t> sys_symlinkat(System&, const Arguments&);
 Result<std::uint64_t> sys_rename(System&, const Arguments&);
 Result<std::uint64_t> sys_renameat(System&, const Arguments&);
 Result<std::uint64_t> sys_renameat2(System&, const Arguments&);
+
+// --- links
+Result<std::uint64_t> sys_link(System&, const Arguments&);
+Result<std::uint64_t> sys_linkat(System&, const Arguments&);
+Result<std::uint64_t> sys_mknod(System&, const Arguments&);
+Result<std::uint64_t> sys_mknodat(System&, const Arguments&);
+
+// --- attributes
+Result<std::uint64_t> sys_chmod(System&, const Arguments&);
+Result<std::uint64_t> sys_fchmod(System&, const Arguments&);
+Result<std::uint64_t> sys_fchmodat(System&, const Arguments&);
+Result<std::uint64_t> sys_fchmodat2(System&, const Arguments&);
+Result<std::uint64_t> sys_chown(System&, const Arguments&);
+Result<std::uint64_t> sys_fchown(System&, const Arguments&);
+Result<std::uint64_t> sys_lchown(System&, const Arguments&);
+Result<std::uint64_t> sys_fchownat(System&, const Arguments&);
+Result<std::uint64_t> sys_utimensat(System&, const Arguments&);
+Result<std::uint64_t> sys_futimesat(System&, const Arguments&);
+Result<std::uint64_t> sys_utimes(System&, const Arguments&);
+Result<std::uint64_t> sys_utime(System&, const Arguments&);
+
+// --- xattr
+Result<std::uint64_t> sys_setxattr(System&, const Arguments&);
+Result<std::uint64_t> sys_lsetxattr(System&, const Arguments&);
+Result<std::uint64_t> sys_fsetxattr(System&, const Arguments&);
+Result<std::uint64_t> sys_getxattr(System&, const Arguments&);
+Result<std::uint64_t> sys_lgetxattr(System&, const Arguments&);
+Result<std::uint64_t> sys_fgetxattr(System&, const Arguments&);
+Result<std::uint64_t> sys_listxattr(System&, const Arguments&);
+Result<std::uint64_t> sys_llistxattr(System&, const Arguments&);
+Result<std::uint64_t> sys_flistxattr(System&, const Arguments&);
+Result<std::uint64_t> sys_removexattr(System&, const Arguments&);
+Result<std::uint64_t> sys_lremovexattr(System&, const Arguments&);
+Result<std::uint64_t> sys_fremovexattr(System&, const Arguments&);
+
+// --- copy
+Result<std::uint64_t> sys_sendfile(System&, const Arguments&);
+Result<std::uint64_t> sys_copy_file_range(System&, const Arguments&);
+
+// --- file advice
+Result<std::uint64_t> sys_fadvise64(System&, const Arguments&);
+Result<std::uint64_t> sys_readahead(System&, const Arguments&);
+Result<std::uint64_t> sys_sync_file_range(System&, const Arguments&);
+
+// --- file system
+Result<std::uint64_t> sys_statfs(System&, const Arguments&);
+Result<std::uint64_t> sys_fstatfs(System&, const Arguments&);
+Result<std::uint64_t> sys_chroot(System&, const Arguments&);
+Result<std::uint64_t> sys_mount(System&, const Arguments&);
+Result<std::uint64_t> sys_umount2(System&, const Arguments&);
+Result<std::uint64_t> sys_pivot_root(System&, const Arguments&);
 
 // --- paths
 Result<std::uint64_t> sys_fstat(System&, const Arguments&);

@@ -82,6 +82,7 @@ Result<std::uint64_t> sys_truncate(System& system, const Arguments& a) {
     Inode& inode = *(*dentry)->inode;
     if (inode.directory() != nullptr) return fail(Errno::eisdir);
     if (inode.regular_file() == nullptr) return fail(Errno::einval);
+    if (inode.file_system().read_only) return fail(Errno::erofs);
     if (auto allowed = inode.check_access(credentials(system.task), may_write); !allowed) return fail(allowed.error());
     return answer(inode.regular_file()->resize(system, a[1]));
 }

@@ -1,12 +1,9 @@
 // Descriptors: opening, duplicating and closing them, and what can be asked of them (Linux: fs/open.c, fs/fcntl.c,
-// fs/file.c, fs/readdir.c).
+// fs/file.c).
 #include "kernel/path_argument.hpp"
 #include "kernel/syscalls.hpp"
 #include "kernel/vfs/open.hpp"
 #include "kernel/vfs/regular_file.hpp"
-
-#include <algorithm>
-#include <cstring>
 
 namespace fl::kernel {
 
@@ -28,37 +25,6 @@ Result<std::uint64_t> open_at(System& system, std::uint64_t directory_fd, std::u
     if (!description) return fail(description.error());
     system.task.files->put(*fd, std::move(*description), request->on_exec);
     return *fd;
-}
-
-// struct linux_dirent64, up to its name.
-struct UserDirent64 {
-    std::uint64_t inode;
-    std::int64_t position;
-    std::uint16_t record_bytes;
-    std::uint8_t type;
-};
-constexpr std::size_t dirent64_name_offset = 19;
-
-// "." and "..", then the rest.
-std::vector<DirectoryEntry> entries_after(const System& system, const Dentry& dentry, std::uint64_t position) {
-    const Inode& above = dentry.parent != nullptr ? *dentry.parent->inode : *dentry.inode;
-    std::vector<DirectoryEntry> entries = {{".", dentry.inode->number(), S_IFDIR, 0},
-                                           {"..", above.number(), S_IFDIR, 1}};
-    auto below = dentry.inode->directory()->list(system);
-    std::move(below.begin(), below.end(), std::back_inserter(entries));
-    std::erase_if(entries, [position](const DirectoryEntry& entry) { return entry.position < position; });
-    return entries;
-}
-
-std::vector<std::byte> dirent64_record(const DirectoryEntry& entry) {
-    constexpr unsigned type_shift = 12;  // IFTODT
-    const std::size_t size = (dirent64_name_offset + entry.name.size() + 1 + 7) & ~std::size_t{7};
-    std::vector<std::byte> record(size);
-    const UserDirent64 head{entry.inode_number, static_cast<std::int64_t>(entry.position + 1),
-                            static_cast<std::uint16_t>(size), static_cast<std::uint8_t>(entry.mode >> type_shift)};
-    std::memcpy(record.data(), &head, dirent64_name_offset);
-    std::memcpy(record.data() + dirent64_name_offset, entry.name.data(), entry.name.size());
-    return record;
 }
 
 // memfd_fcntl()
@@ -132,27 +98,6 @@ Result<std::uint64_t> sys_fcntl(System& system, const Arguments& a) {
         case F_ADD_SEALS: return seals_of(**file, int_argument(a[1]), static_cast<std::uint32_t>(a[2]));
         default: return fail((*file)->is_path_only() ? Errno::ebadf : Errno::einval);
     }
-}
-
-Result<std::uint64_t> sys_getdents64(System& system, const Arguments& a) {
-    const auto file = system.task.files->find(a[0]);
-    if (!file) return fail(file.error());
-    Inode* inode = (*file)->inode();
-    if (inode == nullptr || inode->directory() == nullptr) return fail(Errno::enotdir);
-    if ((*file)->dentry()->unlinked) return fail(Errno::enoent);
-    const std::uint64_t room = static_cast<std::uint32_t>(a[2]);
-    std::uint64_t done = 0;
-    for (const DirectoryEntry& entry : entries_after(system, *(*file)->dentry(), (*file)->position)) {
-        const auto record = dirent64_record(entry);
-        if (record.size() > room - done) return done > 0 ? Result<std::uint64_t>(done) : fail(Errno::einval);
-        const auto target = VirtAddr(a[1]).checked_add(done);
-        if (!target || !system.user().copy_to(*target, record)) {
-            return done > 0 ? Result<std::uint64_t>(done) : fail(Errno::efault);
-        }
-        done += record.size();
-        (*file)->position = entry.position + 1;
-    }
-    return done;
 }
 
 }  // namespace fl::kernel

@@ -67,7 +67,15 @@ struct statx statx_of(const struct stat& status) {
     return extended;
 }
 
-// do_faccessat(). The process's real and effective owners are the same.
+// do_faccessat(): rights first, and what cannot be written to for anybody after them.
+Result<std::uint64_t> check_inode(const System& system, const Inode& inode, unsigned wanted) {
+    if (auto allowed = inode.check_access(credentials(system.task), wanted); !allowed) return fail(allowed.error());
+    const bool written_itself = S_ISREG(inode.mode()) || S_ISDIR(inode.mode()) || S_ISLNK(inode.mode());
+    const bool refused = (wanted & may_write) != 0 && written_itself && inode.file_system().read_only;
+    return refused ? fail(Errno::erofs) : Result<std::uint64_t>(0);
+}
+
+// The process's real and effective owners are the same.
 Result<std::uint64_t> access_at(System& system, std::uint64_t directory_fd, std::uint64_t path_address,
                                 std::uint64_t mode, std::int32_t flags) {
     constexpr std::int32_t known_flags = AT_EACCESS | AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH;
@@ -77,18 +85,17 @@ Result<std::uint64_t> access_at(System& system, std::uint64_t directory_fd, std:
     const auto path =
         read_path(system, path_address, (flags & AT_EMPTY_PATH) != 0 ? EmptyPath::allowed : EmptyPath::refused);
     if (!path) return fail(path.error());
-    const Owner who = credentials(system.task);
     if (path->empty() && int_argument(directory_fd) != AT_FDCWD) {
         const auto file = system.task.files->find_any(directory_fd);
         if (!file) return fail(file.error());
         // The host has granted its streams already.
-        return (*file)->inode() == nullptr ? 0 : answer((*file)->inode()->check_access(who, wanted));
+        return (*file)->inode() == nullptr ? 0 : check_inode(system, *(*file)->inode(), wanted);
     }
-    if (path->empty()) return answer(system.task.fs->working_directory->inode->check_access(who, wanted));
+    if (path->empty()) return check_inode(system, *system.task.fs->working_directory->inode, wanted);
     const auto follow = (flags & AT_SYMLINK_NOFOLLOW) != 0 ? FollowLast::no : FollowLast::yes;
     const auto dentry = resolve_at(system, directory_fd, *path, follow);
     if (!dentry) return fail(dentry.error());
-    return answer((*dentry)->inode->check_access(who, wanted));
+    return check_inode(system, *(*dentry)->inode, wanted);
 }
 
 // The text of a link that a path or, if that is empty, a descriptor leads to. ENOENT, EINVAL for what is no link.

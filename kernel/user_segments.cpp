@@ -1,12 +1,13 @@
 #include "kernel/user_segments.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <limits>
 
 namespace fl::kernel {
 
-UserSegments::UserSegments(mm::UserMemory& memory, std::vector<Segment> segments)
-    : memory_(&memory), segments_(std::move(segments)) {
+UserSegments::UserSegments(mm::UserMemory* memory, std::vector<Segment> segments)
+    : memory_(memory), segments_(std::move(segments)) {
     for (const Segment& segment : segments_) left_ += segment.size_bytes;
 }
 
@@ -17,7 +18,7 @@ bool UserSegments::in_user_half(const Segment& segment) {
 
 Result<UserSegments> UserSegments::single(mm::UserMemory& memory, std::uint64_t base, std::uint64_t size_bytes) {
     if (!in_user_half({base, size_bytes})) return fail(Errno::efault);
-    return UserSegments(memory, {{base, std::min(size_bytes, max_transfer_bytes)}});
+    return UserSegments(&memory, {{base, std::min(size_bytes, max_transfer_bytes)}});
 }
 
 Result<UserSegments> UserSegments::gather(mm::UserMemory& memory, std::uint64_t address, std::uint64_t count) {
@@ -33,7 +34,13 @@ Result<UserSegments> UserSegments::gather(mm::UserMemory& memory, std::uint64_t 
         segment.size_bytes = std::min(segment.size_bytes, room);
         room -= segment.size_bytes;
     }
-    return UserSegments(memory, std::move(segments));
+    return UserSegments(&memory, std::move(segments));
+}
+
+UserSegments UserSegments::of_kernel(std::span<std::byte> bytes) {
+    UserSegments segments(nullptr, {{0, bytes.size()}});
+    segments.kernel_ = bytes;
+    return segments;
 }
 
 // Copies with copy(address, bytes) -> bytes that worked, until `bytes` is used up or guest memory fails.
@@ -63,13 +70,19 @@ void UserSegments::skip(std::uint64_t size_bytes) {
 }
 
 std::uint64_t UserSegments::copy_from_guest(std::span<std::byte> into) {
-    return transfer(into,
-                    [this](VirtAddr at, std::span<std::byte> part) { return memory_->copy_from_partial(at, part); });
+    return transfer(into, [this](VirtAddr at, std::span<std::byte> part) -> std::uint64_t {
+        if (memory_ != nullptr) return memory_->copy_from_partial(at, part);
+        if (!part.empty()) std::memcpy(part.data(), kernel_.data() + at.value(), part.size());
+        return part.size();
+    });
 }
 
 std::uint64_t UserSegments::copy_to_guest(std::span<const std::byte> from) {
-    return transfer(
-        from, [this](VirtAddr at, std::span<const std::byte> part) { return memory_->copy_to_partial(at, part); });
+    return transfer(from, [this](VirtAddr at, std::span<const std::byte> part) -> std::uint64_t {
+        if (memory_ != nullptr) return memory_->copy_to_partial(at, part);
+        if (!part.empty()) std::memcpy(kernel_.data() + at.value(), part.data(), part.size());
+        return part.size();
+    });
 }
 
 }  // namespace fl::kernel

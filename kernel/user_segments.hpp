@@ -1,7 +1,8 @@
 // UserSegments: pieces of guest memory that a read or a write works through from front to back (Linux: struct
 // iov_iter).
 //
-// Invariant: every segment lies in the user half; together they hold max_transfer_bytes at most.
+// Invariant: every segment lies in the user half, or in memory of the kernel's own; together they hold
+// max_transfer_bytes at most.
 #pragma once
 
 #include "mm/user_memory.hpp"
@@ -22,6 +23,9 @@ public:
     // import_iovec(): `count` of struct iovec at `address`. EINVAL for too many or a negative size, EFAULT.
     static Result<UserSegments> gather(mm::UserMemory& memory, std::uint64_t address, std::uint64_t count);
 
+    // Memory of the kernel's own in the place of the program's: what one file gives to another (ITER_KVEC).
+    static UserSegments of_kernel(std::span<std::byte> bytes);
+
     std::uint64_t bytes_left() const { return left_; }
     // Each moves on by what it returns, which is less than was asked for where the segments end or guest memory fails.
     std::uint64_t copy_from_guest(std::span<std::byte> into);
@@ -34,12 +38,13 @@ private:
         std::uint64_t base;
         std::uint64_t size_bytes;
     };
-    UserSegments(mm::UserMemory& memory, std::vector<Segment> segments);
+    UserSegments(mm::UserMemory* memory, std::vector<Segment> segments);
     static bool in_user_half(const Segment& segment);
     template <class Bytes, class Copy>
     std::uint64_t transfer(std::span<Bytes> bytes, Copy&& copy);
 
-    mm::UserMemory* memory_;
+    mm::UserMemory* memory_;         // nullptr: the kernel's own
+    std::span<std::byte> kernel_{};  // then, what the one segment means
     std::vector<Segment> segments_;
     std::size_t index_ = 0;
     std::uint64_t offset_ = 0;  // into segments_[index_]

@@ -4,6 +4,10 @@
 
 namespace fl::kernel {
 
+FileDescription::~FileDescription() {
+    if (inode() != nullptr) inode()->locks().release(*this);
+}
+
 Result<void> FileDescription::set_status_flags(int flags) {
     constexpr int changeable = O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME | O_ASYNC;  // SETFL_MASK (fs/fcntl.c)
     flags_ = (flags_ & ~changeable) | (flags & changeable);

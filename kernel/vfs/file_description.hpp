@@ -25,7 +25,7 @@ public:
     FileDescription(DentryPointer dentry, int flags) : dentry_(std::move(dentry)), flags_(flags) {}
     FileDescription(const FileDescription&) = delete;
     FileDescription& operator=(const FileDescription&) = delete;
-    virtual ~FileDescription() = default;
+    virtual ~FileDescription();
 
     bool is_path_only() const { return (flags_ & O_PATH) != 0; }
     bool is_readable() const { return !is_path_only() && (flags_ & O_ACCMODE) != O_WRONLY; }

@@ -18,6 +18,12 @@ timespec time_of(std::uint64_t ns) {
     return {static_cast<time_t>(ns / ns_per_second), static_cast<long>(ns % ns_per_second)};
 }
 
+// Before 1970 there is nothing here.
+std::uint64_t ns_of(const timespec& time) {
+    if (time.tv_sec < 0) return 0;
+    return static_cast<std::uint64_t>(time.tv_sec) * ns_per_second + static_cast<std::uint64_t>(time.tv_nsec);
+}
+
 }  // namespace
 
 dev_t FileSystem::device() const { return ::makedev(device_major, device_minor); }
@@ -29,7 +35,8 @@ Inode::Inode(FileSystem& file_system, mode_t mode, Owner owner, std::uint64_t no
       file_system_(file_system),
       number_(++file_system.last_inode),
       mode_(mode),
-      owner_(owner) {
+      owner_(owner),
+      device_(file_system.device()) {
     ++file_system_.inode_count;
 }
 
@@ -37,7 +44,7 @@ Inode::~Inode() { --file_system_.inode_count; }
 
 struct stat Inode::status() const {
     struct stat status {};
-    status.st_dev = file_system_.device();
+    status.st_dev = device_;
     status.st_ino = number_;
     status.st_nlink = link_count_;
     status.st_mode = mode_;
@@ -51,6 +58,25 @@ struct stat Inode::status() const {
     status.st_mtim = time_of(modified_ns);
     status.st_ctim = time_of(changed_ns);
     return status;
+}
+
+void Inode::take_identity(const struct stat& host_status) {
+    device_ = host_status.st_dev;
+    number_ = host_status.st_ino;
+    owner_ = Owner{host_status.st_uid, host_status.st_gid};
+    link_count_ = static_cast<std::uint32_t>(host_status.st_nlink);
+    accessed_ns = ns_of(host_status.st_atim);
+    modified_ns = ns_of(host_status.st_mtim);
+    changed_ns = ns_of(host_status.st_ctim);
+}
+
+Result<void> Inode::change_attributes(const AttributeChange& change, std::uint64_t now_ns) {
+    if (change.permissions) mode_ = (mode_ & S_IFMT) | *change.permissions;
+    owner_ = Owner{change.uid.value_or(owner_.uid), change.gid.value_or(owner_.gid)};
+    accessed_ns = change.accessed_ns.value_or(accessed_ns);
+    modified_ns = change.modified_ns.value_or(modified_ns);
+    changed_ns = now_ns;
+    return {};
 }
 
 Result<void> Inode::check_access(Owner who, unsigned wanted) const {
@@ -81,7 +107,7 @@ std::string Dentry::path() const {
 }
 
 bool Dentry::is_mount_point() const {
-    return parent != nullptr && &parent->inode->file_system() != &inode->file_system() && S_ISDIR(inode->mode());
+    return parent != nullptr && &parent->inode->file_system() != &inode->file_system();
 }
 
 void Directory::add(const DentryPointer&) {}
@@ -89,6 +115,10 @@ void Directory::remove(const Dentry&) {}
 
 Result<std::shared_ptr<FileDescription>> Directory::open(System&, const DentryPointer& dentry, int flags) {
     return std::make_shared<DirectoryDescription>(dentry, flags);
+}
+
+Result<std::shared_ptr<FileDescription>> SpecialNode::open(System&, const DentryPointer&, int) {
+    return fail(Errno::enxio);
 }
 
 // Only O_PATH opens a link itself.
@@ -128,14 +158,20 @@ void MemoryDirectory::remove(const Dentry& child) {
     children_.erase(child.name);
 }
 
+std::vector<DentryPointer> MemoryDirectory::take_children() {
+    std::vector<DentryPointer> taken;
+    for (auto& [name, child] : std::exchange(children_, {})) taken.push_back(child);
+    return taken;
+}
+
 std::uint64_t MemoryDirectory::size_bytes() const { return (children_.size() + 2) * bytes_per_entry; }
 
 void drop_tree(const DentryPointer& root) {
     std::vector<DentryPointer> all = {root};
     for (std::size_t i = 0; i < all.size(); ++i) {
-        auto* directory = dynamic_cast<MemoryDirectory*>(all[i]->inode.get());
+        Directory* directory = all[i]->inode->directory();
         if (directory == nullptr) continue;
-        for (auto& [name, child] : directory->take_children()) all.push_back(std::move(child));
+        for (DentryPointer& child : directory->take_children()) all.push_back(std::move(child));
     }
     // From the leaves, so that each goes before what it refers to.
     while (!all.empty()) all.pop_back();

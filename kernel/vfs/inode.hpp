@@ -5,6 +5,7 @@
 // drop_tree() takes apart.
 #pragma once
 
+#include "kernel/vfs/file_locks.hpp"
 #include "mm/file.hpp"
 
 #include <sys/stat.h>
@@ -12,6 +13,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -24,6 +26,7 @@ struct System;
 class Dentry;
 class Directory;
 class FileDescription;
+class HostNode;
 class RegularFile;
 class SymbolicLink;
 using DentryPointer = std::shared_ptr<Dentry>;
@@ -40,6 +43,8 @@ struct FileSystem {
     std::uint64_t max_inodes;
     mm::FileKind file_kind = mm::FileKind::memory;  // of the regular files made in it
     std::uint32_t block_bytes = page_size;          // st_blksize, by which a C library sizes its buffers
+    int host_folder = -1;                           // that it shows, for statfs(2)
+    bool read_only = false;                         // every change is EROFS
     std::uint64_t inode_count = 0;
     std::uint64_t last_inode = 0;
 
@@ -49,6 +54,19 @@ struct FileSystem {
 struct Owner {
     std::uint32_t uid = 0;
     std::uint32_t gid = 0;
+};
+
+// What chmod(2), chown(2) and utimensat(2) set (struct iattr).
+struct AttributeChange {
+    std::optional<mode_t> permissions{};
+    std::optional<std::uint32_t> uid{}, gid{};
+    std::optional<std::uint64_t> accessed_ns{}, modified_ns{};
+};
+
+// What a new name is to stand for: a directory, a regular file, a FIFO, a socket's name or a symbolic link.
+struct NewInode {
+    mode_t mode;  // type and permissions; the umask is taken off
+    std::string link_target{};
 };
 
 // access(2)'s bits.
@@ -71,6 +89,8 @@ public:
     virtual Directory* directory() { return nullptr; }
     virtual SymbolicLink* symbolic_link() { return nullptr; }
     virtual RegularFile* regular_file() { return nullptr; }
+    // What the host has of it; nullptr for what is in memory alone.
+    virtual const HostNode* host_node() const { return nullptr; }
 
     const FileSystem& file_system() const { return file_system_; }
     FileSystem& file_system() { return file_system_; }
@@ -82,6 +102,11 @@ public:
     void set_link_count(std::uint32_t count) { link_count_ = count; }
     void set_device(dev_t device) { rdev_ = device; }
     virtual struct stat status() const;
+    // Shows device, inode, owner, links and times of a file of the host.
+    void take_identity(const struct stat& host_status);
+    // chmod(2) and its like; the caller has checked that it may.
+    virtual Result<void> change_attributes(const AttributeChange& change, std::uint64_t now_ns);
+    FileLocks& locks() { return locks_; }
     // EACCES where `wanted` (may_ bits) is not allowed (generic_permission).
     Result<void> check_access(Owner who, unsigned wanted) const;
 
@@ -94,6 +119,8 @@ private:
     Owner owner_;
     std::uint32_t link_count_ = 1;
     dev_t rdev_ = 0;
+    dev_t device_;
+    FileLocks locks_;
 };
 
 class Dentry : public std::enable_shared_from_this<Dentry> {
@@ -133,6 +160,10 @@ public:
 
     // nullptr: no such name. `self` is the dentry that this directory was reached by.
     virtual DentryPointer find(const System& system, const DentryPointer& self, std::string_view name) = 0;
+    // find() where the host may say why it does not answer. EACCES, ENFILE, EIO, ...
+    virtual Result<DentryPointer> lookup(const System& system, const DentryPointer& self, std::string_view name) {
+        return find(system, self, name);
+    }
     // All but "." and "..".
     virtual std::vector<DirectoryEntry> list(const System& system) = 0;
     // Whether names can be added and removed: else open answers EACCES, mkdir and unlink EPERM.
@@ -141,6 +172,19 @@ public:
     virtual void add(const DentryPointer& child);
     virtual void remove(const Dentry& child);
     virtual bool is_empty() const { return false; }
+    // What has to be done before add() and remove(); where it fails nothing has changed. A directory in memory makes an
+    // inode and is done; one that stands for a directory of the host changes that.
+    virtual Result<std::shared_ptr<Inode>> create(System& system, std::string_view name, const NewInode& what);
+    virtual Result<void> prepare_link(Inode& /*inode*/, std::string_view /*name*/) { return {}; }
+    virtual Result<void> prepare_remove(const Dentry& /*child*/) { return {}; }
+    virtual Result<void> prepare_rename(const Dentry& /*child*/, Directory& /*to*/, std::string_view /*name*/,
+                                        bool /*exchange*/) {
+        return {};
+    }
+    // Whether its files are the host's, so that what is only in memory cannot get a name in it.
+    virtual bool is_of_host() const { return false; }
+    // The children that it alone keeps, so that a tree can be taken apart.
+    virtual std::vector<DentryPointer> take_children() { return {}; }
 };
 
 class SymbolicLink : public Inode {
@@ -170,7 +214,7 @@ public:
     std::uint64_t size_bytes() const override;
     using Children = std::map<std::string, DentryPointer, std::less<>>;
     const Children& children() const { return children_; }
-    Children take_children() { return std::exchange(children_, {}); }
+    std::vector<DentryPointer> take_children() override;
 
 private:
     Children children_;
@@ -186,6 +230,13 @@ public:
 
 private:
     std::string target_;
+};
+
+// A FIFO or a socket's name. There is nothing behind it yet: opening it is ENXIO.
+class SpecialNode final : public Inode {
+public:
+    using Inode::Inode;
+    Result<std::shared_ptr<FileDescription>> open(System& system, const DentryPointer& dentry, int flags) override;
 };
 
 // Takes the tree below `root` apart, so that nothing in it refers to itself any more.

@@ -10,6 +10,7 @@ namespace {
 // may_create(): a directory that is gone takes no names; the right to write comes before whether it can be done.
 Result<void> check_create(const System& system, const Dentry& parent) {
     if (parent.unlinked) return fail(Errno::enoent);
+    if (parent.inode->file_system().read_only) return fail(Errno::erofs);
     const auto allowed = parent.inode->check_access(credentials(system.task), may_write | may_exec);
     if (!allowed) return allowed;
     if (!parent.inode->directory()->is_writable()) return fail(Errno::eperm);
@@ -30,7 +31,7 @@ Result<void> check_remove(const System& system, const Dentry& parent, const Dent
     const bool is_directory = victim.inode->directory() != nullptr;
     if (as_directory && !is_directory) return fail(Errno::enotdir);
     if (!as_directory && is_directory) return fail(Errno::eisdir);
-    if (as_directory && victim.is_mount_point()) return fail(Errno::ebusy);
+    if (victim.is_mount_point()) return fail(Errno::ebusy);
     return parent.inode->directory()->is_writable() ? Result<void>{} : fail(Errno::eperm);
 }
 
@@ -50,20 +51,28 @@ void name_mappings(const Dentry& dentry) {
     file->file()->set_path(std::move(path));
 }
 
-void remove_name(System& system, const DentryPointer& victim) {
+// A name for a new inode.
+Result<DentryPointer> make_name(System& system, const LastComponent& last, const NewInode& what) {
+    auto inode = last.parent->inode->directory()->create(system, last.name, what);
+    if (!inode) return fail(inode.error());
+    return add_name(system, last, std::move(*inode));
+}
+
+// Its directory has agreed to it.
+void forget_name(System& system, const DentryPointer& victim) {
     Inode& parent = *victim->parent->inode;
     parent.directory()->remove(*victim);
     victim->unlinked = true;
-    name_mappings(*victim);
-    victim->inode->set_link_count(victim->inode->directory() != nullptr ? 0 : victim->inode->link_count() - 1);
+    const std::uint32_t links = victim->inode->link_count();
+    victim->inode->set_link_count(victim->inode->directory() != nullptr || links == 0 ? 0 : links - 1);
+    if (victim->inode->link_count() == 0) name_mappings(*victim);
     victim->inode->changed_ns = parent.modified_ns = parent.changed_ns = system.clock.realtime_ns();
 }
 
-// With the umask taken off its mode. tmpfs knows seals but gives its own files none to add.
-std::shared_ptr<RegularFile> new_regular_file(System& system, FileSystem& file_system, mode_t mode) {
-    const bool is_tmpfs = file_system.file_kind == mm::FileKind::shared_memory;
-    return RegularFile::create(system, file_system, {}, mode & 07777 & ~system.task.fs->umask,
-                               is_tmpfs ? std::optional<unsigned>(seal_seal) : std::nullopt);
+Result<void> remove_name(System& system, const DentryPointer& victim) {
+    if (auto agreed = victim->parent->inode->directory()->prepare_remove(*victim); !agreed) return agreed;
+    forget_name(system, victim);
+    return {};
 }
 
 bool is_at_or_below(const Dentry* dentry, const Dentry& top) {
@@ -130,6 +139,25 @@ void put_in(System& system, const DentryPointer& dentry, const LastComponent& pl
     name_mappings(*dentry);
 }
 
+// All is checked.
+Result<void> move_name(System& system, const RenameEnd& from, const RenameEnd& to, RenameKind kind) {
+    Inode& from_directory = *from.last.parent->inode;
+    const bool swaps = kind == RenameKind::exchange;
+    const auto agreed = from_directory.directory()->prepare_rename(*from.dentry, *to.last.parent->inode->directory(),
+                                                                   to.last.name, swaps);
+    if (!agreed) return agreed;
+    from_directory.modified_ns = from_directory.changed_ns = system.clock.realtime_ns();
+    take_out(*from.dentry);
+    if (swaps) {
+        take_out(*to.dentry);
+        put_in(system, to.dentry, from.last);
+    } else if (to.dentry != nullptr) {
+        forget_name(system, to.dentry);
+    }
+    put_in(system, from.dentry, to.last);
+    return {};
+}
+
 }  // namespace
 
 Result<LastComponent> find_new_name(const System& system, DentryPointer start, std::string_view path, NewName kind) {
@@ -148,17 +176,19 @@ Result<DentryPointer> make_file(System& system, const LastComponent& last, mode_
     const auto allowed = check_create(system, *last.parent);
     // A directory that takes no names answers open(2) with EACCES (lookup_open).
     if (!allowed) return fail(allowed.error() == Errno::eperm ? Errno::eacces : allowed.error());
-    FileSystem& file_system = last.parent->inode->file_system();
-    auto dentry = add_name(system, last, new_regular_file(system, file_system, mode));
-    name_mappings(*dentry);
+    auto dentry = make_name(system, last, {S_IFREG | (mode & 07777 & ~system.task.fs->umask)});
+    if (dentry) name_mappings(**dentry);
     return dentry;
 }
 
-Result<DentryPointer> make_nameless_file(System& system, const DentryPointer& directory, mode_t mode) {
+Result<DentryPointer> make_nameless_file(System& system, const DentryPointer& directory, mode_t mode,
+                                         NamelessFile kind) {
     const auto allowed = check_create(system, *directory);
     if (!allowed) return fail(allowed.error() == Errno::eperm ? Errno::eopnotsupp : allowed.error());
-    auto inode = new_regular_file(system, directory->inode->file_system(), mode);
+    if (directory->inode->directory()->is_of_host()) return fail(Errno::eopnotsupp);
+    auto inode = make_regular_file(system, directory->inode->file_system(), mode & 07777 & ~system.task.fs->umask);
     inode->set_link_count(0);
+    if (kind == NamelessFile::may_get_name) inode->set_linkable();
     auto dentry = std::make_shared<Dentry>("#" + std::to_string(inode->number()), directory, std::move(inode));
     dentry->unlinked = true;
     name_mappings(*dentry);
@@ -169,20 +199,46 @@ Result<void> make_directory(System& system, DentryPointer start, std::string_vie
     const auto last = find_new_name(system, std::move(start), path, NewName::directory);
     if (!last) return fail(last.error());
     if (auto allowed = check_create(system, *last->parent); !allowed) return allowed;
-    const mode_t permissions = mode & 01777 & ~system.task.fs->umask;
-    add_name(system, *last,
-             std::make_shared<MemoryDirectory>(last->parent->inode->file_system(), permissions,
-                                               credentials(system.task), system.clock.realtime_ns()));
-    return {};
+    const auto made = make_name(system, *last, {S_IFDIR | (mode & 01777 & ~system.task.fs->umask)});
+    return made ? Result<void>{} : fail(made.error());
 }
 
 Result<void> make_link(System& system, DentryPointer start, std::string_view path, std::string target) {
     const auto last = find_new_name(system, std::move(start), path, NewName::other);
     if (!last) return fail(last.error());
     if (auto allowed = check_create(system, *last->parent); !allowed) return allowed;
-    add_name(system, *last,
-             std::make_shared<MemoryLink>(last->parent->inode->file_system(), credentials(system.task),
-                                          system.clock.realtime_ns(), std::move(target)));
+    const auto made = make_name(system, *last, {S_IFLNK | 0777, std::move(target)});
+    return made ? Result<void>{} : fail(made.error());
+}
+
+Result<void> make_node(System& system, DentryPointer start, std::string_view path, mode_t mode) {
+    const auto last = find_new_name(system, std::move(start), path, NewName::other);
+    if (!last) return fail(last.error());
+    if (auto allowed = check_create(system, *last->parent); !allowed) return allowed;
+    // Devices of the program's own making are not ours to give.
+    if (S_ISCHR(mode) || S_ISBLK(mode)) return fail(Errno::eperm);
+    const mode_t type = (mode & S_IFMT) == 0 ? S_IFREG : mode & S_IFMT;
+    auto made = make_name(system, *last, {type | (mode & 07777 & ~system.task.fs->umask)});
+    if (!made) return fail(made.error());
+    name_mappings(**made);
+    return {};
+}
+
+Result<void> link_file(System& system, const DentryPointer& old, DentryPointer start, std::string_view path) {
+    const auto last = find_new_name(system, std::move(start), path, NewName::other);
+    if (!last) return fail(last.error());
+    Inode& inode = *old->inode;
+    Inode& parent = *last->parent->inode;
+    if (parent.file_system().read_only) return fail(Errno::erofs);
+    if (&inode.file_system() != &parent.file_system()) return fail(Errno::exdev);
+    if (auto allowed = check_create(system, *last->parent); !allowed) return allowed;
+    if (inode.directory() != nullptr) return fail(Errno::eperm);
+    RegularFile* file = inode.regular_file();
+    if (inode.link_count() == 0 && (file == nullptr || !file->is_linkable())) return fail(Errno::enoent);
+    if (auto agreed = parent.directory()->prepare_link(inode, last->name); !agreed) return agreed;
+    inode.set_link_count(inode.link_count() + 1);
+    inode.changed_ns = system.clock.realtime_ns();
+    add_name(system, *last, old->inode);
     return {};
 }
 
@@ -196,13 +252,13 @@ Result<void> remove_directory(System& system, DentryPointer start, std::string_v
         case LastComponent::Kind::root: return fail(Errno::ebusy);
         case LastComponent::Kind::name: break;
     }
+    if (last->parent->inode->file_system().read_only) return fail(Errno::erofs);
     const auto victim = walk.child(*last);
     if (!victim) return fail(victim.error());
     if (*victim == nullptr) return fail(Errno::enoent);
     if (auto allowed = check_remove(system, *last->parent, **victim, true); !allowed) return allowed;
     if (!(*victim)->inode->directory()->is_empty()) return fail(Errno::enotempty);
-    remove_name(system, *victim);
-    return {};
+    return remove_name(system, *victim);
 }
 
 Result<void> remove_file(System& system, DentryPointer start, std::string_view path) {
@@ -210,6 +266,7 @@ Result<void> remove_file(System& system, DentryPointer start, std::string_view p
     const auto last = walk.parent_of(path);
     if (!last) return fail(last.error());
     if (last->kind != LastComponent::Kind::name) return fail(Errno::eisdir);
+    if (last->parent->inode->file_system().read_only) return fail(Errno::erofs);
     const auto victim = walk.child(*last);
     if (!victim) return fail(victim.error());
     if (*victim == nullptr) return fail(Errno::enoent);
@@ -217,8 +274,7 @@ Result<void> remove_file(System& system, DentryPointer start, std::string_view p
         return fail((*victim)->inode->directory() != nullptr ? Errno::eisdir : Errno::enotdir);
     }
     if (auto allowed = check_remove(system, *last->parent, **victim, false); !allowed) return allowed;
-    remove_name(system, *victim);
-    return {};
+    return remove_name(system, *victim);
 }
 
 Result<void> rename_path(System& system, const PathFrom& old_path, const PathFrom& new_path, RenameKind kind) {
@@ -233,6 +289,7 @@ Result<void> rename_path(System& system, const PathFrom& old_path, const PathFro
     if (to_last->kind != LastComponent::Kind::name) {
         return fail(kind == RenameKind::no_replace ? Errno::eexist : Errno::ebusy);
     }
+    if (from_directory.file_system().read_only) return fail(Errno::erofs);
     auto from_dentry = from_walk.child(*from_last);
     if (!from_dentry) return fail(from_dentry.error());
     auto to_dentry = to_walk.child(*to_last);
@@ -242,17 +299,7 @@ Result<void> rename_path(System& system, const PathFrom& old_path, const PathFro
     if (auto checked = check_rename_names(from, to, kind); !checked) return checked;
     if (to.dentry != nullptr && from.dentry->inode == to.dentry->inode) return {};
     if (auto checked = check_rename_rights(system, from, to, kind); !checked) return checked;
-
-    from.last.parent->inode->modified_ns = from.last.parent->inode->changed_ns = system.clock.realtime_ns();
-    take_out(*from.dentry);
-    if (kind == RenameKind::exchange) {
-        take_out(*to.dentry);
-        put_in(system, to.dentry, from.last);
-    } else if (to.dentry != nullptr) {
-        remove_name(system, to.dentry);
-    }
-    put_in(system, from.dentry, to.last);
-    return {};
+    return move_name(system, from, to, kind);
 }
 
 }  // namespace fl::kernel

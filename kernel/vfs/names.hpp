@@ -14,7 +14,9 @@ Result<LastComponent> find_new_name(const System& system, DentryPointer start, s
 Result<DentryPointer> make_file(System& system, const LastComponent& last, mode_t mode);
 
 // One that has no name (O_TMPFILE). ENOENT, EACCES, ENOSPC, EOPNOTSUPP where the file system makes no files.
-Result<DentryPointer> make_nameless_file(System& system, const DentryPointer& directory, mode_t mode);
+enum class NamelessFile : std::uint8_t { stays_so, may_get_name };
+Result<DentryPointer> make_nameless_file(System& system, const DentryPointer& directory, mode_t mode,
+                                         NamelessFile kind);
 
 // A path, and where it starts if it is relative.
 struct PathFrom {
@@ -25,9 +27,11 @@ enum class RenameKind : std::uint8_t { replace, no_replace, exchange };
 // All errors of renameat2(2) but EFAULT, EBADF and those of its flags.
 Result<void> rename_path(System& system, const PathFrom& old_path, const PathFrom& new_path, RenameKind kind);
 
-// Errors as mkdir(2), symlink(2), rmdir(2) and unlink(2) give them.
+// Errors as mkdir(2), symlink(2), mknod(2), link(2), rmdir(2) and unlink(2) give them.
 Result<void> make_directory(System& system, DentryPointer start, std::string_view path, mode_t mode);
 Result<void> make_link(System& system, DentryPointer start, std::string_view path, std::string target);
+Result<void> make_node(System& system, DentryPointer start, std::string_view path, mode_t mode);
+Result<void> link_file(System& system, const DentryPointer& old, DentryPointer start, std::string_view path);
 Result<void> remove_directory(System& system, DentryPointer start, std::string_view path);
 Result<void> remove_file(System& system, DentryPointer start, std::string_view path);
 

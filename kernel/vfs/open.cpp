@@ -23,6 +23,9 @@ DescriptionPointer path_only(const DentryPointer& dentry, int flags) {
 Result<void> check_open(const System& system, const Inode& inode, const OpenRequest& request) {
     if (S_ISLNK(inode.mode())) return fail(Errno::eloop);
     if (S_ISDIR(inode.mode()) && (request.wanted & may_write) != 0) return fail(Errno::eisdir);
+    // Devices and FIFOs are written to without their file system changing.
+    const bool changes = S_ISREG(inode.mode()) && (request.wanted & may_write) != 0;
+    if (changes && inode.file_system().read_only) return fail(Errno::erofs);
     if (auto allowed = inode.check_access(credentials(system.task), request.wanted); !allowed) return allowed;
     const bool owns = system.task.uid == 0 || system.task.uid == inode.owner().uid;
     if ((request.flags & O_NOATIME) != 0 && !owns) return fail(Errno::eperm);
@@ -52,7 +55,8 @@ Result<DescriptionPointer> open_existing(System& system, const PathWalk::Found& 
 Result<DescriptionPointer> open_nameless(System& system, const PathWalk::Found& found, const OpenRequest& request) {
     if (found.dentry == nullptr) return fail(Errno::enoent);
     if (found.dentry->inode->directory() == nullptr) return fail(Errno::enotdir);
-    const auto made = make_nameless_file(system, found.dentry, request.mode);
+    const auto kind = (request.flags & O_EXCL) != 0 ? NamelessFile::stays_so : NamelessFile::may_get_name;
+    const auto made = make_nameless_file(system, found.dentry, request.mode, kind);
     if (!made) return fail(made.error());
     return (*made)->inode->open(system, *made, lasting_flags(request.flags));
 }

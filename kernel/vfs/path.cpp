@@ -40,7 +40,7 @@ Result<DentryPointer> PathWalk::child(const LastComponent& last) const {
         case Kind::name: break;
     }
     if (last.name.size() > max_name_bytes) return fail(Errno::enametoolong);
-    return last.parent->inode->directory()->find(system_, last.parent, last.name);
+    return last.parent->inode->directory()->lookup(system_, last.parent, last.name);
 }
 
 Result<SymbolicLink::Target> PathWalk::read_link(const Dentry& link) {

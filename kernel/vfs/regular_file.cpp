@@ -88,6 +88,11 @@ Result<void> RegularFile::resize(System& system, std::uint64_t size_bytes) {
     return file_->resize(size_bytes);
 }
 
+Result<void> RegularFile::before_write(System& system, FileRange range) {
+    const std::uint64_t missing = missing_pages(*file_, range.offset, range.length_bytes);
+    return missing == 0 || files_may_take(system, missing) ? Result<void>{} : fail(Errno::enospc);
+}
+
 Result<void> RegularFile::allocate(System& system, FileRange range, bool keep_size) {
     const std::uint64_t end = range.offset + range.length_bytes;
     const bool grows = !keep_size && end > size_bytes();
@@ -109,17 +114,23 @@ Result<void> RegularFile::allocate(System& system, FileRange range, bool keep_si
 Result<void> RegularFile::punch_hole(System& system, FileRange range) {
     if (has_seal(seal_write | seal_future_write)) return fail(Errno::eperm);
     modified_ns = changed_ns = system.clock.realtime_ns();
-    return file_->punch_hole(range.offset, range.length_bytes);
+    if (auto punched = file_->punch_hole(range.offset, range.length_bytes); !punched) return punched;
+    if (range.offset >= size_bytes()) return {};
+    return after_write({range.offset, std::min(range.length_bytes, size_bytes() - range.offset)});
 }
 
 ExecutableFile::ExecutableFile(FileSystem& file_system, const struct stat& host_status, std::shared_ptr<mm::File> file)
-    : RegularFile(file_system, host_status.st_mode & 07777, Owner{host_status.st_uid, host_status.st_gid}, 0,
-                  std::move(file), std::nullopt),
-      host_status_(host_status) {}
+    : RegularFile(file_system, host_status.st_mode & 07777, Owner{}, 0, std::move(file), std::nullopt),
+      block_bytes_(host_status.st_blksize),
+      block_count_(host_status.st_blocks) {
+    take_identity(host_status);
+    set_link_count(1);
+}
 
 struct stat ExecutableFile::status() const {
-    struct stat status = host_status_;
-    status.st_nlink = link_count();
+    struct stat status = RegularFile::status();
+    status.st_blksize = block_bytes_;
+    status.st_blocks = block_count_;
     return status;
 }
 
@@ -156,13 +167,14 @@ Result<std::uint64_t> RegularDescription::write_chunk(System& system, UserSegmen
     const std::uint64_t wanted = std::min({from.bytes_left(), room, end - at});
     if (file_.has_seal(seal_write | seal_future_write)) return fail(Errno::eperm);
     if (sealed && at + wanted > file_.size_bytes()) return fail(Errno::eperm);
-    const std::uint64_t missing = missing_pages(*file_.file(), at, wanted);
-    if (missing > 0 && !files_may_take(system, missing)) return fail(Errno::enospc);
+    if (auto ready = file_.before_write(system, {at, wanted}); !ready) return fail(ready.error());
     const auto chunk = std::span(system.transfer).first(wanted);
     const std::uint64_t gathered = from.copy_from_guest(chunk);
     if (gathered == 0) return fail(Errno::efault);
     const auto written = file_.file()->write(at, chunk.first(gathered));
-    return written ? written : fail(no_space(written.error()));
+    if (!written) return fail(no_space(written.error()));
+    if (auto stored = file_.after_write({at, *written}); !stored) return fail(stored.error());
+    return written;
 }
 
 Result<std::uint64_t> RegularDescription::write(System& system, UserSegments& from, std::uint64_t& at) {

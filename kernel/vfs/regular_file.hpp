@@ -34,8 +34,17 @@ public:
     Result<unsigned> seals() const;
     Result<void> add_seals(unsigned seals);
 
+    // Whether link(2) may give a name to it although it has none (O_TMPFILE without O_EXCL).
+    bool is_linkable() const { return linkable_; }
+    void set_linkable() { linkable_ = true; }
+
     // truncate(2) and its like: EFBIG with SIGXFSZ, EPERM (seals), ETXTBSY.
     virtual Result<void> resize(System& system, std::uint64_t size_bytes);
+    // fsync(2). EIO and what else the host may answer.
+    virtual Result<void> synchronise() { return {}; }
+    // Called before bytes are written to a range, and after: files of the host reserve room, and take the bytes.
+    virtual Result<void> before_write(System& system, FileRange range);
+    virtual Result<void> after_write(FileRange /*range*/) { return {}; }
     Result<void> allocate(System& system, FileRange range, bool keep_size);
     Result<void> punch_hole(System& system, FileRange range);
 
@@ -44,7 +53,11 @@ private:
 
     std::shared_ptr<mm::File> file_;
     std::optional<unsigned> seals_;
+    bool linkable_ = false;
 };
+
+// A new file of the program's own in a file system that keeps its files in memory.
+std::shared_ptr<RegularFile> make_regular_file(System& system, FileSystem& file_system, mode_t permissions);
 
 // The program's own executable, as the host has it. Nobody writes to it while it runs.
 class ExecutableFile final : public RegularFile {
@@ -58,7 +71,8 @@ public:
     Result<void> resize(System& system, std::uint64_t size_bytes) override;
 
 private:
-    struct stat host_status_;
+    blksize_t block_bytes_;
+    blkcnt_t block_count_;
 };
 
 class RegularDescription final : public FileDescription {
@@ -68,7 +82,7 @@ public:
     Result<std::uint64_t> read(System& system, UserSegments& into, std::uint64_t& at) override;
     Result<std::uint64_t> write(System& system, UserSegments& from, std::uint64_t& at) override;
     Result<std::uint64_t> seek(System& system, std::int64_t offset, int whence) override;
-    Result<void> synchronise() override { return {}; }
+    Result<void> synchronise() override { return file_.synchronise(); }
     Result<Mappable> mappable(System& system) override;
 
 private:

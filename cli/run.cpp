@@ -8,6 +8,7 @@
 #include "cli/statistics.hpp"
 
 #include <fmt/format.h>
+#include <sys/resource.h>
 #include <filesystem>
 
 #include <charconv>
@@ -127,11 +128,36 @@ private:
     }
 };
 
+// More files of the host may be open at once than a shell allows at first.
+void allow_many_descriptors() {
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+    limit.rlim_cur = limit.rlim_max;
+    (void)::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+kernel::HostTree host_tree_from(const RunOptions& options) {
+    kernel::HostTree tree;
+    if (options.root) {
+        auto root = kernel::open_host_root(*options.root);
+        if (!root) throw UsageError(root.error());
+        tree.root = *std::move(root);
+    }
+    for (const std::string& words : options.binds) {
+        auto bind = kernel::open_host_bind(words);
+        if (!bind) throw UsageError(bind.error());
+        tree.binds.push_back(*std::move(bind));
+    }
+    if (tree.root || !tree.binds.empty()) allow_many_descriptors();
+    return tree;
+}
+
 kernel::MachineOptions machine_options(const RunOptions& options, RunOutputs& outputs) {
     kernel::MachineOptions machine;
     machine.memory = memory_from(options.memory);
     machine.clock = options.clock == "host" ? kernel::ClockMode::host : kernel::ClockMode::virtual_time;
     machine.paranoia = options.paranoid ? kernel::Paranoia::every_step : kernel::Paranoia::off;
+    machine.host = host_tree_from(options);
     machine.seed = seed_from(options.seed);
     machine.fault_around = fault_around_from(options.fault_around);
     machine.fault_observer = outputs.fault_observer();
@@ -233,6 +259,16 @@ void add_options(CLI::App& subcommand, RunOptions& options) {
         ->allow_extra_args(false)
         ->type_name("K=V")
         ->option_text("K=V");
+    subcommand.add_option("--root", options.root, "Show the host's DIR at /; what the program changes stays in memory")
+        ->type_name("DIR")
+        ->option_text("DIR");
+    subcommand
+        .add_option("--bind", options.binds,
+                    "Show a folder or file of the host at GUEST: read-only, with ':rw' to be written")
+        ->take_all()
+        ->allow_extra_args(false)
+        ->type_name("HOST:GUEST[:rw]")
+        ->option_text("HOST:GUEST[:rw]");
     subcommand.add_flag("--paranoid", options.paranoid,
                         "Check all invariants of memory management after each system call and fault");
 }

@@ -24,6 +24,8 @@ struct RunOptions {
     std::string seed = "0";
     std::string clock = "virtual";
     std::vector<std::string> environment;
+    std::optional<std::string> root;  // folder of the host
+    std::vector<std::string> binds;   // HOST:GUEST[:rw]
     bool paranoid = false;
 };
 

@@ -153,6 +153,7 @@ tl::expected<void, std::string> MachineImplementation::start() {
     vdso_ = std::move(*vdso);
     clock_.publish_to(vdso_->time_page());
     vfs_.emplace(files_, memory_.total_page_count(), clock_.realtime_ns());
+    if (auto mounted = vfs_->mount(options_.host); !mounted) return mounted;
     system_.emplace(System{task_, *cpu_, clock_, random_, memory_, faults_, *vfs_, {}});
     syscalls_.emplace(*system_, options_.strace_output);
     if (syscalls_->traces()) signal_observer_ = [this](const SignalInfo& info) { syscalls_->log_signal(info); };
@@ -177,7 +178,7 @@ tl::expected<void, std::string> MachineImplementation::exec(const ProgramSpec& p
     if (options_.page_cache == PageCacheAtStart::warm) warm_up(*file);
     const auto image = loader::parse_elf(*file);
     if (!image) return named(image.error());
-    task_.exe_file = vfs_->add_executable(file->identity().path, host_file->status, file);
+    task_.exe_file = vfs_->add_executable(options_.host.guest_path(file->identity().path), host_file->status, file);
     if (auto loaded = load(program, file, *image); !loaded) {
         tear_down();
         return named(loaded.error());
@@ -206,7 +207,7 @@ tl::expected<void, std::string> MachineImplementation::load(const ProgramSpec& p
     (void)faults_.take_oom();
     load_bias_ = loaded->load_bias;
     task_.files = std::make_shared<FileTable>(FileTable::standard_streams());
-    const auto directory = vfs_->make_directories(program.working_directory);
+    const auto directory = vfs_->make_directories(options_.host.guest_path(program.working_directory));
     task_.fs = std::make_shared<FileSystemContext>(
         FileSystemContext{vfs_->root(), directory != nullptr ? directory : vfs_->root()});
     task_.registers = emu::Registers{};

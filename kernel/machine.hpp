@@ -6,6 +6,7 @@
 #include "emu/cpu.hpp"
 #include "kernel/clock.hpp"
 #include "kernel/task.hpp"
+#include "kernel/vfs/host_tree.hpp"
 #include "mm/fault_handler.hpp"
 #include "mm/file.hpp"
 #include "mm/mm_struct.hpp"
@@ -37,6 +38,7 @@ struct MachineOptions {
     Paranoia paranoia = Paranoia::off;
     PageCount fault_around{16};  // pages of a file that a read fault maps at most; FaultHandler::set_fault_around
     PageCacheAtStart page_cache = PageCacheAtStart::cold;
+    HostTree host;           // what the program sees of the host's files, beside its own
     std::uint64_t seed = 0;  // of every random source that the guest sees
     // Must outlive run(). An event's file belongs to the machine: nobody may keep it for longer than the machine lives.
     mm::FaultObserver* fault_observer = nullptr;

@@ -1,7 +1,10 @@
 #include "kernel/vfs/vfs.hpp"
 
 #include "kernel/vfs/devices.hpp"
+#include "kernel/vfs/host_directory.hpp"
 #include "kernel/vfs/regular_file.hpp"
+
+#include <fmt/format.h>
 
 namespace fl::kernel {
 
@@ -18,6 +21,28 @@ void for_each_component(std::string_view path, Use&& use) {
     }
 }
 
+// nullptr: there is none, or it cannot be had. The directory is in memory or the host's.
+DentryPointer child_of(const DentryPointer& parent, std::string_view name) {
+    if (auto* host = dynamic_cast<HostDirectory*>(parent->inode.get())) {
+        return host->child(parent, name).value_or(nullptr);
+    }
+    auto* memory = dynamic_cast<MemoryDirectory*>(parent->inode.get());
+    if (memory == nullptr) return nullptr;
+    const auto known = memory->children().find(name);
+    return known != memory->children().end() ? known->second : nullptr;
+}
+
+// Whether names can be put there that are in memory alone.
+bool takes_names(const Dentry& dentry) {
+    Inode* inode = dentry.inode.get();
+    return dynamic_cast<MemoryDirectory*>(inode) != nullptr || dynamic_cast<HostDirectory*>(inode) != nullptr;
+}
+
+bool is_same_file(const Inode& inode, const struct stat& host_status) {
+    const struct stat status = inode.status();
+    return S_ISREG(status.st_mode) && status.st_dev == host_status.st_dev && status.st_ino == host_status.st_ino;
+}
+
 constexpr std::uint64_t ramfs_magic = 0x8584'58f6, tmpfs_magic = 0x0102'1994;
 
 }  // namespace
@@ -25,6 +50,7 @@ constexpr std::uint64_t ramfs_magic = 0x8584'58f6, tmpfs_magic = 0x0102'1994;
 Vfs::Vfs(mm::FileRegistry& files, PageCount memory, std::uint64_t now_ns)
     : files_(files),
       now_ns_(now_ns),
+      memory_(memory),
       root_fs_{"rootfs", 0, 2, ramfs_magic, memory.value() / 2},
       device_fs_{"devtmpfs", 0, 6, tmpfs_magic, memory.value() / 2},
       shared_fs_{"tmpfs", 0, 25, tmpfs_magic, memory.value() / 2, mm::FileKind::shared_memory},
@@ -48,11 +74,24 @@ Vfs::Vfs(mm::FileRegistry& files, PageCount memory, std::uint64_t now_ns)
     add_directory(root_, "tmp", root_fs_, 01777);
 }
 
-Vfs::~Vfs() { drop_tree(std::exchange(root_, nullptr)); }
+Vfs::~Vfs() {
+    drop_tree(std::exchange(root_, nullptr));
+    for (const auto& layer : layers_) layer->clear();
+}
 
+// Over whatever had the name.
 DentryPointer Vfs::add(const DentryPointer& parent, std::string name, std::shared_ptr<Inode> inode) {
     auto dentry = std::make_shared<Dentry>(std::move(name), parent, std::move(inode));
-    parent->inode->directory()->add(dentry);
+    Directory& directory = *parent->inode->directory();
+    if (auto* host = dynamic_cast<HostDirectory*>(&directory)) {
+        host->mount(dentry);
+        return dentry;
+    }
+    if (const auto before = child_of(parent, dentry->name)) {
+        directory.remove(*before);
+        drop_tree(before);
+    }
+    directory.add(dentry);
     return dentry;
 }
 
@@ -74,13 +113,11 @@ DentryPointer Vfs::add_directory(const DentryPointer& parent, std::string name, 
 DentryPointer Vfs::make_directories(std::string_view path) {
     DentryPointer at = root_;
     for_each_component(path, [&](const std::string& name) {
-        auto* directory = at != nullptr ? dynamic_cast<MemoryDirectory*>(at->inode.get()) : nullptr;
-        if (directory == nullptr) {
-            at = nullptr;
-        } else if (const auto known = directory->children().find(name); known != directory->children().end()) {
-            at = known->second;
+        if (at == nullptr) return;
+        if (auto known = child_of(at, name)) {
+            at = std::move(known);
         } else {
-            at = add_directory(at, name, directory->file_system(), 0755);
+            at = takes_names(*at) ? add_directory(at, name, at->inode->file_system(), 0755) : nullptr;
         }
     });
     return at != nullptr && at->inode->directory() != nullptr ? at : nullptr;
@@ -88,14 +125,67 @@ DentryPointer Vfs::make_directories(std::string_view path) {
 
 DentryPointer Vfs::add_executable(const std::string& path, const struct stat& host_status,
                                   std::shared_ptr<mm::File> file) {
-    auto inode = std::make_shared<ExecutableFile>(root_fs_, host_status, std::move(file));
     const std::size_t slash = path.rfind('/');
     const DentryPointer parent = slash == std::string::npos ? nullptr : make_directories(path.substr(0, slash));
     const std::string name = path.substr(slash == std::string::npos ? 0 : slash + 1);
-    if (parent == nullptr || dynamic_cast<MemoryDirectory*>(parent->inode.get()) == nullptr) {
-        return std::make_shared<Dentry>(name, nullptr, std::move(inode));
+    const bool has_place = parent != nullptr && takes_names(*parent);
+    if (has_place) {
+        if (auto there = child_of(parent, name); there != nullptr && is_same_file(*there->inode, host_status)) {
+            return there;
+        }
     }
+    FileSystem& file_system = has_place ? parent->inode->file_system() : root_fs_;
+    auto inode = std::make_shared<ExecutableFile>(file_system, host_status, std::move(file));
+    if (!has_place) return std::make_shared<Dentry>(name, nullptr, std::move(inode));
     return add(parent, name, std::move(inode));
+}
+
+// --- what is shown of the host ---------------------------------------------------------------------------------------
+
+HostLayer& Vfs::add_layer(HostAccess access, const std::shared_ptr<HostNode>& node) {
+    constexpr std::uint32_t first_minor = 40;
+    const auto minor = first_minor + static_cast<std::uint32_t>(layers_.size());
+    FileSystem file_system{access == HostAccess::copy_on_write ? "overlay" : "bind", 0, minor, ramfs_magic,
+                           memory_.value() / 2};
+    file_system.host_folder = node->descriptor();
+    layers_.push_back(std::make_unique<HostLayer>(files_, access, file_system, memory_.value()));
+    return *layers_.back();
+}
+
+void Vfs::mount_root(const HostRoot& root) {
+    HostLayer& layer = add_layer(HostAccess::copy_on_write, root.node);
+    const auto old_root = std::exchange(root_, std::make_shared<Dentry>("", nullptr, layer.inode_of(root.node)));
+    for (const char* const name : {"proc", "dev", "tmp"}) {
+        const DentryPointer child = child_of(old_root, name);
+        old_root->inode->directory()->remove(*child);
+        child->parent = root_;
+        static_cast<HostDirectory&>(*root_->inode).mount(child);
+    }
+    drop_tree(old_root);
+}
+
+tl::expected<void, std::string> Vfs::mount_bind(const HostBind& bind) {
+    const auto refuse = [&bind](const std::string& where) {
+        return tl::unexpected(fmt::format("--bind: nothing can be put at {}: {} is not a directory that takes names",
+                                          bind.guest_path, where));
+    };
+    std::vector<std::string> names;
+    for_each_component(bind.guest_path, [&names](const std::string& name) { names.push_back(name); });
+    std::string above;
+    for (std::size_t i = 0; i + 1 < names.size(); ++i) above += "/" + names[i];
+    const DentryPointer parent = make_directories(above);
+    if (parent == nullptr || !takes_names(*parent)) return refuse(above);
+    HostLayer& layer = add_layer(bind.writable ? HostAccess::write_through : HostAccess::read_only, bind.node);
+    add(parent, names.back(), layer.inode_of(bind.node));
+    return {};
+}
+
+tl::expected<void, std::string> Vfs::mount(const HostTree& tree) {
+    if (tree.root) mount_root(*tree.root);
+    for (const HostBind& bind : tree.binds) {
+        if (auto mounted = mount_bind(bind); !mounted) return mounted;
+    }
+    return {};
 }
 
 }  // namespace fl::kernel

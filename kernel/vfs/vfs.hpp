@@ -1,8 +1,10 @@
 // Vfs: the tree of files that a program sees: an in-memory root with /proc, /dev, /tmp and /etc. Nothing of the host's
-// file system is in it but the program's own executable.
+// file system is in it but the program's own executable and what mount() puts there.
 #pragma once
 
 #include "kernel/procfs.hpp"
+#include "kernel/vfs/host_layer.hpp"
+#include "kernel/vfs/host_tree.hpp"
 #include "kernel/vfs/inode.hpp"
 #include "mm/file.hpp"
 
@@ -20,13 +22,20 @@ public:
     mm::FileRegistry& files() { return files_; }
     // What memfd_create(2)'s files are in (shm_mnt).
     FileSystem& nameless_memory() { return nameless_fs_; }
-    // The directory at an absolute path, made where it is missing; nullptr where a file or /proc is in the way.
+    // Shows the program folders and files of the host. Call it before anybody holds the root. The error is one line.
+    tl::expected<void, std::string> mount(const HostTree& tree);
+    // The directory at an absolute path, made where it is missing, which never changes the host; nullptr where a file
+    // or /proc is in the way.
     DentryPointer make_directories(std::string_view path);
-    // Puts the program's executable at its absolute path, and without a place in the tree where nothing can be there.
+    // Puts the program's executable at its absolute path where it is not there already, and without a place in the tree
+    // where nothing can be there.
     DentryPointer add_executable(const std::string& path, const struct stat& host_status,
                                  std::shared_ptr<mm::File> file);
 
 private:
+    HostLayer& add_layer(HostAccess access, const std::shared_ptr<HostNode>& node);
+    void mount_root(const HostRoot& root);
+    tl::expected<void, std::string> mount_bind(const HostBind& bind);
     DentryPointer add(const DentryPointer& parent, std::string name, std::shared_ptr<Inode> inode);
     // A file that is there from the start; it cannot get longer or shorter.
     void add_text(const DentryPointer& parent, std::string name, std::string_view text);
@@ -34,8 +43,10 @@ private:
 
     mm::FileRegistry& files_;
     std::uint64_t now_ns_;
+    PageCount memory_;
     FileSystem root_fs_, device_fs_, shared_fs_, nameless_fs_;
     ProcFs proc_;
+    std::vector<std::unique_ptr<HostLayer>> layers_;  // of the host
     DentryPointer root_;
 };
 

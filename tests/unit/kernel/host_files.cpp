@@ -1,0 +1,198 @@
+// Folders of the host: what a guest's names come to there, and what it changes.
+#include "kernel_support.hpp"
+
+#include "kernel/vfs/host_directory.hpp"
+#include "kernel/vfs/regular_file.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+using namespace fl;
+using test::minus;
+using test::TestSystem;
+
+namespace {
+
+constexpr std::uint64_t path = TestSystem::data, other_path = TestSystem::data + page_size,
+                        buffer = TestSystem::data + 2 * page_size;
+
+// A folder of this machine for the time of a test.
+class HostFolder {
+public:
+    HostFolder() {
+        std::string name = std::filesystem::temp_directory_path() / "faultline-host-files-XXXXXX";
+        REQUIRE(::mkdtemp(name.data()) != nullptr);
+        path_ = name;
+    }
+    HostFolder(const HostFolder&) = delete;
+    HostFolder& operator=(const HostFolder&) = delete;
+    ~HostFolder() { std::filesystem::remove_all(path_); }
+
+    std::string at(const std::string& name) const { return path_ + "/" + name; }
+    void put(const std::string& name, const std::string& text) const { std::ofstream(at(name)) << text; }
+    std::string get(const std::string& name) const {
+        std::ifstream file(at(name));
+        return std::string(std::istreambuf_iterator<char>(file), {});
+    }
+
+private:
+    std::string path_;
+};
+
+struct Guest {
+    explicit Guest(const std::string& bind) {
+        kernel::HostTree tree;
+        auto opened = kernel::open_host_bind(bind);
+        REQUIRE(opened.has_value());
+        tree.binds.push_back(*std::move(opened));
+        REQUIRE(system.system().vfs.mount(tree).has_value());
+    }
+    std::int64_t call(std::uint64_t number, const std::string& name, std::uint64_t second = 0,
+                      std::uint64_t third = 0) {
+        system.put_text(path, name);
+        return system.call(number, {path, second, third});
+    }
+    std::int64_t two(std::uint64_t number, const std::string& from, const std::string& to) {
+        system.put_text(other_path, to);
+        return call(number, from, other_path);
+    }
+    std::uint64_t open(const std::string& name, std::uint64_t flags, std::uint64_t mode = 0644) {
+        const std::int64_t fd = call(SYS_open, name, flags, mode);
+        REQUIRE(fd >= 0);
+        return static_cast<std::uint64_t>(fd);
+    }
+    std::string read(const std::string& name) {
+        const std::uint64_t fd = open(name, O_RDONLY);
+        const std::int64_t size = system.call(SYS_read, {fd, buffer, 4096});
+        system.call(SYS_close, {fd});
+        REQUIRE(size >= 0);
+        return system.get_text(buffer, static_cast<std::size_t>(size));
+    }
+
+    TestSystem system{PageCount(256)};
+};
+
+}  // namespace
+
+TEST_CASE("only a single component reaches the host") {
+    HostFolder folder;
+    folder.put("a", "text");
+    std::filesystem::create_symlink("a", folder.at("link"));
+    const auto node = *kernel::HostNode::open_named(folder.at(""));
+    for (const std::string& name : {std::string(), std::string("."), std::string(".."), std::string("a/"),
+                                    std::string("/etc"), std::string("../a"), std::string("a\0b", 3)}) {
+        CHECK(node->child(name).error() == Errno::einval);
+        CHECK(node->create(name, {S_IFREG | 0600}).error() == Errno::einval);
+        CHECK(node->remove(name, false).error() == Errno::einval);
+        CHECK(node->rename("a", *node, name, false).error() == Errno::einval);
+        CHECK(node->add_link(*node, name).error() == Errno::einval);
+    }
+    CHECK(node->child(std::string(256, 'n')).error() == Errno::enametoolong);
+    // A link is itself, and where it leads nobody asks the host.
+    const auto link = node->child("link");
+    REQUIRE(link.has_value());
+    CHECK(S_ISLNK((*link)->status().st_mode));
+    CHECK((*link)->link_text() == "a");
+    CHECK((*link)->content(kernel::HostOpening::for_reading).error() == Errno::eacces);
+    CHECK((*link)->child("a").error() == Errno::enotdir);
+}
+
+TEST_CASE("the host's /proc is not shown: it would lead to the emulator's own memory") {
+    CHECK_FALSE(kernel::HostNode::open_named("/proc/self").has_value());
+    const auto root = *kernel::HostNode::open_named("/");
+    CHECK(root->child("proc").error() == Errno::eacces);
+}
+
+TEST_CASE("a file of the host is the same mm::File for all who use it, and what is mapped is written back") {
+    HostFolder folder;
+    folder.put("a", "before");
+    std::filesystem::create_hard_link(folder.at("a"), folder.at("b"));
+    Guest guest(folder.at("") + ":/in:rw");
+    const std::uint64_t a = guest.open("/in/a", O_RDWR), b = guest.open("/in/b", O_RDWR);
+    const auto file_of = [&](std::uint64_t fd) {
+        return (*guest.system.task().files->find(fd))->mappable(guest.system.system())->file;
+    };
+    CHECK(file_of(a) == file_of(b));
+    const std::int64_t mapped = guest.system.call(SYS_mmap, {0, page_size, 3, 1, a, 0});
+    REQUIRE(mapped > 0);
+    guest.system.call(SYS_close, {a});
+    guest.system.call(SYS_close, {b});
+    guest.system.put_text(static_cast<std::uint64_t>(mapped), "mapped");
+    CHECK(guest.read("/in/b") == "mapped");
+    CHECK(folder.get("a") == "before");
+    CHECK(guest.system.call(SYS_munmap, {static_cast<std::uint64_t>(mapped), page_size}) == 0);
+    CHECK(folder.get("a") == "mapped");
+}
+
+TEST_CASE("fsync brings a mapped file to the host, and write does so at once") {
+    HostFolder folder;
+    folder.put("a", "before");
+    Guest guest(folder.at("") + ":/in:rw");
+    const std::uint64_t fd = guest.open("/in/a", O_RDWR);
+    guest.system.put_text(buffer, "rXY");
+    CHECK(guest.system.call(SYS_pwrite64, {fd, buffer, 3, 4}) == 3);
+    CHECK(folder.get("a") == "beforXY");
+    const std::int64_t mapped = guest.system.call(SYS_mmap, {0, page_size, 3, 1, fd, 0});
+    REQUIRE(mapped > 0);
+    guest.system.put(static_cast<std::uint64_t>(mapped), 'B');
+    CHECK(guest.system.call(SYS_fsync, {fd}) == 0);
+    CHECK(folder.get("a") == "BeforXY");
+    CHECK(guest.system.call(SYS_munmap, {static_cast<std::uint64_t>(mapped), page_size}) == 0);
+}
+
+TEST_CASE("what the host changes meanwhile shows") {
+    HostFolder folder;
+    folder.put("a", "one");
+    Guest guest(folder.at("") + ":/in");
+    CHECK(guest.read("/in/a") == "one");
+    folder.put("new", "two");
+    CHECK(guest.read("/in/new") == "two");
+    std::filesystem::rename(folder.at("new"), folder.at("a"));
+    CHECK(guest.read("/in/a") == "two");
+    CHECK(guest.call(SYS_stat, "/in/new", buffer) == minus(Errno::enoent));
+}
+
+TEST_CASE("a file that the host cuts short reads as zero, and nothing ends") {
+    HostFolder folder;
+    folder.put("a", std::string(3 * page_size, 'x'));
+    Guest guest(folder.at("") + ":/in");
+    const std::uint64_t fd = guest.open("/in/a", O_RDONLY);
+    std::filesystem::resize_file(folder.at("a"), 10);
+    CHECK(guest.system.call(SYS_pread64, {fd, buffer, 8, 2 * page_size}) == 8);
+    CHECK(guest.system.get<std::uint64_t>(buffer) == 0);
+}
+
+TEST_CASE("a folder that becomes a link under the guest's feet leads nowhere new") {
+    HostFolder folder, outside;
+    std::filesystem::create_directory(folder.at("d"));
+    outside.put("secret", "secret");
+    Guest guest(folder.at("") + ":/in:rw");
+    const std::uint64_t fd = guest.open("/in/d", O_RDONLY | O_DIRECTORY);
+    std::filesystem::rename(folder.at("d"), folder.at("was-d"));
+    std::filesystem::create_directory_symlink(outside.at(""), folder.at("d"));
+    guest.system.put_text(path, "secret");
+    CHECK(guest.system.call(SYS_openat, {fd, path, O_RDONLY}) == minus(Errno::enoent));
+    CHECK(guest.call(SYS_open, "/in/d/secret", O_RDONLY) == minus(Errno::enoent));
+    CHECK(guest.call(SYS_open, "/in/d/new", O_RDWR | O_CREAT, 0600) == minus(Errno::enoent));
+    CHECK_FALSE(std::filesystem::exists(outside.at("new")));
+}
+
+TEST_CASE("names that come and go leave nothing in memory") {
+    HostFolder folder;
+    Guest guest(folder.at("") + ":/in:rw");
+    for (int i = 0; i < 500; ++i) {
+        const std::string name = "/in/" + std::to_string(i);
+        guest.system.call(SYS_close, {guest.open(name, O_RDWR | O_CREAT | O_EXCL)});
+        CHECK(guest.call(SYS_unlink, name) == 0);
+    }
+    CHECK(std::filesystem::is_empty(folder.at("")));
+    guest.open("/in/a", O_RDWR | O_CREAT);
+    CHECK(guest.two(SYS_rename, "/in/a", "/tmp/a") == minus(Errno::exdev));
+    CHECK(guest.two(SYS_link, "/in/a", "/tmp/a") == minus(Errno::exdev));
+    CHECK(guest.call(SYS_open, "/in", O_TMPFILE | O_RDWR, 0600) == minus(Errno::eopnotsupp));
+}

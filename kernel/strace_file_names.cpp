@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/xattr.h>
 
 namespace fl::kernel {
@@ -28,6 +29,7 @@ constexpr FlagName sync_range_flags[] = {NAMED(SYNC_FILE_RANGE_WAIT_BEFORE), NAM
                                          NAMED(SYNC_FILE_RANGE_WAIT_AFTER)};
 constexpr FlagName attribute_flags[] = {NAMED(XATTR_CREATE), NAMED(XATTR_REPLACE)};
 constexpr FlagName close_range_flags[] = {{2, "CLOSE_RANGE_UNSHARE"}, {4, "CLOSE_RANGE_CLOEXEC"}};
+constexpr FlagName statx_attributes[] = {NAMED(STATX_ATTR_MOUNT_ROOT)};
 constexpr FlagName mount_flags[] = {NAMED(MS_RDONLY),      NAMED(MS_NOSUID),     NAMED(MS_NODEV),    NAMED(MS_NOEXEC),
                                     NAMED(MS_SYNCHRONOUS), NAMED(MS_REMOUNT),    NAMED(MS_MANDLOCK), NAMED(MS_DIRSYNC),
                                     NAMED(MS_NOATIME),     NAMED(MS_NODIRATIME), NAMED(MS_BIND),     NAMED(MS_MOVE),
@@ -57,6 +59,7 @@ const FlagNames file_advice_names = file_advices;
 const FlagNames sync_range_flag_names = sync_range_flags;
 const FlagNames attribute_flag_names = attribute_flags;
 const FlagNames close_range_flag_names = close_range_flags;
+const FlagNames statx_attribute_names = statx_attributes;
 const FlagNames mount_flag_names = mount_flags;
 const FlagNames unmount_flag_names = unmount_flags;
 const FlagNames file_system_type_names = file_system_types;

@@ -70,8 +70,9 @@ std::string statx_text(const System& system, std::uint64_t address, const Result
         return address == 0 ? "NULL" : fmt::format("{:#x}", address);
     }
     return fmt::format("{{stx_mask={}, stx_attributes={}, stx_mode={}, stx_size={}, ...}}",
-                       flags_text(statx_mask_names, status.stx_mask), status.stx_attributes,
-                       file_mode_text(status.stx_mode), status.stx_size);
+                       flags_text(statx_mask_names, status.stx_mask),
+                       flags_text(statx_attribute_names, status.stx_attributes), file_mode_text(status.stx_mode),
+                       status.stx_size);
 }
 
 std::string address_text(std::uint64_t address) { return address == 0 ? "NULL" : fmt::format("{:#x}", address); }

@@ -56,6 +56,7 @@ extern const FlagNames file_advice_names;
 extern const FlagNames sync_range_flag_names;
 extern const FlagNames attribute_flag_names;
 extern const FlagNames close_range_flag_names;
+extern const FlagNames statx_attribute_names;
 extern const FlagNames mount_flag_names;
 extern const FlagNames unmount_flag_names;
 extern const FlagNames file_system_type_names;

@@ -11,8 +11,16 @@ namespace {
 
 constexpr std::int32_t at_statx_sync_mask = 0x6000;  // AT_STATX_SYNC_TYPE
 
+// A file's status, and the place that it was found at; nullptr: none, a stream of the host.
+struct PlaceStatus {
+    struct stat status;
+    DentryPointer place;
+};
+
+PlaceStatus status_of(const DentryPointer& dentry) { return {dentry->inode->status(), dentry}; }
+
 // The status of a path, or with AT_EMPTY_PATH of the descriptor itself (vfs_fstatat, vfs_statx).
-Result<struct stat> status_at(System& system, std::uint64_t directory_fd, std::uint64_t path_address,
+Result<PlaceStatus> status_at(System& system, std::uint64_t directory_fd, std::uint64_t path_address,
                               std::int32_t flags) {
     constexpr std::int32_t known_flags = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH | at_statx_sync_mask;
     if ((flags & ~known_flags) != 0) return fail(Errno::einval);
@@ -24,19 +32,21 @@ Result<struct stat> status_at(System& system, std::uint64_t directory_fd, std::u
     if (path->empty() && int_argument(directory_fd) != AT_FDCWD) {
         const auto file = system.task.files->find_any(directory_fd);
         if (!file) return fail(file.error());
-        return (*file)->status(system);
+        const auto status = (*file)->status(system);
+        if (!status) return fail(status.error());
+        return PlaceStatus{*status, (*file)->dentry()};
     }
-    if (path->empty()) return system.task.fs->working_directory->inode->status();
+    if (path->empty()) return status_of(system.task.fs->working_directory);
     const auto follow = (flags & AT_SYMLINK_NOFOLLOW) != 0 ? FollowLast::no : FollowLast::yes;
     const auto dentry = resolve_at(system, directory_fd, *path, follow);
     if (!dentry) return fail(dentry.error());
-    return (*dentry)->inode->status();
+    return status_of(*dentry);
 }
 
 // struct stat is the same for the host and the guest.
-Result<std::uint64_t> write_status(System& system, const Result<struct stat>& status, std::uint64_t target) {
-    if (!status) return fail(status.error());
-    return answer(system.user().write(VirtAddr(target), *status));
+Result<std::uint64_t> write_status(System& system, const Result<PlaceStatus>& found, std::uint64_t target) {
+    if (!found) return fail(found.error());
+    return answer(system.user().write(VirtAddr(target), found->status));
 }
 
 statx_timestamp statx_time(const timespec& time) {
@@ -46,7 +56,17 @@ statx_timestamp statx_time(const timespec& time) {
     return stamp;
 }
 
-struct statx statx_of(const struct stat& status) {
+// The mount that a file was found through: one for each file system.
+void add_mount(const Dentry& place, struct statx& extended) {
+    extended.stx_mask |= STATX_MNT_ID;
+    extended.stx_mnt_id = place.inode->file_system().device_minor;
+    extended.stx_attributes_mask |= STATX_ATTR_MOUNT_ROOT;
+    const bool is_root = place.parent == nullptr && !place.unlinked;
+    if (is_root || place.is_mount_point()) extended.stx_attributes |= STATX_ATTR_MOUNT_ROOT;
+}
+
+struct statx statx_of(const PlaceStatus& found) {
+    const struct stat& status = found.status;
     struct statx extended {};
     extended.stx_mask = STATX_BASIC_STATS;
     extended.stx_blksize = static_cast<std::uint32_t>(status.st_blksize);
@@ -64,6 +84,7 @@ struct statx statx_of(const struct stat& status) {
     extended.stx_rdev_minor = minor(status.st_rdev);
     extended.stx_dev_major = major(status.st_dev);
     extended.stx_dev_minor = minor(status.st_dev);
+    if (found.place != nullptr) add_mount(*found.place, extended);
     return extended;
 }
 
@@ -127,7 +148,9 @@ Result<std::uint64_t> change_directory(System& system, const DentryPointer& dent
 Result<std::uint64_t> sys_fstat(System& system, const Arguments& a) {
     const auto file = system.task.files->find_any(a[0]);
     if (!file) return fail(file.error());
-    return write_status(system, (*file)->status(system), a[1]);
+    const auto status = (*file)->status(system);
+    if (!status) return fail(status.error());
+    return answer(system.user().write(VirtAddr(a[1]), *status));
 }
 
 Result<std::uint64_t> sys_stat(System& system, const Arguments& a) {

@@ -1,6 +1,7 @@
 #include "kernel/vfs/host_directory.hpp"
 
 #include "kernel/vfs/file_description.hpp"
+#include "kernel/vfs/regular_file.hpp"
 
 #include <algorithm>
 
@@ -25,6 +26,10 @@ DentryPointer HostDirectory::dentry_of(const DentryPointer& self, std::string_vi
     if (auto known = slot.lock(); known != nullptr && known->inode == inode && known->parent == self) return known;
     auto dentry = std::make_shared<Dentry>(std::string(name), self, std::move(inode));
     slot = dentry;
+    // What maps shows of it, also where nobody opened it by name (execve).
+    if (RegularFile* file = dentry->inode->regular_file(); file != nullptr && file->file()->identity().path.empty()) {
+        file->file()->set_path(dentry->path());
+    }
     if (seen_.size() >= sweep_at_) {
         std::erase_if(seen_, [](const auto& entry) { return entry.second.expired(); });
         sweep_at_ = 2 * seen_.size() + 64;

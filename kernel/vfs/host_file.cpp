@@ -151,11 +151,12 @@ HostFile::HostFile(HostLayer& layer, std::shared_ptr<HostNode> node, const HostL
 Result<std::shared_ptr<FileDescription>> HostFile::open(System& system, const DentryPointer& dentry, int flags) {
     const bool writes = (flags & O_ACCMODE) != O_RDONLY;
     const bool on_host = writes && layer_.access() == HostAccess::write_through;
+    auto description = RegularFile::open(system, dentry, flags);
+    if (!description) return description;
     const auto reached = node_->content(on_host ? HostOpening::for_writing : HostOpening::for_reading);
     if (!reached) return fail(reached.error());
     if (writes) layer_.keep_change(*node_);
-    if (file()->identity().path.empty()) file()->set_path(dentry->path());
-    return RegularFile::open(system, dentry, flags);
+    return description;
 }
 
 struct stat HostFile::status() const {

@@ -71,7 +71,7 @@ mode_t type_of(int directory, const dirent& entry) {
 
 // Makes what `what` says; a regular file must not have been there.
 int make_on_host(int directory, const std::string& name, const NewInode& what) {
-    const mode_t permissions = what.mode & 0777;
+    const mode_t permissions = what.mode & 01777;
     switch (what.mode & S_IFMT) {
         case S_IFDIR: return ::mkdirat(directory, name.c_str(), permissions);
         case S_IFLNK: return ::symlinkat(what.link_target.c_str(), directory, name.c_str());
@@ -143,8 +143,8 @@ Result<std::shared_ptr<HostNode>> HostNode::create(std::string_view name, const 
     auto made = node_of(open_place(place_.get(), *checked));
     if (!made || S_ISLNK(what.mode)) return made;
     // The emulator's own umask took bits off that the guest's left.
-    if ((*made)->status().st_mode != ((*made)->status().st_mode | (what.mode & 0777))) {
-        const mode_t wanted = what.mode & 01777;
+    const mode_t wanted = what.mode & 01777;
+    if (((*made)->status().st_mode & wanted) != wanted) {
         if (auto changed = (*made)->change_attributes({.permissions = wanted}); !changed) return fail(changed.error());
         return node_of(std::move((*made)->place_));
     }
@@ -168,7 +168,9 @@ Result<void> HostNode::rename(std::string_view name, const HostNode& to, std::st
 Result<void> HostNode::add_link(const HostNode& file, std::string_view name) const {
     const auto checked = component(name);
     if (!checked) return fail(checked.error());
-    // A magic path would be followed to a link's own target.
+    if (::linkat(file.place_.get(), "", place_.get(), checked->c_str(), AT_EMPTY_PATH) == 0) return {};
+    // What may not be linked by its descriptor alone is so by its magic path, which leads on from a link, however.
+    if (errno != ENOENT) return fail(host_error());
     if (S_ISLNK(file.status_.st_mode)) return fail(Errno::eperm);
     return outcome(
         ::linkat(AT_FDCWD, magic_path(file.place_.get()).c_str(), place_.get(), checked->c_str(), AT_SYMLINK_FOLLOW));

@@ -52,6 +52,7 @@ std::shared_ptr<RegularFile> RegularFile::create(System& system, FileSystem& fil
 }
 
 Result<std::shared_ptr<FileDescription>> RegularFile::open(System&, const DentryPointer& dentry, int flags) {
+    if (executed_ && (flags & O_ACCMODE) != O_RDONLY) return fail(Errno::etxtbsy);
     return std::make_shared<RegularDescription>(dentry, flags, *this);
 }
 
@@ -79,6 +80,7 @@ Result<void> RegularFile::add_seals(unsigned seals) {
 }
 
 Result<void> RegularFile::resize(System& system, std::uint64_t size_bytes) {
+    if (executed_) return fail(Errno::etxtbsy);
     if (size_bytes < this->size_bytes() && has_seal(seal_shrink)) return fail(Errno::eperm);
     if (size_bytes > this->size_bytes()) {
         if (size_bytes > size_limit(system)) return refuse_size(system);
@@ -125,6 +127,7 @@ ExecutableFile::ExecutableFile(FileSystem& file_system, const struct stat& host_
       block_count_(host_status.st_blocks) {
     take_identity(host_status);
     set_link_count(1);
+    set_executed();
 }
 
 struct stat ExecutableFile::status() const {
@@ -133,13 +136,6 @@ struct stat ExecutableFile::status() const {
     status.st_blocks = block_count_;
     return status;
 }
-
-Result<std::shared_ptr<FileDescription>> ExecutableFile::open(System& system, const DentryPointer& dentry, int flags) {
-    if ((flags & O_ACCMODE) != O_RDONLY) return fail(Errno::etxtbsy);
-    return RegularFile::open(system, dentry, flags);
-}
-
-Result<void> ExecutableFile::resize(System&, std::uint64_t) { return fail(Errno::etxtbsy); }
 
 Result<std::uint64_t> RegularDescription::read(System& system, UserSegments& into, std::uint64_t& at) {
     system.transfer.resize(std::max<std::size_t>(system.transfer.size(), chunk_bytes));

@@ -38,6 +38,9 @@ public:
     bool is_linkable() const { return linkable_; }
     void set_linkable() { linkable_ = true; }
 
+    // It is being executed: opening it for writing and cutting it are ETXTBSY (deny_write_access).
+    void set_executed() { executed_ = true; }
+
     // truncate(2) and its like: EFBIG with SIGXFSZ, EPERM (seals), ETXTBSY.
     virtual Result<void> resize(System& system, std::uint64_t size_bytes);
     // fsync(2). EIO and what else the host may answer.
@@ -54,6 +57,7 @@ private:
     std::shared_ptr<mm::File> file_;
     std::optional<unsigned> seals_;
     bool linkable_ = false;
+    bool executed_ = false;
 };
 
 // A new file of the program's own in a file system that keeps its files in memory.
@@ -65,10 +69,6 @@ public:
     // Shows the host's device, inode and times.
     ExecutableFile(FileSystem& file_system, const struct stat& host_status, std::shared_ptr<mm::File> file);
     struct stat status() const override;
-
-    // ETXTBSY for writing (deny_write_access).
-    Result<std::shared_ptr<FileDescription>> open(System& system, const DentryPointer& dentry, int flags) override;
-    Result<void> resize(System& system, std::uint64_t size_bytes) override;
 
 private:
     blksize_t block_bytes_;

@@ -131,6 +131,7 @@ DentryPointer Vfs::add_executable(const std::string& path, const struct stat& ho
     const bool has_place = parent != nullptr && takes_names(*parent);
     if (has_place) {
         if (auto there = child_of(parent, name); there != nullptr && is_same_file(*there->inode, host_status)) {
+            if (RegularFile* known = there->inode->regular_file()) known->set_executed();
             return there;
         }
     }
@@ -176,7 +177,8 @@ tl::expected<void, std::string> Vfs::mount_bind(const HostBind& bind) {
     const DentryPointer parent = make_directories(above);
     if (parent == nullptr || !takes_names(*parent)) return refuse(above);
     HostLayer& layer = add_layer(bind.writable ? HostAccess::write_through : HostAccess::read_only, bind.node);
-    add(parent, names.back(), layer.inode_of(bind.node));
+    const DentryPointer place = add(parent, names.back(), layer.inode_of(bind.node));
+    if (RegularFile* file = place->inode->regular_file()) file->file()->set_path(place->path());
     return {};
 }
 

@@ -21,7 +21,7 @@ snapshot() { (cd tree && find . -printf '%p %y %m %s %T@ %C@ %l\n' | sort && fin
 before=$(snapshot)
 
 run_tree() {
-  faultline run --root tree "$files" "$@"
+  faultline run --root tree tree/bin/files "$@"
   check "the program runs" is "$status" 0
   check "the host's tree is as it was" is "$(snapshot)" "$before"
 }
@@ -79,6 +79,9 @@ check "FIFOs and links" contains "$stdout" "read /soft: root of the tree"
 (cd tree/data && "$FAULTLINE" run --root .. ../bin/files read:digits status:/bin/files read:/proc/self/comm) >.stdout
 check "a folder below the root is where the program starts" contains "$(<.stdout)" "read digits: 0123456789"
 check "the program is at its place in the tree" contains "$(<.stdout)" "read /proc/self/comm: files"
+run_tree append:/bin/files:x cut:/bin/files:0 remove:/bin/files status:/bin/files
+check "the program's own file is not written to while it runs" is "$(grep -c 'Text file busy' .stdout)" 2
+check "but its name may go" contains "$stdout" "status /bin/files: No such file"
 faultline run --root tree --bind outside:/data/out "$files" read:/data/out/secret write:/data/out/x:1 write:/data/x:1 list:/data
 check "a bind in the root" contains "$stdout" "read /data/out/secret: host secret"
 check "is read-only" contains "$stdout" "write /data/out/x: Read-only"

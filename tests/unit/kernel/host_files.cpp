@@ -52,6 +52,16 @@ struct Guest {
         tree.binds.push_back(*std::move(opened));
         REQUIRE(system.system().vfs.mount(tree).has_value());
     }
+    // With a folder as its root, under a layer in memory.
+    explicit Guest(const HostFolder& folder) {
+        kernel::HostTree tree;
+        auto opened = kernel::open_host_root(folder.at(""));
+        REQUIRE(opened.has_value());
+        tree.root = *std::move(opened);
+        kernel::Vfs& vfs = system.system().vfs;
+        REQUIRE(vfs.mount(tree).has_value());
+        *system.task().fs = kernel::FileSystemContext{vfs.root(), vfs.root()};
+    }
     std::int64_t call(std::uint64_t number, const std::string& name, std::uint64_t second = 0,
                       std::uint64_t third = 0) {
         system.put_text(path, name);
@@ -195,4 +205,69 @@ TEST_CASE("names that come and go leave nothing in memory") {
     CHECK(guest.two(SYS_rename, "/in/a", "/tmp/a") == minus(Errno::exdev));
     CHECK(guest.two(SYS_link, "/in/a", "/tmp/a") == minus(Errno::exdev));
     CHECK(guest.call(SYS_open, "/in", O_TMPFILE | O_RDWR, 0600) == minus(Errno::eopnotsupp));
+}
+
+TEST_CASE("--root: what is written leaves RAM and comes back, and ends where the budget does") {
+    HostFolder folder;
+    constexpr std::uint64_t host_pages = 300, ram_pages = 256;
+    folder.put("large", std::string(host_pages * page_size, 'h'));
+    Guest guest(folder);
+    const std::uint64_t fd = guest.open("/large", O_RDWR);
+    std::uint64_t written = 0;
+    // Every second page, so that what is the host's and what is ours lie side by side.
+    for (std::uint64_t page = 0; page < host_pages; page += 2, ++written) {
+        guest.system.put(buffer, page);
+        REQUIRE(guest.system.call(SYS_pwrite64, {fd, buffer, 8, page * page_size}) == 8);
+    }
+    for (std::uint64_t page = 0; page < host_pages; ++page) {
+        REQUIRE(guest.system.call(SYS_pread64, {fd, buffer, 8, page * page_size}) == 8);
+        const auto seen = guest.system.get<std::uint64_t>(buffer);
+        REQUIRE(seen == (page % 2 == 0 ? page : 0x6868'6868'6868'6868));
+    }
+    std::int64_t got = 8;
+    for (std::uint64_t page = host_pages; got == 8 && page < 10 * ram_pages; ++page, ++written) {
+        got = guest.system.call(SYS_pwrite64, {fd, buffer, 8, page * page_size});
+    }
+    CHECK(got == minus(Errno::enospc));
+    CHECK(written == ram_pages + 1);
+    // What is cut off may be written again.
+    CHECK(guest.system.call(SYS_ftruncate, {fd, 10}) == 0);
+    CHECK(guest.system.call(SYS_pwrite64, {fd, buffer, 8, 20 * page_size}) == 8);
+    CHECK(guest.system.call(SYS_pread64, {fd, buffer, 8, 10 * page_size}) == 8);
+    CHECK(guest.system.get<std::uint64_t>(buffer) == 0);
+    CHECK(folder.get("large") == std::string(host_pages * page_size, 'h'));
+}
+
+TEST_CASE("--root: trees that were moved, removed and made anew come apart at the end") {
+    HostFolder folder;
+    std::filesystem::create_directories(folder.at("a/b/c"));
+    folder.put("a/b/file", "text");
+    Guest guest(folder);
+    CHECK(guest.call(SYS_mkdir, "/a/b/c/new", 0755) == 0);
+    CHECK(guest.two(SYS_rename, "/a/b/c", "/c") == 0);
+    CHECK(guest.two(SYS_rename, "/a", "/c/new/a") == 0);
+    CHECK(guest.call(SYS_chdir, "/c/new/a/b") == 0);
+    CHECK(guest.read("file") == "text");
+    CHECK(guest.call(SYS_stat, "/a", buffer) == minus(Errno::enoent));
+    CHECK(guest.call(SYS_mkdir, "/a", 0755) == 0);
+    CHECK(guest.call(SYS_stat, "/a/b", buffer) == minus(Errno::enoent));
+    CHECK(guest.two(SYS_rename, "/c", "/c/new/a/b/c") == minus(Errno::einval));
+    CHECK(guest.call(SYS_unlink, "/c/new/a/b/file") == 0);
+    CHECK(guest.two(SYS_link, "/c/new/a/b/file", "/file") == minus(Errno::enoent));
+    guest.system.call(SYS_close, {guest.open("/c/new/a/b/own", O_RDWR | O_CREAT)});
+    CHECK(guest.two(SYS_link, "/c/new/a/b/own", "/own") == 0);
+    CHECK(folder.get("a/b/file") == "text");
+    CHECK_FALSE(std::filesystem::exists(folder.at("c")));
+}
+
+TEST_CASE("--root: mount points are busy, /proc and /dev stay") {
+    HostFolder folder;
+    std::filesystem::create_directories(folder.at("proc/self"));
+    folder.put("proc/version", "not this one");
+    Guest guest(folder);
+    CHECK(guest.read("/proc/version").starts_with("Linux version"));
+    CHECK(guest.call(SYS_rmdir, "/proc") == minus(Errno::ebusy));
+    CHECK(guest.two(SYS_rename, "/tmp", "/other") == minus(Errno::ebusy));
+    CHECK(guest.call(SYS_open, "/dev/null", O_RDWR) == 0);
+    CHECK(guest.two(SYS_link, "/dev/null", "/null") == minus(Errno::exdev));
 }

@@ -198,7 +198,7 @@ constexpr SystemCall system_calls[] = {
     {SYS_statx, sys_statx, {dirfd, path, as(Kind::at_flags), as(Kind::statx_mask), out(Kind::statx)}},
     {SYS_rseq, sys_rseq, {address, hex, hex, hex}},
     {SYS_clone3, nullptr, {address, size}},
-    {SYS_close_range, sys_close_range, {fd, fd, flags(close_range_flag_names)}},
+    {SYS_close_range, sys_close_range, {size, size, flags(close_range_flag_names)}},
     {SYS_faccessat2, sys_faccessat2, {dirfd, path, as(Kind::access_mode), as(Kind::at_flags)}},
     {452, sys_fchmodat2, {dirfd, path, mode, at}},  // fchmodat2
 };

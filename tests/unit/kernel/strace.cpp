@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #include <csignal>
 #include <memory>
@@ -159,4 +160,37 @@ TEST_CASE("watching changes nothing: no fault, no page") {
     CHECK(t.line(SYS_write, {9, data, 3}) == R"(write(9, "\0\0\0", 3) = -1 EBADF (Bad file descriptor))");
     CHECK(t.system.memory().used_page_count() == used);
     CHECK(t.system.faults().counters().total() == faults);
+}
+
+TEST_CASE("links, rights, times and file systems") {
+    Traced t;
+    t.system.put_text(data, "/tmp/a");
+    t.system.put_text(data + 100, "/tmp/b");
+    const std::uint64_t a = data, b = data + 100, times = data + 200, here = negative(AT_FDCWD);
+    CHECK(t.line(SYS_mknod, {a, S_IFREG | 0644, 0}) == R"(mknod("/tmp/a", S_IFREG|0644) = 0)");
+    CHECK(t.line(SYS_mknod, {b, S_IFCHR | 0600, 0x103}) ==
+          R"(mknod("/tmp/b", S_IFCHR|0600, makedev(0x1, 0x3)) = -1 EPERM (Operation not permitted))");
+    CHECK(t.line(SYS_linkat, {here, a, here, b, AT_SYMLINK_FOLLOW}) ==
+          R"(linkat(AT_FDCWD, "/tmp/a", AT_FDCWD, "/tmp/b", AT_SYMLINK_FOLLOW) = 0)");
+    CHECK(t.line(SYS_chmod, {a, 04755}) == R"(chmod("/tmp/a", 04755) = 0)");
+    CHECK(t.line(SYS_chown, {a, 1, negative(-1)}) == R"(chown("/tmp/a", 1, -1) = 0)");
+    t.system.put(times, std::array{timespec{1, 2}, timespec{3, UTIME_OMIT}});
+    CHECK(t.line(SYS_utimensat, {here, a, times, 0}) ==
+          R"(utimensat(AT_FDCWD, "/tmp/a", [{tv_sec=1, tv_nsec=2}, UTIME_OMIT], 0) = 0)");
+    CHECK(t.line(SYS_utimensat, {here, a, 0, 0}) == R"(utimensat(AT_FDCWD, "/tmp/a", NULL, 0) = 0)");
+    CHECK(t.line(SYS_flock, {9, 6}) == "flock(9, LOCK_NB|LOCK_EX) = -1 EBADF (Bad file descriptor)");
+    CHECK(t.line(SYS_fadvise64, {9, 0, 1, 3}) ==
+          "fadvise64(9, 0, 1, POSIX_FADV_WILLNEED) = -1 EBADF (Bad file descriptor)");
+    CHECK(t.line(SYS_close_range, {5, 9, 4}) == "close_range(5, 9, CLOSE_RANGE_CLOEXEC) = 0");
+    CHECK(t.line(SYS_close_range, {5, 0xffff'ffff, 0}) == "close_range(5, 4294967295, 0) = 0");
+    t.system.put(times, std::uint64_t{5});
+    CHECK(t.line(SYS_copy_file_range, {8, times, 9, 0, 10, 0}) ==
+          "copy_file_range(8, [5], 9, NULL, 10, 0) = -1 EBADF (Bad file descriptor)");
+    t.system.put_text(b, "user.x");
+    CHECK(t.line(SYS_setxattr, {a, b, times, 1, 1}) ==
+          R"(setxattr("/tmp/a", "user.x", "\5", 1, XATTR_CREATE) = -1 EOPNOTSUPP (Operation not supported))");
+    t.system.put_text(a, "/proc");
+    const std::string status = t.line(SYS_statfs, {a, times});
+    CHECK(status.starts_with(R"(statfs("/proc", {f_type=PROC_SUPER_MAGIC, f_bsize=4096, f_blocks=0, )"));
+    CHECK(status.ends_with("f_namelen=255, f_frsize=4096, f_flags=ST_VALID|ST_RELATIME}) = 0"));
 }

@@ -113,11 +113,15 @@ Result<std::uint64_t> sys_fsync(System& system, const Arguments& a) {
     return answer((*file)->synchronise());
 }
 
-// Nothing is behind the files but memory.
-Result<std::uint64_t> sys_sync(System&, const Arguments&) { return 0; }
+// Files of the host that may be written to have something behind them, the others only memory.
+Result<std::uint64_t> sys_sync(System& system, const Arguments&) {
+    system.vfs.write_back();
+    return 0;
+}
 Result<std::uint64_t> sys_syncfs(System& system, const Arguments& a) {
     const auto file = system.task.files->find(a[0]);
     if (!file) return fail(file.error());
+    system.vfs.write_back();
     return 0;
 }
 

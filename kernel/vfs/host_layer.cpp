@@ -97,6 +97,14 @@ HostLayer::Content HostLayer::content_of(const std::shared_ptr<HostNode>& node) 
     return {std::move(file), nullptr};
 }
 
+// A file that cannot be written says so to who asks for it alone, by fsync(2).
+void HostLayer::write_back() {
+    if (access_ != HostAccess::write_through) return;
+    for (const auto& [key, known] : contents_) {
+        if (const auto file = known.file.lock()) (void)file->write_back(0, file->page_count());
+    }
+}
+
 struct stat HostLayer::status_of(const HostNode& node, struct stat in_memory) const {
     if (access_ != HostAccess::copy_on_write) {
         if (const auto now = node.status_now()) return *now;

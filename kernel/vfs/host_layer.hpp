@@ -53,6 +53,9 @@ public:
     };
     Content content_of(const std::shared_ptr<HostNode>& node);
 
+    // Brings what was written through mappings to the host.
+    void write_back();
+
     // What stat(2) shows: what the guest made of it, or the host's present.
     struct stat status_of(const HostNode& node, struct stat in_memory) const;
 

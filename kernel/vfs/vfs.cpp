@@ -141,6 +141,10 @@ DentryPointer Vfs::add_executable(const std::string& path, const struct stat& ho
     return add(parent, name, std::move(inode));
 }
 
+void Vfs::write_back() {
+    for (const auto& layer : layers_) layer->write_back();
+}
+
 // --- what is shown of the host ---------------------------------------------------------------------------------------
 
 HostLayer& Vfs::add_layer(HostAccess access, const std::shared_ptr<HostNode>& node) {

@@ -24,6 +24,8 @@ public:
     FileSystem& nameless_memory() { return nameless_fs_; }
     // Shows the program folders and files of the host. Call it before anybody holds the root. The error is one line.
     tl::expected<void, std::string> mount(const HostTree& tree);
+    // sync(2)
+    void write_back();
     // The directory at an absolute path, made where it is missing, which never changes the host; nullptr where a file
     // or /proc is in the way.
     DentryPointer make_directories(std::string_view path);

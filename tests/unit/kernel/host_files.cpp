@@ -152,6 +152,12 @@ TEST_CASE("fsync brings a mapped file to the host, and write does so at once") {
     guest.system.put(static_cast<std::uint64_t>(mapped), 'B');
     CHECK(guest.system.call(SYS_fsync, {fd}) == 0);
     CHECK(folder.get("a") == "BeforXY");
+    guest.system.put(static_cast<std::uint64_t>(mapped), 'S');
+    CHECK(guest.system.call(SYS_sync) == 0);
+    CHECK(folder.get("a") == "SeforXY");
+    guest.system.put(static_cast<std::uint64_t>(mapped), 'M');
+    CHECK(guest.system.call(SYS_msync, {static_cast<std::uint64_t>(mapped), page_size, 4}) == 0);
+    CHECK(folder.get("a") == "MeforXY");
     CHECK(guest.system.call(SYS_munmap, {static_cast<std::uint64_t>(mapped), page_size}) == 0);
 }
 

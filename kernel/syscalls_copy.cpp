@@ -54,7 +54,7 @@ struct Place {
         if (given) own = *given;
         return given ? Result<void>{} : fail(given.error());
     }
-    Result<void> store(System& system) { return write_optional(system, address, own); }
+    Result<void> store(System& system) const { return write_optional(system, address, own); }
 };
 
 // generic_copy_file_checks()

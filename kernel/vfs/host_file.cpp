@@ -138,7 +138,8 @@ Result<void> LayeredSource::reserve(FileRange range) {
 
 // --- a regular file --------------------------------------------------------------------------------------------------
 
-HostFile::HostFile(HostLayer& layer, std::shared_ptr<HostNode> node) : HostFile(layer, node, layer.content_of(node)) {}
+HostFile::HostFile(HostLayer& layer, const std::shared_ptr<HostNode>& node)
+    : HostFile(layer, node, layer.content_of(node)) {}
 
 HostFile::HostFile(HostLayer& layer, std::shared_ptr<HostNode> node, const HostLayer::Content& content)
     : RegularFile(layer.file_system(), permissions_of(*node), Owner{}, 0, content.file, std::nullopt),

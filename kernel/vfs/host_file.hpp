@@ -53,7 +53,7 @@ private:
 
 class HostFile final : public RegularFile {
 public:
-    HostFile(HostLayer& layer, std::shared_ptr<HostNode> node);
+    HostFile(HostLayer& layer, const std::shared_ptr<HostNode>& node);
     Result<std::shared_ptr<FileDescription>> open(System& system, const DentryPointer& dentry, int flags) override;
     struct stat status() const override;
     Result<void> change_attributes(const AttributeChange& change, std::uint64_t now_ns) override;

@@ -159,12 +159,15 @@ HostLayer& Vfs::add_layer(HostAccess access, const std::shared_ptr<HostNode>& no
 
 void Vfs::mount_root(const HostRoot& root) {
     HostLayer& layer = add_layer(HostAccess::copy_on_write, root.node);
-    const auto old_root = std::exchange(root_, std::make_shared<Dentry>("", nullptr, layer.inode_of(root.node)));
+    const auto top = layer.inode_of(root.node);
+    auto* directory = dynamic_cast<HostDirectory*>(top.get());
+    FL_ASSERT(directory != nullptr);  // open_host_root() takes nothing else
+    const auto old_root = std::exchange(root_, std::make_shared<Dentry>("", nullptr, top));
     for (const char* const name : {"proc", "dev", "tmp"}) {
         const DentryPointer child = child_of(old_root, name);
         old_root->inode->directory()->remove(*child);
         child->parent = root_;
-        static_cast<HostDirectory&>(*root_->inode).mount(child);
+        directory->mount(child);
     }
     drop_tree(old_root);
 }

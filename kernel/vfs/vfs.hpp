@@ -38,7 +38,7 @@ private:
     HostLayer& add_layer(HostAccess access, const std::shared_ptr<HostNode>& node);
     void mount_root(const HostRoot& root);
     tl::expected<void, std::string> mount_bind(const HostBind& bind);
-    DentryPointer add(const DentryPointer& parent, std::string name, std::shared_ptr<Inode> inode);
+    static DentryPointer add(const DentryPointer& parent, std::string name, std::shared_ptr<Inode> inode);
     // A file that is there from the start; it cannot get longer or shorter.
     void add_text(const DentryPointer& parent, std::string name, std::string_view text);
     DentryPointer add_directory(const DentryPointer& parent, std::string name, FileSystem& file_system, mode_t mode);

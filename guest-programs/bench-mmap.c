@@ -11,8 +11,8 @@ int main(int count, char** arguments) {
 
     // Every second page of a reserved range changes its rights: each change leaves two more boundaries.
     if (vmas > 0) {
-        char* base = mmap(NULL, (size_t)(vmas + 1) * page_size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-                          -1, 0);
+        char* base =
+            mmap(NULL, (size_t)(vmas + 1) * page_size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         CHECK(base != MAP_FAILED);
         for (long page = 1; page < vmas; page += 2) CHECK(mprotect(base + page * page_size, page_size, PROT_READ) == 0);
     }

@@ -57,7 +57,7 @@ faultline run --dump-at 3 "$GUESTS/die-null-musl"
 check "a program that dies has its own status" is "$status" 139
 
 # What the command line gets wrong.
-for wrong in 0 x -1 "" , 3, ,3 3,,4 3x 1.5 99999999999999999999 "3 4"; do
+for wrong in 0 x -1 "" "," "3," ",3" "3,,4" 3x 1.5 99999999999999999999 "3 4"; do
   faultline run "--dump-at" "$wrong" ./walk
   expect_complaint 2 "--dump-at"
 done

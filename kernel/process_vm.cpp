@@ -4,44 +4,12 @@
 #include "kernel/user_segments.hpp"
 
 #include <algorithm>
-#include <limits>
 
 namespace fl::kernel {
 
 namespace {
 
-struct Segment {  // struct iovec
-    std::uint64_t base;
-    std::uint64_t size_bytes;
-};
 using Segments = std::vector<Segment>;
-
-// iovec_from_user(): EINVAL for too many or a negative size, EFAULT.
-Result<Segments> read_segments(System& system, std::uint64_t address, std::uint64_t count) {
-    if (count > max_segments) return fail(Errno::einval);
-    Segments segments(count);
-    const auto bytes = std::as_writable_bytes(std::span(segments));
-    if (auto done = system.user().copy_from(VirtAddr(address), bytes); !done) return fail(done.error());
-    constexpr std::uint64_t most = std::numeric_limits<std::int64_t>::max();
-    if (std::ranges::any_of(segments, [](const Segment& segment) { return segment.size_bytes > most; })) {
-        return fail(Errno::einval);
-    }
-    return segments;
-}
-
-// import_iovec(): the caller's own segments lie in the user half and hold max_transfer_bytes at most.
-Result<Segments> read_own_segments(System& system, std::uint64_t address, std::uint64_t count) {
-    auto segments = read_segments(system, address, count);
-    if (!segments) return segments;
-    std::uint64_t room = max_transfer_bytes;
-    for (Segment& segment : *segments) {
-        const std::uint64_t end = mm::task_size.value();
-        if (segment.size_bytes > end || segment.base > end - segment.size_bytes) return fail(Errno::efault);
-        segment.size_bytes = std::min(segment.size_bytes, room);
-        room -= segment.size_bytes;
-    }
-    return segments;
-}
 
 // Moves on through segments, never across a page.
 class Walk {
@@ -96,10 +64,10 @@ std::uint64_t copy(System& system, Walk own, Walk theirs, Direction direction) {
 
 Result<std::uint64_t> process_vm(System& system, const Arguments& a, Direction direction) {
     if (a[5] != 0) return fail(Errno::einval);
-    const auto own = read_own_segments(system, a[1], a[2]);
+    const auto own = import_segments(system.user(), a[1], a[2]);
     if (!own) return fail(own.error());
     if (Walk(*own).at_end()) return 0;
-    const auto theirs = read_segments(system, a[3], a[4]);
+    const auto theirs = read_segments(system.user(), a[3], a[4]);
     if (!theirs) return fail(theirs.error());
     if (Walk(*theirs).at_end()) return 0;
     const std::int32_t pid = int_argument(a[0]);

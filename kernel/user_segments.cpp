@@ -6,14 +6,51 @@
 
 namespace fl::kernel {
 
+namespace {
+
+// access_ok()
+bool in_user_half(const Segment& segment) {
+    const std::uint64_t end = mm::task_size.value();
+    return segment.size_bytes <= end && segment.base <= end - segment.size_bytes;
+}
+
+}  // namespace
+
+// lib/iov_iter.c, copy_iovec_from_user: element by element, so that a negative size counts before what follows it is
+// read.
+Result<std::vector<Segment>> read_segments(mm::UserMemory& memory, std::uint64_t address, std::uint64_t count) {
+    if (count > max_segments) return fail(Errno::einval);
+    std::vector<Segment> segments;
+    if (count == 0) return segments;
+    if (!in_user_half({address, count * sizeof(Segment)})) return fail(Errno::efault);
+    segments.reserve(count);
+    for (std::uint64_t index = 0; index < count; ++index) {
+        const auto segment = memory.read<Segment>(VirtAddr(address + index * sizeof(Segment)));
+        if (!segment) return fail(segment.error());
+        if (segment->size_bytes > std::numeric_limits<std::int64_t>::max()) return fail(Errno::einval);
+        segments.push_back(*segment);
+    }
+    return segments;
+}
+
+// lib/iov_iter.c, __import_iovec: where there is but one, only the part of it that can be transferred must lie in the
+// user half.
+Result<std::vector<Segment>> import_segments(mm::UserMemory& memory, std::uint64_t address, std::uint64_t count) {
+    auto segments = read_segments(memory, address, count);
+    if (!segments) return segments;
+    if (count == 1) segments->front().size_bytes = std::min(segments->front().size_bytes, max_transfer_bytes);
+    std::uint64_t room = max_transfer_bytes;
+    for (Segment& segment : *segments) {
+        if (!in_user_half(segment)) return fail(Errno::efault);
+        segment.size_bytes = std::min(segment.size_bytes, room);
+        room -= segment.size_bytes;
+    }
+    return segments;
+}
+
 UserSegments::UserSegments(mm::UserMemory* memory, std::vector<Segment> segments)
     : memory_(memory), segments_(std::move(segments)) {
     for (const Segment& segment : segments_) left_ += segment.size_bytes;
-}
-
-bool UserSegments::in_user_half(const Segment& segment) {
-    const std::uint64_t end = mm::task_size.value();
-    return segment.size_bytes <= end && segment.base <= end - segment.size_bytes;
 }
 
 Result<UserSegments> UserSegments::single(mm::UserMemory& memory, std::uint64_t base, std::uint64_t size_bytes) {
@@ -22,19 +59,9 @@ Result<UserSegments> UserSegments::single(mm::UserMemory& memory, std::uint64_t 
 }
 
 Result<UserSegments> UserSegments::gather(mm::UserMemory& memory, std::uint64_t address, std::uint64_t count) {
-    if (count > max_segments) return fail(Errno::einval);
-    std::vector<Segment> segments(count);
-    if (auto done = memory.copy_from(VirtAddr(address), std::as_writable_bytes(std::span(segments))); !done) {
-        return fail(done.error());
-    }
-    std::uint64_t room = max_transfer_bytes;
-    for (Segment& segment : segments) {
-        if (segment.size_bytes > std::numeric_limits<std::int64_t>::max()) return fail(Errno::einval);
-        if (!in_user_half(segment)) return fail(Errno::efault);
-        segment.size_bytes = std::min(segment.size_bytes, room);
-        room -= segment.size_bytes;
-    }
-    return UserSegments(&memory, std::move(segments));
+    auto segments = import_segments(memory, address, count);
+    if (!segments) return fail(segments.error());
+    return UserSegments(&memory, std::move(*segments));
 }
 
 UserSegments UserSegments::of_kernel(std::span<std::byte> bytes) {

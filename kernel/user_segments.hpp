@@ -16,11 +16,23 @@ namespace fl::kernel {
 inline constexpr std::uint64_t max_transfer_bytes = 0x7fff'f000;  // MAX_RW_COUNT
 inline constexpr std::uint64_t max_segments = 1024;               // UIO_MAXIOV
 
+struct Segment {  // struct iovec
+    std::uint64_t base;
+    std::uint64_t size_bytes;
+};
+
+// iovec_from_user(): `count` of struct iovec at `address`, which say nothing true yet. EINVAL for too many or a
+// negative size, EFAULT where the array cannot be read; of two bad elements the first decides.
+Result<std::vector<Segment>> read_segments(mm::UserMemory& memory, std::uint64_t address, std::uint64_t count);
+// import_iovec(): the same, as memory of the caller's own: every segment lies in the user half, together they hold
+// max_transfer_bytes at most. EFAULT, once all are read.
+Result<std::vector<Segment>> import_segments(mm::UserMemory& memory, std::uint64_t address, std::uint64_t count);
+
 class UserSegments {
 public:
     // import_ubuf(): the one segment of read(2) and write(2). EFAULT.
     static Result<UserSegments> single(mm::UserMemory& memory, std::uint64_t base, std::uint64_t size_bytes);
-    // import_iovec(): `count` of struct iovec at `address`. EINVAL for too many or a negative size, EFAULT.
+    // Those of readv(2) and writev(2); errors as import_segments() gives them.
     static Result<UserSegments> gather(mm::UserMemory& memory, std::uint64_t address, std::uint64_t count);
 
     // Memory of the kernel's own in the place of the program's: what one file gives to another (ITER_KVEC).
@@ -34,12 +46,7 @@ public:
     void skip(std::uint64_t size_bytes);
 
 private:
-    struct Segment {  // struct iovec
-        std::uint64_t base;
-        std::uint64_t size_bytes;
-    };
     UserSegments(mm::UserMemory* memory, std::vector<Segment> segments);
-    static bool in_user_half(const Segment& segment);
     template <class Bytes, class Copy>
     std::uint64_t transfer(std::span<Bytes> bytes, Copy&& copy);
 

@@ -128,6 +128,56 @@ TEST_CASE("writev: errors come in Linux's order") {
     CHECK(p.system.call(SYS_writev, {1, data, 1}) == minus(Errno::efault));
 }
 
+// As a small program natively shows it (Linux 6.18).
+TEST_CASE("writev: all elements are read before their ranges count") {
+    Piped p;
+    constexpr std::uint64_t negative_size = ~std::uint64_t{0};
+    p.system.put(data, UserIovec{TestSystem::kernel_half, 1});
+    p.system.put(data + 16, UserIovec{data, negative_size});
+    CHECK(p.system.call(SYS_writev, {1, data, 2}) == minus(Errno::einval));
+    // A negative size in front of an element that cannot be read; the other way round.
+    constexpr std::uint64_t last = TestSystem::data_end - 16;
+    p.system.put(last, UserIovec{data, negative_size});
+    CHECK(p.system.call(SYS_writev, {1, last, 2}) == minus(Errno::einval));
+    p.system.put(last, UserIovec{data, 1});
+    CHECK(p.system.call(SYS_writev, {1, last, 2}) == minus(Errno::efault));
+    CHECK(p.system.call(SYS_writev, {1, TestSystem::kernel_half, 0}) == 0);
+    CHECK(p.output.take().empty());
+}
+
+TEST_CASE("writev: what a single element has too much is cut off before its range counts") {
+    const int null_device = ::open("/dev/null", O_WRONLY);
+    TestSystem system;
+    system.task().files = std::make_shared<kernel::FileTable>(kernel::FileTable({null_device}));
+    system.put(data, UserIovec{data, 0x7fff'ffff'ffff});
+    system.put(data + 16, UserIovec{data, 1});
+    CHECK(system.call(SYS_writev, {0, data, 1}) == kernel::max_transfer_bytes);
+    CHECK(system.call(SYS_writev, {0, data, 2}) == minus(Errno::efault));
+    ::close(null_device);
+}
+
+TEST_CASE("process_vm_readv reads its two arrays as readv does") {
+    TestSystem system;
+    constexpr std::uint64_t last = TestSystem::data_end - 16;
+    constexpr std::uint64_t own = data + 100;
+    const auto read = [&](std::uint64_t local, std::uint64_t local_count, std::uint64_t remote,
+                          std::uint64_t remote_count) {
+        return system.call(SYS_process_vm_readv, {system.task().pid, local, local_count, remote, remote_count, 0});
+    };
+    system.put_text(data + 200, "abcd");
+    system.put(own, UserIovec{data + 300, 4});
+    system.put(data, UserIovec{data + 200, 4});
+    CHECK(read(own, 1, data, 1) == 4);
+    CHECK(system.get_text(data + 300, 4) == "abcd");
+    system.put(last, UserIovec{data, ~std::uint64_t{0}});
+    CHECK(read(own, 1, last, 2) == minus(Errno::einval));
+    CHECK(read(last, 2, own, 1) == minus(Errno::einval));
+    system.put(last, UserIovec{data, 1});
+    CHECK(read(own, 1, last, 2) == minus(Errno::efault));
+    system.put(own, UserIovec{data + 300, 0x7fff'ffff'ffff});
+    CHECK(read(own, 1, data, 1) == 4);
+}
+
 TEST_CASE("read takes what there is") {
     Piped p;
     p.input.put("hello");

@@ -179,8 +179,12 @@ private:
 }  // namespace
 
 std::weak_ptr<const std::string> ProcTexts::keep(std::string text) {
+    size_bytes_ += text.size();
     texts_.push_back(std::make_shared<const std::string>(std::move(text)));
-    if (texts_.size() > max_texts) texts_.pop_front();
+    while (texts_.size() > 1 && (texts_.size() > max_texts || size_bytes_ > max_bytes)) {
+        size_bytes_ -= texts_.front()->size();
+        texts_.pop_front();
+    }
     return texts_.back();
 }
 

@@ -35,14 +35,17 @@ enum class ProcReads : std::uint8_t {
     lines,  // whole lines up to a page: a record for each line (maps)
 };
 
-// The texts that were made last.
+// The texts that were made last: the newest, and others as long as there are not too many and they are not too long.
 class ProcTexts {
 public:
+    static constexpr std::size_t max_texts = 16;
+    static constexpr std::size_t max_bytes = std::size_t{64} << 20;
+
     std::weak_ptr<const std::string> keep(std::string text);
 
 private:
-    static constexpr std::size_t max_texts = 16;
     std::deque<std::shared_ptr<const std::string>> texts_;
+    std::size_t size_bytes_ = 0;  // of all texts_
 };
 
 class ProcFs {

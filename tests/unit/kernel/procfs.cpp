@@ -57,6 +57,23 @@ TEST_CASE("a name can be written; it is cut to 15 bytes") {
     CHECK(p.system.call(SYS_write, {fd, TestSystem::nowhere, 1}) == minus(Errno::efault));
 }
 
+TEST_CASE("texts: the last few are kept, fewer of long ones, the newest whatever its length") {
+    kernel::ProcTexts texts;
+    const auto first = texts.keep("first");
+    for (std::size_t i = 1; i < kernel::ProcTexts::max_texts; ++i) texts.keep("another");
+    CHECK_FALSE(first.expired());
+    const auto last = texts.keep("last");
+    CHECK(first.expired());
+    const auto half = texts.keep(std::string(kernel::ProcTexts::max_bytes / 2, 'x'));
+    CHECK_FALSE(last.expired());
+    const auto other_half = texts.keep(std::string(kernel::ProcTexts::max_bytes / 2, 'x'));
+    CHECK(last.expired());
+    CHECK_FALSE(half.expired());
+    const auto longest = texts.keep(std::string(kernel::ProcTexts::max_bytes + 1, 'x'));
+    CHECK(other_half.expired());
+    CHECK(longest.lock()->size() == kernel::ProcTexts::max_bytes + 1);
+}
+
 TEST_CASE("texts of many open files are made again and not kept") {
     WithProc p;
     p.system.task().name = "old";

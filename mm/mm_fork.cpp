@@ -22,17 +22,12 @@ Result<std::unique_ptr<MmStruct>> MmStruct::fork() {
     child.bounds_ = bounds_;
     child.saved_auxv_ = saved_auxv_;
     child.def_flags_ = def_flags_ & ~vm_locked_mask;
-    child.left_cuts_ = left_cuts_;
     child.hiwater_rss_ = rss_.total();
     child.hiwater_vm_ = vm_.total;
     for (Vma* vma = vmas_.find(VirtAddr(0)); vma != nullptr; vma = vma->next()) {
         if (vma->flags().has(vm_dontcopy)) continue;
         // What the child has so far goes with it.
         if (const auto copied = fork_vma(*vma, child); !copied) return fail(copied.error());
-        // Without the locks, or with other families, neighbours may be equal that were not; as on Linux they stay
-        // apart.
-        const Vma* copy = child.vmas_.last();
-        if (copy->previous() != nullptr && can_merge(*copy->previous(), *copy)) child.left_cuts_ = true;
     }
     return created;
 }
@@ -42,9 +37,11 @@ Result<void> MmStruct::fork_vma(Vma& vma, MmStruct& child) {
     VmaContent content = vma.content();
     content.flags = content.flags & ~vm_locked_mask;
     Vma& copy = child.insert(vma.range(), std::move(content));
-    if (vma.flags().has(vm_wipeonfork)) return {};
-    copy.fork_anon_vma(vma);
-    return needs_page_copy(vma) ? fork_pages(vma, child) : Result<void>{};
+    const bool keeps_pages = !vma.flags().has(vm_wipeonfork);
+    if (keeps_pages) copy.fork_anon_vma(vma);
+    // Without the locks, or with other families, neighbours may be equal that were not.
+    leave_apart(copy);
+    return keeps_pages && needs_page_copy(vma) ? fork_pages(vma, child) : Result<void>{};
 }
 
 Result<void> MmStruct::fork_pages(const Vma& vma, MmStruct& child) {

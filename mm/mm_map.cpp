@@ -91,7 +91,7 @@ Result<VirtAddr> MmStruct::map(const MapRequest& original) {
     Vma& added = insert(range, std::move(content));
     if (flags->has(vm_droppable) && locked.has(vm_locked)) {
         // Linux looks for neighbours while the new mapping still counts as locked, which no droppable one is.
-        left_cuts_ = true;
+        leave_apart(added);
     } else {
         merge_neighbours(added);
     }
@@ -234,8 +234,7 @@ void MmStruct::leave_cuts(VirtRange range) {
     for (const VirtAddr at : {range.start, range.end}) {
         Vma* vma = vmas_.find(at);
         if (vma == nullptr || vma->start() >= at) continue;
-        split_at(*vma, at);
-        left_cuts_ = true;
+        split_at(*vma, at).set_left_apart(true);
     }
 }
 
@@ -252,6 +251,7 @@ void MmStruct::commit_unmap(VirtRange range) {
         remove(*vma);
         vma = next;
     }
+    if (vma != nullptr) vma->set_left_apart(false);
     free_unused_tables(range, below, vma);
 }
 

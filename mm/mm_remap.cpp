@@ -236,7 +236,7 @@ void MmStruct::leave_behind(Vma& source, VirtRange from) {
     account(flags, source.page_count(), Change::add);
     source.set_flags(flags);
     // The flags may be a neighbour's now; as on Linux the two stay apart.
-    left_cuts_ = true;
+    leave_apart(source);
 }
 
 // --- remap_file_pages ------------------------------------------------------------------------------------------------

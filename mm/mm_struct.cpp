@@ -187,7 +187,9 @@ void MmStruct::resize(Vma& vma, VirtRange range) {
 
 Vma& MmStruct::merge_with_next(Vma& vma) {
     Vma* next = vma.next();
-    if (next == nullptr || !can_merge(vma, *next)) return vma;
+    if (next == nullptr) return vma;
+    next->set_left_apart(false);
+    if (!can_merge(vma, *next)) return vma;
     const VirtRange merged{vma.start(), next->end()};
     if (vma.anon_vma() == nullptr) vma.clone_anon_vma(*next);
     vma.set_flags(vma.flags() | (next->flags() & vm_sticky));
@@ -200,10 +202,18 @@ Vma& MmStruct::merge_with_next(Vma& vma) {
 // (mm/vma.c, can_vma_merge_right).
 Vma& MmStruct::merge_neighbours(Vma& vma) {
     Vma* merged = &vma;
+    vma.set_left_apart(false);
     if (vma.previous() != nullptr && can_merge(*vma.previous(), vma)) {
         merged = &merge_with_next(*vma.previous());
     }
     return merge_with_next(*merged);
+}
+
+void MmStruct::leave_apart(Vma& vma) {
+    for (Vma* upper : {&vma, vma.next()}) {
+        if (upper == nullptr || upper->previous() == nullptr) continue;
+        upper->set_left_apart(can_merge(*upper->previous(), *upper));
+    }
 }
 
 // Cuts `vma` at `address`, which lies inside it; returns the upper part.

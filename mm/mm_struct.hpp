@@ -205,8 +205,6 @@ public:
     const PageTable& page_table() const { return page_table_; }
     PhysicalMemory& memory() { return memory_; }
     const PhysicalMemory& memory() const { return memory_; }
-    // Whether a refused mapping, MREMAP_DONTUNMAP or fork has left VMAs apart that could be one.
-    bool left_cuts() const { return left_cuts_; }
     std::uint64_t map_count() const { return vmas_.count(); }
     VirtAddr start_brk() const { return start_brk_; }
     VirtAddr brk() const { return brk_; }
@@ -270,6 +268,8 @@ private:
 
     void commit_unmap(VirtRange range);
     void leave_cuts(VirtRange range);
+    // Where Linux does not look for neighbours: `vma` and those beside it that it could be one with stay apart.
+    static void leave_apart(Vma& vma);
     // Frees the tables around `range`, where no VMA is left, that no VMA needs.
     void free_unused_tables(VirtRange range, const Vma* below, const Vma* above);
     // What happens to guard entries: they outlive MADV_DONTNEED.
@@ -331,7 +331,6 @@ private:
     PageCount locked_left_behind_;
     PageCount hiwater_rss_;
     PageCount hiwater_vm_;
-    bool left_cuts_ = false;
     MmEffects effects_;
 };
 

@@ -72,7 +72,7 @@ private:
     }
 
     // A heap does not join the bss below it, nor a stack that grew what it grew down to, by design; every other pair
-    // that could be one VMA should be.
+    // that could be one VMA should be, or be known to be left apart.
     void check_vma(const MmStruct& mm, const Vma* previous, const Vma& vma) {
         if (!vma.lies_in(mm)) complain("vma {:#x}: belongs to another mm", vma.start().value());
         for (const AnonVmaLink& link : vma.anon_vma_chain()) {
@@ -80,7 +80,7 @@ private:
         }
         if (vma.end() > task_size) complain("vma {:#x}: beyond the user half", vma.start().value());
         const bool joins_below = vma.start() != mm.start_brk() && !vma.flags().has(vm_growsdown);
-        if (previous != nullptr && joins_below && !mm.left_cuts() && can_merge(*previous, vma)) {
+        if (previous != nullptr && joins_below && !vma.is_left_apart() && can_merge(*previous, vma)) {
             complain("vma {:#x}: could be merged with the one below", vma.start().value());
         }
     }

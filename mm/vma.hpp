@@ -154,6 +154,11 @@ public:
 
     void set_flags(VmFlags flags) { content_.flags = flags; }
 
+    // It could be one with the VMA below it, and as on Linux is not: a refused mapping, MREMAP_DONTUNMAP or fork left
+    // them apart. Only verify() wants to know.
+    bool is_left_apart() const { return left_apart_; }
+    void set_left_apart(bool left_apart) { left_apart_ = left_apart; }
+
     // The address space that it lies in (vm_mm). Only between attach() and detach().
     MmStruct& mm() const {
         FL_ASSERT(mm_ != nullptr);
@@ -197,6 +202,7 @@ private:
     Vma* next_ = nullptr;
     Vma* previous_ = nullptr;
     MmStruct* mm_ = nullptr;
+    bool left_apart_ = false;
     std::shared_ptr<AnonVma> anon_vma_;
     std::list<AnonVmaLink> anon_vma_chain_;
     IntervalNode file_node_{*this};

@@ -5,10 +5,7 @@
 
 namespace fl::mm {
 
-using test::Machine;
-using test::numbered_pages;
-using test::page;
-using test::read_write;
+using namespace test;
 
 namespace {
 
@@ -36,6 +33,10 @@ struct Sample : Machine {
     }
     emu::Pte& slot(std::uint64_t index) { return *mm->page_table().find(page(index)); }
     Vma& vma(std::uint64_t index) { return *mm->vmas().find(page(index)); }
+    void insert_vma(VirtAddr start, VmFlags flags) {
+        mm->vmas().insert(std::make_unique<Vma>(VirtRange{start, start + page_size},
+                                                VmaContent{flags, AnonymousBacking{}, start.vpn().value()}));
+    }
     bool complains(const std::string& of) {
         const std::string text = broken();
         CAPTURE(text);
@@ -127,12 +128,35 @@ TEST_CASE("verify: counters of the address space") {
 }
 
 TEST_CASE("verify: VMAs") {
-    const auto insert = [](Sample& s, VirtAddr start, VmFlags flags) {
-        s.mm->vmas().insert(std::make_unique<Vma>(VirtRange{start, start + page_size},
-                                                  VmaContent{flags, AnonymousBacking{}, start.vpn().value()}));
+    check_reported("could be merged", [](Sample& s) { s.insert_vma(page(2), s.vma(0).flags()); });
+    check_reported("beyond the user half", [](Sample& s) { s.insert_vma(task_size, vm_read); });
+}
+
+TEST_CASE("verify: VMAs that were left apart are no excuse for others") {
+    // A refused mapping cuts what is in its way, between pages 25 and 26.
+    const auto leave_cut = [](Sample& s) {
+        REQUIRE(s.map(page(24), 4));
+        s.mm->limits().address_space_bytes = s.mm->vm().total.bytes();
+        CHECK(outcome(s.map(page(26), 3)) == "ENOMEM");
+        s.mm->limits() = {};
+        CHECK(s.vma(26).start() == page(26));
+        CHECK(s.broken() == "");
     };
-    check_reported("could be merged", [&](Sample& s) { insert(s, page(2), s.vma(0).flags()); });
-    check_reported("beyond the user half", [&](Sample& s) { insert(s, task_size, vm_read); });
+    check_reported("could be merged", [&](Sample& s) {
+        leave_cut(s);
+        s.insert_vma(page(2), s.vma(0).flags());
+    });
+    check_reported("could be merged", [&](Sample& s) {
+        leave_cut(s);
+        REQUIRE(s.mm->unmap(page(24), 2 * page_size));
+        s.insert_vma(page(25), s.vma(26).flags());
+    });
+    Sample healed;
+    leave_cut(healed);
+    REQUIRE(healed.mm->protect(page(25), page_size, prot_read));
+    REQUIRE(healed.mm->protect(page(25), page_size, read_write));
+    CHECK(healed.vma(24).range() == VirtRange{page(24), page(28)});
+    CHECK(healed.broken() == "");
 }
 
 TEST_CASE("verify: page tables") {

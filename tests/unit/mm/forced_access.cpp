@@ -5,10 +5,7 @@
 
 namespace fl::mm {
 
-using test::Machine;
-using test::numbered_pages;
-using test::page;
-using test::read_write;
+using namespace test;
 
 namespace {
 

@@ -36,6 +36,16 @@ namespace test {
 
 inline constexpr std::uint64_t read_write = prot_read | prot_write;
 inline constexpr std::uint64_t private_anonymous = map_private | map_anonymous;
+inline constexpr std::uint64_t anonymous_shared = map_shared | map_anonymous | map_fixed;
+inline constexpr std::uint64_t file_private = map_private | map_fixed;
+inline constexpr std::uint64_t file_shared = map_shared | map_fixed;
+
+// madvise(2), Linux's values.
+inline constexpr int madv_random = 1, madv_sequential = 2, madv_willneed = 3, madv_dontneed = 4, madv_free = 8,
+                     madv_remove = 9, madv_dontfork = 10, madv_dofork = 11, madv_mergeable = 12, madv_unmergeable = 13,
+                     madv_hugepage = 14, madv_nohugepage = 15, madv_dontdump = 16, madv_dodump = 17,
+                     madv_wipeonfork = 18, madv_keeponfork = 19, madv_cold = 20, madv_pageout = 21,
+                     madv_dontneed_locked = 24, madv_collapse = 25, madv_guard_install = 102, madv_guard_remove = 103;
 
 // 0 where the call succeeded, the errno's value where it did not: what a test compares.
 template <class T>

@@ -2,45 +2,7 @@
 
 namespace fl::mm {
 
-using test::base_address;
-using test::Kinds;
-using test::Lines;
-using test::Machine;
-using test::numbered_pages;
-using test::outcome;
-using test::page;
-using test::private_anonymous;
-using test::read_write;
-using test::sizes;
-using test::Sizes;
-
-namespace {
-
-// madvise(2), Linux's values.
-constexpr int madv_random = 1;
-constexpr int madv_sequential = 2;
-constexpr int madv_willneed = 3;
-constexpr int madv_dontneed = 4;
-constexpr int madv_free = 8;
-constexpr int madv_dontfork = 10;
-constexpr int madv_dofork = 11;
-constexpr int madv_dontdump = 16;
-constexpr int madv_dodump = 17;
-constexpr int madv_wipeonfork = 18;
-constexpr int madv_keeponfork = 19;
-constexpr int madv_pageout = 21;
-constexpr int madv_remove = 9;
-constexpr int madv_mergeable = 12;
-constexpr int madv_unmergeable = 13;
-constexpr int madv_hugepage = 14;
-constexpr int madv_nohugepage = 15;
-constexpr int madv_cold = 20;
-constexpr int madv_dontneed_locked = 24;
-constexpr int madv_collapse = 25;
-constexpr int madv_guard_install = 102;
-constexpr int madv_guard_remove = 103;
-
-}  // namespace
+using namespace test;
 
 TEST_CASE("madvise: each errno, in order") {
     Machine machine;

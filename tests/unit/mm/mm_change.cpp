@@ -2,17 +2,7 @@
 
 namespace fl::mm {
 
-using test::base_address;
-using test::Kinds;
-using test::Lines;
-using test::Machine;
-using test::numbered_pages;
-using test::outcome;
-using test::page;
-using test::private_anonymous;
-using test::read_write;
-using test::sizes;
-using test::Sizes;
+using namespace test;
 
 TEST_CASE("mprotect: each errno, in order") {
     Machine machine;

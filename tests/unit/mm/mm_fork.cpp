@@ -2,16 +2,9 @@
 
 namespace fl::mm {
 
-using test::Kinds;
-using test::Lines;
-using test::Machine;
-using test::page;
-using test::read_write;
+using namespace test;
 
 namespace {
-
-constexpr int madv_dontfork = 10, madv_wipeonfork = 18;
-constexpr std::uint64_t shared_anonymous = map_shared | map_anonymous | map_fixed;
 
 // A machine with a parent and what fork made of it.
 struct Family {
@@ -114,7 +107,7 @@ TEST_CASE("fork: the child's mappings are cut as the parent's, though nothing is
 TEST_CASE("fork: shared memory is one memory") {
     Family family;
     Machine& parent = family.machine;
-    REQUIRE(parent.map(page(0), 2, read_write, shared_anonymous).has_value());
+    REQUIRE(parent.map(page(0), 2, read_write, anonymous_shared).has_value());
     parent.write(page(0));
     family.fork();
     // What can be faulted in again is not copied.

@@ -4,10 +4,7 @@
 
 namespace fl::mm {
 
-using test::Kinds;
-using test::Machine;
-using test::numbered_pages;
-using test::page;
+using namespace test;
 
 TEST_CASE("mm: mmap_base follows the stack's limit, within its bounds") {
     const auto base_for = [](std::uint64_t stack_bytes) {

@@ -4,10 +4,7 @@
 
 namespace fl::mm {
 
-using test::Backing;
-using test::heap_page;
-using test::Operation;
-using test::Twins;
+using namespace test;
 
 namespace {
 

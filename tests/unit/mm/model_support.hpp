@@ -19,9 +19,6 @@ enum class Backing : std::uint8_t {
     shared_memory,
 };
 
-inline constexpr int madv_willneed = 3, madv_cold = 20, madv_dontneed = 4, madv_remove = 9, madv_dontfork = 10,
-                     madv_dofork = 11, madv_wipeonfork = 18, madv_keeponfork = 19;
-
 // Pages are counted from the window's start; offsets and lengths of files in bytes.
 struct Operation {
     enum class Kind : std::uint8_t {

@@ -6,12 +6,7 @@
 
 namespace fl::mm {
 
-using test::Kinds;
-using test::Machine;
-using test::numbered_pages;
-using test::outcome;
-using test::page;
-using test::read_write;
+using namespace test;
 
 namespace {
 

@@ -39,7 +39,7 @@ struct Space {
         faults.set_mm(mm.get());
     }
 
-    void map(VirtAddr at, std::uint64_t pages, std::uint64_t flags = private_anonymous | mm::map_fixed) {
+    void map(VirtAddr at, std::uint64_t pages, std::uint64_t flags = private_anonymous | mm::map_fixed) const {
         must(mm->map(mm::MapRequest{
             .hint = at, .length_bytes = pages * page_size, .prot = mm::prot_read | mm::prot_write, .flags = flags}));
     }
@@ -69,7 +69,7 @@ void map_spread(Space& space, std::uint64_t vmas) {
 }
 
 std::vector<VirtAddr> random_addresses(std::uint64_t vmas) {
-    std::mt19937_64 random(1);
+    std::mt19937_64 random(1);  // NOLINT(cert-msc32-c,cert-msc51-cpp): the same places in every run
     std::vector<VirtAddr> addresses(4096, base);
     for (VirtAddr& address : addresses) address = base + (random() % (2 * vmas)) * page_size;
     return addresses;
@@ -81,7 +81,8 @@ void vma_find(benchmark::State& state) {
     map_spread(space, vmas);
     const auto addresses = random_addresses(vmas);
     std::size_t next = 0;
-    for (auto _ : state) benchmark::DoNotOptimize(space.mm->vmas().find(addresses[next++ % addresses.size()]));
+    for ([[maybe_unused]] auto _ : state)
+        benchmark::DoNotOptimize(space.mm->vmas().find(addresses[next++ % addresses.size()]));
 }
 
 // One page into a random hole and out again, where it touches no neighbour of the same rights.
@@ -91,7 +92,7 @@ void vma_insert_and_remove(benchmark::State& state) {
     map_spread(space, vmas);
     const auto addresses = random_addresses(vmas);
     std::size_t next = 0;
-    for (auto _ : state) {
+    for ([[maybe_unused]] auto _ : state) {
         const VirtAddr hole((addresses[next++ % addresses.size()].value() & ~(2 * page_size - 1)) + page_size);
         must(space.mm->map(mm::MapRequest{.hint = hole,
                                           .length_bytes = page_size,
@@ -107,7 +108,7 @@ void get_unmapped_area(benchmark::State& state) {
     Space space(64);
     const VirtAddr top = space.mm->mmap_base();
     for (std::uint64_t i = 1; i <= vmas; ++i) space.map(top - 2 * i * page_size, 1);
-    for (auto _ : state) benchmark::DoNotOptimize(space.mm->find_free_range(2 * page_size));
+    for ([[maybe_unused]] auto _ : state) benchmark::DoNotOptimize(space.mm->find_free_range(2 * page_size));
 }
 
 constexpr std::uint64_t cow_pages = 4096;
@@ -117,7 +118,7 @@ void cow_after_fork(benchmark::State& state) {
     Space space(16 * cow_pages);
     space.map(base, cow_pages);
     for (std::uint64_t i = 0; i < cow_pages; ++i) space.store(*space.mm, base + i * page_size);
-    for (auto _ : state) {
+    for ([[maybe_unused]] auto _ : state) {
         const auto child = must(space.mm->fork());
         space.faults.set_mm(child.get());
         const auto start = Clock::now();
@@ -137,7 +138,7 @@ void cow_after_fork_host(benchmark::State& state) {
     if (pages == MAP_FAILED || seconds == MAP_FAILED) std::abort();
     ::madvise(const_cast<char*>(pages), size_bytes, MADV_NOHUGEPAGE);
     for (std::uint64_t i = 0; i < cow_pages; ++i) pages[i * page_size] = 1;
-    for (auto _ : state) {
+    for ([[maybe_unused]] auto _ : state) {
         const pid_t child = ::fork();
         if (child < 0) std::abort();
         if (child == 0) {

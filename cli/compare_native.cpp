@@ -249,14 +249,17 @@ private:
 
 // A line of maps with its addresses moved.
 std::string moved_line(const std::string& line, const CommonLayout& layout) {
-    unsigned long start = 0, end = 0;
-    int behind = 0;
-    if (std::sscanf(line.c_str(), "%lx-%lx%n", &start, &end, &behind) != 2) return line;
+    std::uint64_t start = 0, end = 0;
+    char dash = 0;
+    std::istringstream fields(line);
+    fields >> std::hex >> start >> dash >> end;
+    if (!fields || dash != '-') return line;
     const VirtAddr moved = layout.moved(VirtAddr(start));
     if (moved == VirtAddr(start)) return line;
     // Fields behind the addresses keep their columns, as both ends have as many digits as before.
-    return fmt::format("{:08x}-{:08x}{}", moved.value(), moved.value() + (end - start),
-                       line.substr(static_cast<std::size_t>(behind)));
+    std::string behind;
+    std::getline(fields, behind);
+    return fmt::format("{:08x}-{:08x}{}", moved.value(), moved.value() + (end - start), behind);
 }
 
 struct Comparison {

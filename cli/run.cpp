@@ -84,7 +84,7 @@ struct RunOutputs {
     }
 
     // Whom the machine tells of its faults.
-    mm::FaultObserver* fault_observer() {
+    mm::FaultObserver* fault_observer() const {
         mm::FaultObserver* tracer = trace ? &trace->observer() : nullptr;
         if (!dump || !dump->watches_faults()) return tracer;
         dump->set_next(tracer);

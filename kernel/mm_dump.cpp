@@ -113,7 +113,7 @@ private:
         add("\n  pages, mapped:    total_vm {}  hiwater_vm {}  data_vm {}  exec_vm {}  stack_vm {}  shared_vm {}  "
             "locked_vm {}  pinned_vm {}\n",
             vm.total.value(), mm_.hiwater_vm().value(), vm.data.value(), vm.exec.value(), vm.stack.value(),
-            mm_.shared_vm().value(), vm.locked.value(), mm_.pinned_vm().value());
+            mm_.shared_vm().value(), vm.locked.value(), mm::MmStruct::pinned_vm().value());
         add("  pages, resident:  MM_ANONPAGES {}  MM_FILEPAGES {}  MM_SHMEMPAGES {}  hiwater_rss {}\n",
             rss.anonymous.value(), rss.file.value(), rss.shared_memory.value(), mm_.hiwater_rss().value());
         const mm::VmaTree::CacheCounters& cache = mm_.vmas().cache_counters();

@@ -5,9 +5,8 @@
 
 #include <fmt/format.h>
 
-#include <cinttypes>
-#include <cstdio>
 #include <optional>
+#include <sstream>
 
 namespace fl::kernel {
 
@@ -24,17 +23,14 @@ struct MapsLine {
 
 std::optional<MapsLine> parse_maps_line(const std::string& text) {
     MapsLine line;
-    std::uint64_t start = 0;
-    std::uint64_t end = 0;
-    char protection[5] = {};
-    int name_at = 0;
-    const int fields =
-        std::sscanf(text.c_str(), "%" SCNx64 "-%" SCNx64 " %4s %" SCNx64 " %x:%x %" SCNu64 " %n", &start, &end,
-                    protection, &line.offset_bytes, &line.device_major, &line.device_minor, &line.inode, &name_at);
-    if (fields != 7) return std::nullopt;
+    std::uint64_t start = 0, end = 0;
+    char dash = 0, colon = 0;
+    std::istringstream fields(text);
+    fields >> std::hex >> start >> dash >> end >> line.protection >> line.offset_bytes;
+    fields >> line.device_major >> colon >> line.device_minor >> std::dec >> line.inode;
+    if (!fields || dash != '-' || colon != ':') return std::nullopt;
     line.range = VirtRange{VirtAddr(start), VirtAddr(end)};
-    line.protection = protection;
-    line.name = text.substr(static_cast<std::size_t>(name_at));
+    std::getline(fields >> std::ws, line.name);
     return line;
 }
 

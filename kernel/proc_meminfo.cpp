@@ -145,8 +145,8 @@ std::string proc_zoneinfo(const MemoryCensus& census, const mm::PhysicalMemory& 
     };
     fmt::format_to(out, zone_line, zone_name);
     text += "\n  per-node stats\n";
-    const auto node = name_position(first_node_counter);
-    const auto events = name_position(first_event_counter);
+    const auto* const node = name_position(first_node_counter);
+    const auto* const events = name_position(first_event_counter);
     std::for_each(node, events, line);
     fmt::format_to(out, "  pages free     {}\n", census.free.value());
     for (const char* watermark : {"boost", "min", "low", "high", "promo"}) {

@@ -93,7 +93,7 @@ void append_memory(StatusText& text, const mm::MmStruct& mm) {
     text.memory("VmPeak", kib(mm.hiwater_vm()));
     text.memory("VmSize", kib(mm.vm().total));
     text.memory("VmLck", kib(mm.vm().locked));
-    text.memory("VmPin", kib(mm.pinned_vm()));
+    text.memory("VmPin", kib(mm::MmStruct::pinned_vm()));
     text.memory("VmHWM", kib(mm.hiwater_rss()));
     text.memory("VmRSS", kib(rss.total()));
     text.memory("RssAnon", kib(rss.anonymous));

@@ -256,8 +256,9 @@ ProcFs::ProcFs(std::uint64_t max_inodes, std::uint64_t now_ns)
 
 ProcFs::~ProcFs() = default;
 
-void ProcFs::add(std::string_view path, std::shared_ptr<Inode> inode) {
-    auto* directory = static_cast<ProcDirectory*>(root_.get());
+void ProcFs::add(std::string_view path, const std::shared_ptr<Inode>& inode) {
+    auto* directory = dynamic_cast<ProcDirectory*>(root_.get());
+    FL_ASSERT(directory != nullptr);
     for (std::size_t slash = path.find('/'); slash != std::string_view::npos; slash = path.find('/')) {
         const std::string_view name = path.substr(0, slash);
         if (directory->entry(name) == nullptr) {
@@ -291,51 +292,58 @@ void ProcFs::add_link(std::string_view path, std::string target) {
 }
 
 void ProcFs::add_process_file(std::string name, ProcessGenerator generate, mode_t permissions, ProcReads reads) {
-    process_entries_.emplace_back(std::move(name), [=, this](std::uint32_t pid) -> std::shared_ptr<Inode> {
-        const auto of_process = [generate, pid](const System& system) -> Result<std::string> {
-            const Task* task = find_task(system, pid);
-            return task != nullptr ? generate(system, *task) : fail(Errno::esrch);
-        };
-        return std::make_shared<GeneratedFile>(file_system_, permissions, now_ns_, texts_, of_process, ProcWriter{},
-                                               reads);
-    });
+    process_entries_.emplace_back(
+        std::move(name),
+        [this, generate = std::move(generate), permissions, reads](std::uint32_t pid) -> std::shared_ptr<Inode> {
+            const auto of_process = [generate, pid](const System& system) -> Result<std::string> {
+                const Task* task = find_task(system, pid);
+                return task != nullptr ? generate(system, *task) : fail(Errno::esrch);
+            };
+            return std::make_shared<GeneratedFile>(file_system_, permissions, now_ns_, texts_, of_process, ProcWriter{},
+                                                   reads);
+        });
 }
 
 void ProcFs::add_process_writable_file(std::string name, ProcessGenerator generate, ProcessWriter write,
                                        mode_t permissions) {
-    process_entries_.emplace_back(std::move(name), [=, this](std::uint32_t pid) -> std::shared_ptr<Inode> {
-        const auto of_process = [generate, pid](const System& system) -> Result<std::string> {
-            const Task* task = find_task(system, pid);
-            return task != nullptr ? generate(system, *task) : fail(Errno::esrch);
-        };
-        const auto to_process = [write, pid](System& system, std::string_view text) -> Result<void> {
-            Task* task = find_task(system, pid);
-            return task != nullptr ? write(system, *task, text) : fail(Errno::esrch);
-        };
-        return std::make_shared<GeneratedFile>(file_system_, permissions, now_ns_, texts_, of_process, to_process,
-                                               ProcReads::whole);
-    });
+    process_entries_.emplace_back(
+        std::move(name),
+        [this, generate = std::move(generate), write = std::move(write),
+         permissions](std::uint32_t pid) -> std::shared_ptr<Inode> {
+            const auto of_process = [generate, pid](const System& system) -> Result<std::string> {
+                const Task* task = find_task(system, pid);
+                return task != nullptr ? generate(system, *task) : fail(Errno::esrch);
+            };
+            const auto to_process = [write, pid](System& system, std::string_view text) -> Result<void> {
+                Task* task = find_task(system, pid);
+                return task != nullptr ? write(system, *task, text) : fail(Errno::esrch);
+            };
+            return std::make_shared<GeneratedFile>(file_system_, permissions, now_ns_, texts_, of_process, to_process,
+                                                   ProcReads::whole);
+        });
 }
 
 void ProcFs::add_process_special_file(std::string name, ProcessOpener open, mode_t permissions) {
-    process_entries_.emplace_back(std::move(name), [=, this](std::uint32_t pid) -> std::shared_ptr<Inode> {
-        const auto of_process = [open, pid](System& system, const DentryPointer& dentry,
-                                            int flags) -> Result<std::shared_ptr<FileDescription>> {
-            Task* task = find_task(system, pid);
-            return task != nullptr ? open(system, *task, dentry, flags) : fail(Errno::esrch);
-        };
-        return std::make_shared<SpecialFile>(file_system_, permissions, now_ns_, of_process);
-    });
+    process_entries_.emplace_back(
+        std::move(name), [this, open = std::move(open), permissions](std::uint32_t pid) -> std::shared_ptr<Inode> {
+            const auto of_process = [open, pid](System& system, const DentryPointer& dentry,
+                                                int flags) -> Result<std::shared_ptr<FileDescription>> {
+                Task* task = find_task(system, pid);
+                return task != nullptr ? open(system, *task, dentry, flags) : fail(Errno::esrch);
+            };
+            return std::make_shared<SpecialFile>(file_system_, permissions, now_ns_, of_process);
+        });
 }
 
 void ProcFs::add_process_link(std::string name, ProcessLink target) {
-    process_entries_.emplace_back(std::move(name), [=, this](std::uint32_t pid) -> std::shared_ptr<Inode> {
-        const auto of_process = [target, pid](const System& system) -> Result<DentryPointer> {
-            const Task* task = find_task(system, pid);
-            return task != nullptr ? target(system, *task) : fail(Errno::esrch);
-        };
-        return std::make_shared<DirectLink>(file_system_, now_ns_, of_process);
-    });
+    process_entries_.emplace_back(
+        std::move(name), [this, target = std::move(target)](std::uint32_t pid) -> std::shared_ptr<Inode> {
+            const auto of_process = [target, pid](const System& system) -> Result<DentryPointer> {
+                const Task* task = find_task(system, pid);
+                return task != nullptr ? target(system, *task) : fail(Errno::esrch);
+            };
+            return std::make_shared<DirectLink>(file_system_, now_ns_, of_process);
+        });
 }
 
 }  // namespace fl::kernel

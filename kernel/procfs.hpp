@@ -77,7 +77,7 @@ private:
     class ThreadsDirectory;
     using ProcessEntry = std::function<std::shared_ptr<Inode>(std::uint32_t pid)>;
 
-    void add(std::string_view path, std::shared_ptr<Inode> inode);
+    void add(std::string_view path, const std::shared_ptr<Inode>& inode);
 
     FileSystem file_system_;
     std::uint64_t now_ns_;

@@ -221,7 +221,7 @@ public:
     // Tables of all levels but the root, which Linux does not count.
     std::uint64_t pgtables_bytes() const { return (page_table_.table_count() - PageCount(1)).bytes(); }
     // Nobody pins pages for a device here.
-    PageCount pinned_vm() const { return PageCount(0); }
+    static PageCount pinned_vm() { return PageCount(0); }
     // Pages of all mappings that have a file (Linux up to 4.5).
     PageCount shared_vm() const;
     ResourceLimits& limits() { return limits_; }

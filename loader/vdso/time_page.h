@@ -6,7 +6,7 @@
 #ifndef FAULTLINE_VDSO_TIME_PAGE_H
 #define FAULTLINE_VDSO_TIME_PAGE_H
 
-#include <stdint.h>
+#include <stdint.h> /* NOLINT(modernize-deprecated-headers): C reads this file too */
 
 struct fl_time_page {
     uint32_t sequence; /* odd while the kernel writes; what was read under two different values is void */

@@ -181,7 +181,7 @@ FaultHandler::Resolution FaultHandler::map_fresh_page(FaultKind kind, Vma& vma, 
     if (!slot) return Resolution{FaultKind::oom};
     const auto pfn = memory_.allocate(FrameState::anonymous, Fill::zeroed);
     if (!pfn) return Resolution{FaultKind::oom};
-    mm_->prepare_anon_vma(vma);
+    MmStruct::prepare_anon_vma(vma);
     own_page(*pfn, vma, page);
     memory_.frames().set_lazy_free(*pfn, vma.flags().has(vm_droppable));
     mm_->install(*slot, new_entry(*pfn, vma_access(vma.flags())));
@@ -241,7 +241,7 @@ void FaultHandler::read_ahead(const Vma& vma, VirtAddr page) {
 FaultHandler::Resolution FaultHandler::refuse(FaultKind kind, Vma* vma, const PageFault& fault) {
     if (kind != FaultKind::sigbus) return Resolution{kind};
     // do_cow_fault() is ready to own the copy before there is something to copy.
-    if (fault.access == Access::write && !vma->is_shared()) mm_->prepare_anon_vma(*vma);
+    if (fault.access == Access::write && !vma->is_shared()) MmStruct::prepare_anon_vma(*vma);
     if (!mm_->page_table().ensure_upper(fault.address)) return Resolution{FaultKind::oom};
     if (fault.access != Access::write && vma->file() != nullptr) map_around_refusal(*vma, fault.address.page_floor());
     return Resolution{kind};
@@ -300,7 +300,7 @@ FaultHandler::Resolution FaultHandler::copy_page(FaultKind kind, Vma& vma, VirtA
     if (copy) {
         const auto bytes = memory_.ram().frame(source);
         std::memcpy(memory_.ram().frame(*copy).data(), bytes.data(), bytes.size());
-        mm_->prepare_anon_vma(vma);
+        MmStruct::prepare_anon_vma(vma);
         own_page(*copy, vma, page);
         mm_->install(*slot, new_entry(*copy, vma_access(vma.flags())));
     }
@@ -313,7 +313,7 @@ FaultHandler::Resolution FaultHandler::reuse_page(FaultKind kind, Vma& vma, Virt
     Pte* slot = mm_->page_table().find(page);
     FL_ASSERT(slot != nullptr && slot->is_resident());
     if (!vma.is_shared()) {
-        mm_->prepare_anon_vma(vma);
+        MmStruct::prepare_anon_vma(vma);
         own_page(slot->pfn(), vma, page);
     }
     *slot = slot->with_access(vma_access(vma.flags()));

@@ -91,7 +91,7 @@ private:
     Resolution copy_page(FaultKind kind, Vma& vma, VirtAddr page);
     Resolution reuse_page(FaultKind kind, Vma& vma, VirtAddr page);
     void own_page(Pfn pfn, const Vma& vma, VirtAddr page);
-    void read_ahead(const Vma& vma, VirtAddr page);
+    static void read_ahead(const Vma& vma, VirtAddr page);
     Resolution refuse(FaultKind kind, Vma* vma, const emu::PageFault& fault);
     void map_around_refusal(const Vma& vma, VirtAddr page);
     std::uint32_t map_around(const Vma& vma, VirtAddr page);

@@ -241,8 +241,8 @@ Result<void> File::resize(std::uint64_t size_bytes) {
     }
     const std::uint64_t boundary = std::min(size_bytes, size_bytes_);
     // What a mapping wrote past the end must not become part of the file. Only a page in memory can hold such bytes.
-    if (const auto last = boundary >> page_shift; (boundary & page_mask) != 0 && cached(last)) {
-        (void)zero_part(last, boundary & page_mask, page_size);
+    if (const auto cut = boundary >> page_shift; (boundary & page_mask) != 0 && cached(cut)) {
+        (void)zero_part(cut, boundary & page_mask, page_size);
     }
     const std::uint64_t old_pages = page_count().value();
     const bool shrinks = size_bytes < size_bytes_;

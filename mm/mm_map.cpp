@@ -40,8 +40,7 @@ bool wants_huge_page_alignment(const MapRequest& request, std::uint64_t length_b
 
 }  // namespace
 
-Result<VirtAddr> MmStruct::map(const MapRequest& original) {
-    MapRequest request = original;
+Result<VirtAddr> MmStruct::map(MapRequest request) {
     if ((request.flags & map_fixed_noreplace) != 0) request.flags |= map_fixed;
     const bool fixed = (request.flags & map_fixed) != 0;
     if (request.length_bytes == 0) return fail(Errno::einval);

@@ -42,8 +42,7 @@ Result<void> check_parameters(const RemapRequest& request, std::uint64_t map_cou
 
 }  // namespace
 
-Result<Remapped> MmStruct::remap(const RemapRequest& original) {
-    RemapRequest request = original;
+Result<Remapped> MmStruct::remap(RemapRequest request) {
     request.old_bytes = (request.old_bytes + page_mask) & ~page_mask;
     request.new_bytes = (request.new_bytes + page_mask) & ~page_mask;
     if (const auto ok = check_parameters(request, map_count()); !ok) return fail(ok.error());

@@ -126,7 +126,7 @@ public:
     ~MmStruct();
 
     // --- system calls; errors as mmap(2), munmap(2), mprotect(2), madvise(2), brk(2) give them -----------------
-    Result<VirtAddr> map(const MapRequest& request);
+    Result<VirtAddr> map(MapRequest request);
     Result<void> unmap(VirtAddr start, std::uint64_t length_bytes);
     // Called for each range of locked memory that has become writable: UserMemory::populate() brings it in.
     using Populate = std::function<void(VirtRange)>;
@@ -134,9 +134,9 @@ public:
     // mm_advise.cpp. madv_populate_read and _write are only checked; UserMemory::populate_for() does them.
     Result<void> advise(VirtAddr start, std::uint64_t length_bytes, int advice);
     // mm_remap.cpp
-    Result<Remapped> remap(const RemapRequest& request);
+    Result<Remapped> remap(RemapRequest request);
     // remap_file_pages(2), whose flags mean nothing. What may be read gets `read_implies` (prot_ bits) as well.
-    Result<Remapped> remap_file_pages(VirtAddr start, std::uint64_t length_bytes, std::uint64_t prot,
+    Result<Remapped> remap_file_pages(VirtAddr address, std::uint64_t length_bytes, std::uint64_t prot,
                                       std::uint64_t pgoff, std::uint64_t read_implies = 0);
     // mm_lock.cpp. The pages are brought in by UserMemory::populate(), afterwards.
     Result<void> lock(VirtAddr start, std::uint64_t length_bytes, VmFlags lock_flags);
@@ -181,7 +181,7 @@ public:
     // ways. The caller hands over one reference on the frame (none on the zero page).
     void install(emu::Pte* slot, emu::Pte pte);
     // Gives `vma` its family of private pages before the first one is made (anon_vma_prepare).
-    void prepare_anon_vma(Vma& vma);
+    static void prepare_anon_vma(Vma& vma);
     void note_tlb_stale() { effects_.tlb_stale = true; }
     // Takes the pages of a file mapping out (zap_page_range): private copies stay or go as `copies` says.
     void unmap_pages(VirtRange range, PrivateCopies copies);
@@ -290,8 +290,8 @@ private:
     Result<void> advise_part(Vma& vma, VirtRange part, int advice);
     Result<void> advise_pages(Vma& vma, VirtRange part, int advice);
     Result<void> install_guards(Vma& vma, VirtRange part);
-    Result<void> read_ahead(const Vma& vma, VirtRange part);
-    Result<void> remove_pages(const Vma& vma, VirtRange part);
+    static Result<void> read_ahead(const Vma& vma, VirtRange part);
+    static Result<void> remove_pages(const Vma& vma, VirtRange part);
     Result<void> collapse(const Vma& vma, VirtRange part) const;
     // mm_reclaim.cpp
     void make_pages_old(VirtRange part);

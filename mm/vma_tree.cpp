@@ -141,7 +141,7 @@ std::optional<VirtAddr> VmaTree::find_gap_bottom_up(std::uint64_t size_bytes, Vi
 void VmaTree::refresh_gap(Vma* vma) {
     if (vma == nullptr) return;
     vma->gap_ = own_gap(*vma);
-    tree_.update_upwards(vma);
+    decltype(tree_)::update_upwards(vma);
 }
 
 Vma& VmaTree::insert(std::unique_ptr<Vma> owned) {

@@ -37,7 +37,7 @@ public:
     std::size_t count() const { return count_; }
 
     // The VMA's range overlaps no other.
-    Vma& insert(std::unique_ptr<Vma> vma);
+    Vma& insert(std::unique_ptr<Vma> owned);
     std::unique_ptr<Vma> remove(Vma& vma);
     // Moves the bounds of a VMA without passing a neighbour; pgoff follows start.
     void resize(Vma& vma, VirtRange range);

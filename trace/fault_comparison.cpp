@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <cstdio>
 #include <sstream>
 
 namespace fl::trace {
@@ -15,8 +14,11 @@ constexpr VirtAddr mmap_area_start{0x7000'0000'0000};
 constexpr std::size_t most_table_entries = 16'000'000;
 
 std::optional<VirtRange> range_of(const std::string& line) {
-    unsigned long start = 0, end = 0;
-    if (std::sscanf(line.c_str(), "%lx-%lx", &start, &end) != 2 || start >= end) return std::nullopt;
+    std::uint64_t start = 0, end = 0;
+    char dash = 0;
+    std::istringstream fields(line);
+    fields >> std::hex >> start >> dash >> end;
+    if (!fields || dash != '-' || start >= end) return std::nullopt;
     return VirtRange{VirtAddr(start), VirtAddr(end)};
 }
 

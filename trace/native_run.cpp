@@ -30,6 +30,7 @@ constexpr int drain_interval_ms = 10;
 
 std::vector<char*> pointers_to(const std::vector<std::string>& strings) {
     std::vector<char*> pointers;
+    pointers.reserve(strings.size() + 1);
     for (const std::string& text : strings) pointers.push_back(const_cast<char*>(text.c_str()));
     pointers.push_back(nullptr);
     return pointers;
@@ -44,7 +45,7 @@ std::string read_maps(pid_t pid) {
 
 class Pipe {
 public:
-    Pipe() { ok_ = ::pipe2(ends_.data(), O_CLOEXEC) == 0; }
+    Pipe() : ok_(::pipe2(ends_.data(), O_CLOEXEC) == 0) {}
     Pipe(const Pipe&) = delete;
     Pipe& operator=(const Pipe&) = delete;
     ~Pipe() {

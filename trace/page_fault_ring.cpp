@@ -9,8 +9,8 @@
 
 #include <atomic>
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
+#include <fstream>
 #include <utility>
 
 namespace fl::trace {
@@ -39,12 +39,11 @@ perf_event_attr user_page_faults() {
 }
 
 std::string paranoia() {
-    std::FILE* file = std::fopen("/proc/sys/kernel/perf_event_paranoid", "r");
-    if (file == nullptr) return "this kernel has no perf events";
+    std::ifstream file("/proc/sys/kernel/perf_event_paranoid");
+    if (!file) return "this kernel has no perf events";
     int level = 0;
-    const bool read = std::fscanf(file, "%d", &level) == 1;
-    std::fclose(file);
-    return read ? fmt::format("kernel.perf_event_paranoid is {}; 2 or less is needed, or CAP_PERFMON", level) : "";
+    file >> level;
+    return file ? fmt::format("kernel.perf_event_paranoid is {}; 2 or less is needed, or CAP_PERFMON", level) : "";
 }
 
 tl::unexpected<std::string> refused(const char* call, int error) {

@@ -44,7 +44,7 @@ public:
         return pfn;
     }
 
-    void write(Pfn pfn, std::uint64_t offset, const std::vector<std::uint8_t>& bytes) {
+    void write(Pfn pfn, std::uint64_t offset, const std::vector<std::uint8_t>& bytes) const {
         std::memcpy(ram.frame(pfn).data() + offset, bytes.data(), bytes.size());
     }
 

@@ -9,14 +9,15 @@ using kernel::proc_maps;
 
 namespace {
 
-const std::string vsyscall_line =
-    "ffffffffff600000-ffffffffff601000 --xp 00000000 00:00 0                  [vsyscall]\n";
+std::string vsyscall_line() {
+    return "ffffffffff600000-ffffffffff601000 --xp 00000000 00:00 0                  [vsyscall]\n";
+}
 
 }  // namespace
 
 TEST_CASE("maps: an empty address space shows the vsyscall page alone") {
     const Machine machine;
-    CHECK(proc_maps(*machine.mm) == vsyscall_line);
+    CHECK(proc_maps(*machine.mm) == vsyscall_line());
 }
 
 TEST_CASE("maps: anonymous memory has no name and ends with a space") {
@@ -26,7 +27,7 @@ TEST_CASE("maps: anonymous memory has no name and ends with a space") {
     CHECK(proc_maps(*machine.mm) ==
           "40000000-40002000 rw-p 00000000 00:00 0 \n"
           "7ffff7ff0000-7ffff7ff1000 r-xp 00000000 00:00 0 \n" +
-              vsyscall_line);
+              vsyscall_line());
 }
 
 TEST_CASE("maps: a file shows its offset, device, inode and path") {
@@ -39,7 +40,7 @@ TEST_CASE("maps: a file shows its offset, device, inode and path") {
     CHECK(proc_maps(*machine.mm) ==
           "00400000-00401000 r--p 00000000 fe:01 10954114                           /usr/bin/cat\n"
           "00401000-00403000 rw-s 00002000 fe:01 10954114                           /usr/bin/cat\n" +
-              vsyscall_line);
+              vsyscall_line());
 }
 
 TEST_CASE("maps: heap, stack and the kernel's own ranges have their names") {
@@ -53,7 +54,7 @@ TEST_CASE("maps: heap, stack and the kernel's own ranges have their names") {
           "10000000-10003000 rw-p 00000000 00:00 0                                  [heap]\n"
           "7ffff7ff7000-7ffff7ffb000 r--p 00000000 00:00 0                          [vvar]\n"
           "7fffffffd000-7ffffffff000 rw-p 00000000 00:00 0                          [stack]\n" +
-              vsyscall_line);
+              vsyscall_line());
 }
 
 TEST_CASE("maps: a long number pushes the name to the right, and a line break stays in its line") {
@@ -62,5 +63,5 @@ TEST_CASE("maps: a long number pushes the name to the right, and a line break st
                                          FileIdentity{.path = "/a\nb", .inode = 12345678901234567890U});
     REQUIRE(machine.map(VirtAddr(0x7fff'f7ff'0000), 1, prot_read, map_private | map_fixed, file, 1));
     CHECK(proc_maps(*machine.mm) ==
-          "7ffff7ff0000-7ffff7ff1000 r--p 00001000 00:00 12345678901234567890       /a\\012b\n" + vsyscall_line);
+          "7ffff7ff0000-7ffff7ff1000 r--p 00001000 00:00 12345678901234567890       /a\\012b\n" + vsyscall_line());
 }

@@ -3,9 +3,9 @@
 #include "kernel/signal_delivery.hpp"
 #include "kernel_support.hpp"
 
-#include <signal.h>
 #include <sys/ucontext.h>
 
+#include <csignal>
 #include <cstddef>
 
 using namespace fl;
@@ -23,16 +23,17 @@ static_assert(offsetof(UserStack, flags) == offsetof(stack_t, ss_flags));
 static_assert(offsetof(UserStack, size_bytes) == offsetof(stack_t, ss_size));
 static_assert(sizeof(UserSignalContext) == sizeof(mcontext_t));
 static_assert(offsetof(UserSignalContext, fpu_state) == offsetof(mcontext_t, fpregs));
-static_assert(offsetof(UserSignalContext, r8) == 8 * REG_R8 && offsetof(UserSignalContext, r15) == 8 * REG_R15);
-static_assert(offsetof(UserSignalContext, rdi) == 8 * REG_RDI && offsetof(UserSignalContext, rsi) == 8 * REG_RSI);
-static_assert(offsetof(UserSignalContext, rbp) == 8 * REG_RBP && offsetof(UserSignalContext, rbx) == 8 * REG_RBX);
-static_assert(offsetof(UserSignalContext, rdx) == 8 * REG_RDX && offsetof(UserSignalContext, rax) == 8 * REG_RAX);
-static_assert(offsetof(UserSignalContext, rcx) == 8 * REG_RCX && offsetof(UserSignalContext, rsp) == 8 * REG_RSP);
-static_assert(offsetof(UserSignalContext, rip) == 8 * REG_RIP && offsetof(UserSignalContext, rflags) == 8 * REG_EFL);
-static_assert(offsetof(UserSignalContext, cs) == 8 * REG_CSGSFS && offsetof(UserSignalContext, cr2) == 8 * REG_CR2);
-static_assert(offsetof(UserSignalContext, error_code) == 8 * REG_ERR);
-static_assert(offsetof(UserSignalContext, trap_number) == 8 * REG_TRAPNO);
-static_assert(offsetof(UserSignalContext, old_mask) == 8 * REG_OLDMASK);
+static_assert(offsetof(UserSignalContext, r8) == 8ul * REG_R8 && offsetof(UserSignalContext, r15) == 8ul * REG_R15);
+static_assert(offsetof(UserSignalContext, rdi) == 8ul * REG_RDI && offsetof(UserSignalContext, rsi) == 8ul * REG_RSI);
+static_assert(offsetof(UserSignalContext, rbp) == 8ul * REG_RBP && offsetof(UserSignalContext, rbx) == 8ul * REG_RBX);
+static_assert(offsetof(UserSignalContext, rdx) == 8ul * REG_RDX && offsetof(UserSignalContext, rax) == 8ul * REG_RAX);
+static_assert(offsetof(UserSignalContext, rcx) == 8ul * REG_RCX && offsetof(UserSignalContext, rsp) == 8ul * REG_RSP);
+static_assert(offsetof(UserSignalContext, rip) == 8ul * REG_RIP &&
+              offsetof(UserSignalContext, rflags) == 8ul * REG_EFL);
+static_assert(offsetof(UserSignalContext, cs) == 8ul * REG_CSGSFS && offsetof(UserSignalContext, cr2) == 8ul * REG_CR2);
+static_assert(offsetof(UserSignalContext, error_code) == 8ul * REG_ERR);
+static_assert(offsetof(UserSignalContext, trap_number) == 8ul * REG_TRAPNO);
+static_assert(offsetof(UserSignalContext, old_mask) == 8ul * REG_OLDMASK);
 static_assert(sizeof(UserSignalInfo) == sizeof(siginfo_t));
 static_assert(offsetof(UserSignalInfo, number) == offsetof(siginfo_t, si_signo));
 static_assert(offsetof(UserSignalInfo, error) == offsetof(siginfo_t, si_errno));

@@ -63,7 +63,7 @@ TEST_CASE("MAP_POPULATE and MAP_LOCKED bring the pages at once, MAP_NONBLOCK doe
     TestSystem system;
     const auto resident = [&] { return system.task().mm->rss().anonymous.value(); };
     const std::uint64_t before = resident();
-    CHECK(system.call(SYS_mmap, {0, 3 * 4096, read_write, 0x8022, test::negative(-1), 0}) > 0);
+    CHECK(system.call(SYS_mmap, {0, 3 * page_size, read_write, 0x8022, test::negative(-1), 0}) > 0);
     CHECK(resident() == before + 3);
     CHECK(system.call(SYS_mmap, {0, 4096, read_write, 0x2022, test::negative(-1), 0}) > 0);
     CHECK(resident() == before + 4);

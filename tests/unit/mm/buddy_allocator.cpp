@@ -120,8 +120,8 @@ TEST_CASE("buddy: exhaustion is ENOMEM and changes nothing") {
 
 TEST_CASE("buddy: what was freed last is handed out first") {
     Buddy buddy(64);
-    std::vector<Pfn> taken;
-    for (int i = 0; i < 20; ++i) taken.push_back(buddy.allocate(0).value());
+    std::vector<Pfn> taken(20);
+    for (Pfn& pfn : taken) pfn = buddy.allocate(0).value();
     // No two of these are buddies, so that each stays a block of its own.
     for (const int i : {2, 10, 6}) buddy.free(taken[static_cast<std::size_t>(i)], 0);
     for (const int i : {6, 10, 2}) CHECK(buddy.allocate(0) == taken[static_cast<std::size_t>(i)]);

@@ -115,7 +115,7 @@ public:
 
     Result<VirtAddr> map(VirtAddr at, std::uint64_t pages, std::uint64_t prot = read_write,
                          std::uint64_t flags = private_anonymous | map_fixed, std::shared_ptr<File> file = nullptr,
-                         std::uint64_t pgoff = 0) {
+                         std::uint64_t pgoff = 0) const {
         return mm->map(MapRequest{.hint = at,
                                   .length_bytes = pages * page_size,
                                   .prot = prot,
@@ -144,7 +144,7 @@ public:
 
     emu::Pte pte(VirtAddr address) const { return mmu.peek(mm->page_table().root(), address); }
     // The byte behind an address, whatever the rights; the page is resident.
-    std::byte& byte(VirtAddr address) { return ram.frame(pte(address).pfn())[address.page_offset()]; }
+    std::byte& byte(VirtAddr address) const { return ram.frame(pte(address).pfn())[address.page_offset()]; }
     const FaultEvent& last_event() const {
         REQUIRE(!observer.events.empty());
         return observer.events.back();

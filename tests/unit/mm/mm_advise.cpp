@@ -60,9 +60,10 @@ TEST_CASE("madvise: advice that becomes a flag splits, and merges when it is tak
     Machine machine;
     MmStruct& mm = *machine.mm;
     REQUIRE(machine.map(page(0), 6).has_value());
-    for (const auto& [set, clear] :
+    for (const auto& advice :
          {std::pair{madv_dontfork, madv_dofork}, std::pair{madv_dontdump, madv_dodump},
           std::pair{madv_wipeonfork, madv_keeponfork}, std::pair{madv_random, 0}, std::pair{madv_sequential, 0}}) {
+        const int set = advice.first, clear = advice.second;
         CAPTURE(set);
         REQUIRE(mm.advise(page(2), 2 * page_size, set).has_value());
         CHECK(mm.map_count() == 3);
@@ -206,7 +207,8 @@ TEST_CASE("madvise: flags that set VMAs apart") {
     REQUIRE(machine.map(page(0), 4).has_value());
     const std::pair<int, int> pairs[] = {
         {madv_mergeable, madv_unmergeable}, {madv_hugepage, -1}, {madv_nohugepage, -1}};
-    for (const auto& [set, clear] : pairs) {
+    for (const auto& pair : pairs) {
+        const int set = pair.first, clear = pair.second;
         CAPTURE(set);
         REQUIRE(mm.advise(page(1), page_size, set).has_value());
         CHECK(machine.layout(base_address) == Lines{"0-1 rw-p", "1-2 rw-p", "2-4 rw-p"});

@@ -17,12 +17,12 @@ struct Family {
     }
     Kinds in_child(VirtAddr address, emu::Access access) {
         machine.handler.set_mm(child.get());
-        const Kinds kinds = machine.touch(address, access);
+        Kinds kinds = machine.touch(address, access);
         machine.handler.set_mm(machine.mm.get());
         return kinds;
     }
     emu::Pte child_pte(VirtAddr address) const { return machine.mmu.peek(child->page_table().root(), address); }
-    std::byte& child_byte(VirtAddr address) {
+    std::byte& child_byte(VirtAddr address) const {
         return machine.ram.frame(child_pte(address).pfn())[address.page_offset()];
     }
     std::string broken() const {
@@ -246,7 +246,7 @@ TEST_CASE("fork: out of frames at any point leaves the parent as it was and no f
         CHECK(parent.broken() == "");
         for (const std::uint64_t i : {0, 600, 300'000}) {
             const Kinds kinds = parent.write(page(i));
-            CHECK((kinds == Kinds{} || kinds == Kinds{FaultKind::cow_reuse}));
+            CHECK((kinds.empty() || kinds == Kinds{FaultKind::cow_reuse}));
         }
     }
 }

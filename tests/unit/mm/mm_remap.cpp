@@ -38,7 +38,7 @@ TEST_CASE("mremap: each errno, in order") {
     REQUIRE(machine.map(page(0), 4).has_value());
     const auto call = [&](VirtAddr at, std::uint64_t old_bytes, std::uint64_t new_bytes, std::uint64_t flags,
                           VirtAddr to) {
-        const auto text = outcome(mm.remap(RemapRequest{at, old_bytes, new_bytes, flags, to}));
+        auto text = outcome(mm.remap(RemapRequest{at, old_bytes, new_bytes, flags, to}));
         CHECK(machine.broken() == "");
         return text;
     };
@@ -280,7 +280,7 @@ TEST_CASE("remap_file_pages: another part of the file at the same place") {
     REQUIRE(machine.map(page(0), 8, read_write, map_shared | map_anonymous | map_fixed).has_value());
     for (std::uint64_t i = 0; i < 8; ++i) write_byte(machine, i, static_cast<unsigned>(i + 1));
     const auto call = [&](std::uint64_t at, std::uint64_t bytes, std::uint64_t prot, std::uint64_t pgoff) {
-        const auto text = outcome(mm.remap_file_pages(page(at) + 5, bytes, prot, pgoff));
+        auto text = outcome(mm.remap_file_pages(page(at) + 5, bytes, prot, pgoff));
         CHECK(machine.broken() == "");
         return text;
     };

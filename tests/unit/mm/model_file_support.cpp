@@ -6,7 +6,7 @@
 namespace fl::mm::test {
 
 Twins::OpenFile* Twins::file_of(const OracleObject* object) {
-    const auto found = std::ranges::find_if(files_, [&](const OpenFile& file) { return file.oracle.get() == object; });
+    auto* const found = std::ranges::find_if(files_, [&](const OpenFile& file) { return file.oracle.get() == object; });
     return found == files_.end() ? nullptr : &*found;
 }
 
@@ -45,7 +45,7 @@ std::string Twins::resize_file(const Operation& operation) {
 
 std::string Twins::punch_file(const Operation& operation) {
     OpenFile& file = files_[operation.file];
-    const std::string difference = agree("ok", outcome(file.file->punch_hole(operation.offset, operation.length)));
+    std::string difference = agree("ok", outcome(file.file->punch_hole(operation.offset, operation.length)));
     if (refused_)
         take_over_holes(file, operation.offset, operation.length);
     else
@@ -67,7 +67,7 @@ void Twins::take_over_holes(OpenFile& file, std::uint64_t offset, std::uint64_t 
 
 std::string Twins::write_back(const Operation& operation) {
     const OpenFile& file = files_[operation.file];
-    const std::string difference = agree_strictly("ok", outcome(file.file->write_back(0, file.file->page_count())));
+    std::string difference = agree_strictly("ok", outcome(file.file->write_back(0, file.file->page_count())));
     if (file.disk != nullptr && *file.disk != file.oracle->bytes) return "the disk has other bytes";
     return difference;
 }

@@ -138,7 +138,7 @@ std::string Twins::apply_to_file(const Operation& operation) {
     }
 }
 
-std::string Twins::agree_strictly(const std::string& expected, const std::string& real) const {
+std::string Twins::agree_strictly(const std::string& expected, const std::string& real) {
     return expected == real ? "" : "answered " + real + " instead of " + expected;
 }
 
@@ -272,7 +272,7 @@ std::string Twins::lock(const Operation& operation) {
     const VirtRange range{page(operation.first), page(operation.first + operation.count)};
     const bool whole = oracle().has_all(operation.first, operation.count);
     const std::string real = outcome(mm().lock(range.start, range.size_bytes(), VmFlags()));
-    const std::string difference = agree_strictly(whole ? "ok" : "ENOMEM", real);
+    std::string difference = agree_strictly(whole ? "ok" : "ENOMEM", real);
     if (!whole || starved || !difference.empty()) return difference;
     UserMemory user(machine.mmu, machine.handler, mm());
     (void)user.populate(range, UserMemory::Failures::pass_over);
@@ -338,10 +338,10 @@ std::string Twins::access(const Operation& operation, Access access) {
 }
 
 std::string Twins::fork(std::size_t parent) {
-    const auto free = std::ranges::find_if(spaces_, [](const Space& space) { return space.mm == nullptr; });
+    auto* const free = std::ranges::find_if(spaces_, [](const Space& space) { return space.mm == nullptr; });
     if (free == spaces_.end()) return "";
     auto forked = spaces_[parent].mm->fork();
-    const std::string difference = agree("ok", outcome(forked));
+    std::string difference = agree("ok", outcome(forked));
     if (!forked) return difference;
     free->mm = std::move(*forked);
     free->oracle = spaces_[parent].oracle.fork();
@@ -374,7 +374,7 @@ std::string Twins::remap(Operation operation) {
                                               .new_bytes = operation.new_count * page_size,
                                               .flags = operation.flags,
                                               .new_address = page(operation.target)});
-    const std::string difference = agree(expected, outcome(done));
+    std::string difference = agree(expected, outcome(done));
     if (!difference.empty()) return difference;
     if (clears_itself(operation) && expected == "EFAULT") oracle().unmap(operation.target, operation.new_count);
     if (refused_) {

@@ -104,7 +104,7 @@ private:
     std::string apply_to_file(const Operation& operation);
     // Whether a call that must answer `expected` has; ENOMEM instead of success is refused_ where memory may run out.
     std::string agree(const std::string& expected, const std::string& real);
-    std::string agree_strictly(const std::string& expected, const std::string& real) const;
+    static std::string agree_strictly(const std::string& expected, const std::string& real);
 
     std::string map(const Operation& operation);
     std::string protect(const Operation& operation);
@@ -129,11 +129,11 @@ private:
     std::string punch_file(const Operation& operation);
     std::string write_back(const Operation& operation);
     // After a hole that could not be made whole: each page of it is as before or empty.
-    void take_over_holes(OpenFile& file, std::uint64_t offset, std::uint64_t length);
+    static void take_over_holes(OpenFile& file, std::uint64_t offset, std::uint64_t length);
     OpenFile* file_of(const OracleObject* object);
 
     std::string compare_space(Space& space);
-    std::string compare_page(const Vma& vma, std::uint64_t at, const OraclePage& page);
+    std::string compare_page(const Vma& vma, std::uint64_t at, const OraclePage& known);
     Bytes peek(const Vma& vma, VirtAddr address) const;
     std::string compare_files() const;
 

@@ -94,8 +94,8 @@ TEST_CASE("physical memory: a reused frame that held translated code is stale") 
 TEST_CASE("physical memory: the peak stays when memory is given back") {
     emu::Ram ram = test::make_ram(16);
     PhysicalMemory memory(ram);
-    std::vector<Pfn> taken;
-    for (int i = 0; i < 5; ++i) taken.push_back(memory.allocate(FrameState::anonymous, Fill::zeroed).value());
+    std::vector<Pfn> taken(5);
+    for (Pfn& pfn : taken) pfn = memory.allocate(FrameState::anonymous, Fill::zeroed).value();
     CHECK(memory.used_page_count() == PageCount(7));
     for (const Pfn pfn : taken) memory.release(pfn);
     CHECK(memory.used_page_count() == PageCount(2));

@@ -78,6 +78,12 @@ Result<std::uint64_t> FileTable::duplicate_to(std::uint64_t fd, std::uint64_t ta
     return number;
 }
 
+void FileTable::close_on_exec() {
+    for (Slot& slot : slots_) {
+        if (slot.on_exec == OnExec::close) slot = Slot{};
+    }
+}
+
 std::vector<std::uint32_t> FileTable::numbers() const {
     std::vector<std::uint32_t> used;
     for (std::size_t fd = 0; fd < slots_.size(); ++fd) {

@@ -35,6 +35,8 @@ public:
     Result<std::uint64_t> duplicate(std::uint64_t fd, std::uint64_t lowest, std::uint64_t limit, OnExec on_exec);
     // dup2(2), dup3(2) with two different descriptors. EBADF.
     Result<std::uint64_t> duplicate_to(std::uint64_t fd, std::uint64_t target, std::uint64_t limit, OnExec on_exec);
+    // What is to be closed at exec (FD_CLOEXEC) is.
+    void close_on_exec();
     // The numbers in use, in ascending order.
     std::vector<std::uint32_t> numbers() const;
 

@@ -14,6 +14,10 @@ std::atomic<emu::Cpu*> running_cpu{nullptr};
 // NOLINTEND(cppcoreguidelines-avoid-non-const-global-variables)
 static_assert(std::atomic<std::uint64_t>::is_always_lock_free && std::atomic<emu::Cpu*>::is_always_lock_free);
 
+void on_alarm(int) {
+    if (emu::Cpu* cpu = running_cpu.load()) cpu->interrupt();
+}
+
 void on_host_signal(int number) {
     arrived_signals.fetch_or(std::uint64_t{1} << number);
     if (emu::Cpu* cpu = running_cpu.load()) cpu->interrupt();
@@ -32,9 +36,14 @@ HostSignals::HostSignals(emu::Cpu& cpu) {
         ::sigaction(relayed[i], nullptr, &previous_[i]);
         if (previous_[i].sa_handler != SIG_IGN) ::sigaction(relayed[i], &relay, nullptr);
     }
+    struct sigaction alarm {};
+    alarm.sa_handler = on_alarm;
+    alarm.sa_flags = SA_RESTART;
+    ::sigaction(SIGALRM, &alarm, &previous_alarm_);
 }
 
 HostSignals::~HostSignals() {
+    ::sigaction(SIGALRM, &previous_alarm_, nullptr);
     for (std::size_t i = 0; i < relayed.size(); ++i) ::sigaction(relayed[i], &previous_[i], nullptr);
     running_cpu = nullptr;
 }

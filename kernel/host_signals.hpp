@@ -1,6 +1,8 @@
 // HostSignals: SIGINT, SIGTERM and SIGHUP that the host sends to the emulator become the program's, as they would if it
 // ran natively: it may handle them, or they end it, and what was traced so far is kept.
 //
+// SIGALRM, the emulator's own, interrupts the processor (preemption.hpp).
+//
 // Invariant: one instance is alive at a time, because a host's signal handler can find its way only through a global.
 #pragma once
 
@@ -28,6 +30,7 @@ public:
 private:
     static constexpr std::array relayed{SIGINT, SIGTERM, SIGHUP};
     std::array<struct sigaction, relayed.size()> previous_{};
+    struct sigaction previous_alarm_ {};
 };
 
 }  // namespace fl::kernel

@@ -1,9 +1,14 @@
 #include "kernel/machine.hpp"
 
+#include "kernel/exec.hpp"
+#include "kernel/fiber.hpp"
+#include "kernel/futex.hpp"
 #include "kernel/host_signals.hpp"
 #include "kernel/mm_dump.hpp"
 #include "kernel/peek.hpp"
+#include "kernel/preemption.hpp"
 #include "kernel/proc_maps.hpp"
+#include "kernel/processes.hpp"
 #include "kernel/signal_delivery.hpp"
 #include "kernel/syscall_table.hpp"
 #include "kernel/traps.hpp"
@@ -36,13 +41,7 @@ void warm_up(mm::File& file) {
     }
 }
 
-constexpr std::size_t comm_length = 15;  // TASK_COMM_LEN without the NUL
 constexpr std::uint64_t syscall_instruction_bytes = 2;
-
-std::string comm_of(const std::string& path) {
-    const std::size_t slash = path.rfind('/');
-    return path.substr(slash == std::string::npos ? 0 : slash + 1).substr(0, comm_length);
-}
 
 // A guest that writes to a closed pipe gets its own SIGPIPE; the host's must not end the emulator. A parent that
 // ignores SIGPIPE, or a handler, is left alone.
@@ -74,7 +73,11 @@ public:
           mmu_(ram_),
           faults_(memory_),
           clock_(options.clock, *this),
-          random_(options.seed) {
+          random_(options.seed),
+          scheduler_(clock_, [this](Task& task) { switch_to(task); }),
+          processes_(scheduler_, ProcessesOptions{.max_tasks = options.max_tasks,
+                                                  .run = [this](System& system) { run_task(system); },
+                                                  .at_end = [this](System& system) { process_ends(system); }}) {
         faults_.set_fault_around(options.fault_around);
     }
 
@@ -83,18 +86,20 @@ public:
     tl::expected<void, std::string> exec(const ProgramSpec& program) override;
     ExitStatus run() override;
 
-    std::string maps() const override { return task_.mm ? proc_maps(*task_.mm) : ""; }
+    std::string maps() const override { return first_mm() != nullptr ? proc_maps(*first_mm()) : ""; }
     const MachineStatistics& statistics() const override { return statistics_; }
     const std::vector<std::string>& broken_invariants() const override { return broken_; }
     std::uint64_t load_bias() const override { return load_bias_; }
-    const std::string& program_path() const override { return task_.executable; }
+    const std::string& program_path() const override { return program_path_; }
     std::size_t peek(VirtAddr address, std::span<std::byte> into) const override {
-        return task_.mm ? peek_memory(ram_, *task_.mm, address, into) : 0;
+        const mm::MmStruct* mm = current_ != nullptr ? current_->task.mm.get() : first_mm();
+        return mm != nullptr ? peek_memory(ram_, *mm, address, into) : 0;
     }
     std::string dump_mm(std::string_view occasion) const override {
-        if (!task_.mm) return {};
-        return kernel::dump_mm(*task_.mm, task_.pid,
-                               fmt::format("process {} ({}), {}", task_.pid, task_.name, occasion));
+        const System* system = current_ != nullptr ? current_ : first_;
+        if (system == nullptr || !system->task.mm) return {};
+        const Task& task = system->task;
+        return kernel::dump_mm(*task.mm, task.pid, fmt::format("process {} ({}), {}", task.pid, task.name, occasion));
     }
 
 private:
@@ -104,17 +109,24 @@ private:
 
     tl::expected<void, std::string> load(const ProgramSpec& program, const std::shared_ptr<mm::File>& file,
                                          const loader::ElfImage& image);
-    void step();
-    void handle_fault(const emu::PageFault& fault);
-    void handle_exception(emu::Vector vector);
-    void raise(const Trap& trap, bool resume_flag);
+    const mm::MmStruct* first_mm() const { return first_ != nullptr ? first_->task.mm.get() : nullptr; }
+    // The scheduler's: the processor becomes the task's.
+    void switch_to(Task& task);
+    // On the task's fiber, from its first instruction to its last.
+    void run_task(System& system);
+    void process_ends(System& system);
+    void step(System& system);
+    emu::Exit run_user_code(Task& task);
+    void handle_fault(System& system, const emu::PageFault& fault);
+    void handle_exception(System& system, emu::Vector vector);
     void take_host_signals();
-    void deliver();
-    void settle();
-    void kill_for_memory();
+    void deliver(System& system);
+    void settle(System& system);
+    void kill_for_memory(Task& task);
+    void end_everything();
     bool paranoid() const { return options_.paranoia == Paranoia::every_step; }
     void check_invariants();
-    void gather_statistics();
+    void gather_statistics(const mm::MmStruct& mm);
     void tear_down();
     void check_leaks();
 
@@ -129,10 +141,16 @@ private:
     std::optional<Vfs> vfs_;
     std::unique_ptr<emu::Cpu> cpu_;
     std::optional<loader::Vdso> vdso_;
-    Task task_;
-    std::optional<System> system_;
+    Scheduler scheduler_;
+    Futexes futexes_;
+    Processes processes_;
+    System* first_ = nullptr;    // the program that was asked for, until it is over
+    System* current_ = nullptr;  // whose turn it is
+    Task* cpu_owner_ = nullptr;  // whose registers the processor holds
     std::optional<SyscallDispatcher> syscalls_;
     SignalObserver signal_observer_;
+    std::optional<ExitStatus> exit_;  // the first program's
+    std::string program_path_;
 
     std::uint64_t load_bias_ = 0;
     VirtAddr kernel_entry_{};  // what the program was executing when the kernel took over
@@ -154,9 +172,10 @@ tl::expected<void, std::string> MachineImplementation::start() {
     clock_.publish_to(vdso_->time_page());
     vfs_.emplace(files_, memory_.total_page_count(), clock_.realtime_ns());
     if (auto mounted = vfs_->mount(options_.host); !mounted) return mounted;
-    system_.emplace(System{task_, *cpu_, clock_, random_, memory_, faults_, *vfs_, {}});
-    syscalls_.emplace(*system_, options_.strace_output);
-    if (syscalls_->traces()) signal_observer_ = [this](const SignalInfo& info) { syscalls_->log_signal(info); };
+    syscalls_.emplace(options_.strace_output);
+    if (syscalls_->traces()) {
+        signal_observer_ = [this](const Task& task, const SignalInfo& info) { syscalls_->log_signal(task, info); };
+    }
     // The checks after each fault look on as an observer does, so that without them faults cost nothing more.
     if (paranoid()) {
         faults_.observe(this, this);
@@ -170,7 +189,7 @@ tl::expected<void, std::string> MachineImplementation::exec(const ProgramSpec& p
     const auto named = [&program](const std::string& reason) {
         return tl::unexpected(fmt::format("{}: {}", program.path, reason));
     };
-    FL_ASSERT(task_.mm == nullptr);
+    FL_ASSERT(first_ == nullptr);
     used_before_exec_ = memory_.used_page_count();
     auto host_file = loader::open_host_file(program.path);
     if (!host_file) return named(host_file.error());
@@ -178,136 +197,195 @@ tl::expected<void, std::string> MachineImplementation::exec(const ProgramSpec& p
     if (options_.page_cache == PageCacheAtStart::warm) warm_up(*file);
     const auto image = loader::parse_elf(*file);
     if (!image) return named(image.error());
-    task_.exe_file = vfs_->add_executable(options_.host.guest_path(file->identity().path), host_file->status, file);
+    Task nobody;
+    first_ = &processes_.add_first(System{
+        nobody, *cpu_, clock_, random_, memory_, faults_, *vfs_, mmu_, scheduler_, processes_, futexes_, &*vdso_, {}});
+    first_->task.exe_file = vfs_->add_executable(options_.host.guest_path(file->identity().path), host_file->status, file);
     if (auto loaded = load(program, file, *image); !loaded) {
         tear_down();
         return named(loaded.error());
     }
-    settle();
+    settle(*first_);
     return {};
 }
 
 tl::expected<void, std::string> MachineImplementation::load(const ProgramSpec& program,
                                                             const std::shared_ptr<mm::File>& file,
                                                             const loader::ElfImage& image) {
-    task_.name = comm_of(program.path);
-    task_.executable = file->identity().path;
-    auto mm = mm::MmStruct::create(memory_, files_, task_.memory_limits());
-    if (!mm) return tl::unexpected(std::string("not enough memory for a page table"));
-    task_.mm = std::move(*mm);
-    task_.user_memory = std::make_unique<mm::UserMemory>(mmu_, faults_, *task_.mm);
-    faults_.set_mm(task_.mm.get());
-    cpu_->set_root(task_.mm->page_table().root());
-
-    loader::ProgramArguments arguments{program.path, program.argv, program.environment, {}};
-    random_.fill(arguments.random_bytes);
-    const auto loaded = loader::load_program(*task_.mm, *task_.user_memory, file, image, *vdso_, arguments);
-    if (!loaded) return tl::unexpected(loaded.error());
-    // A program that got this far although frames ran out on the way is not killed for it later.
-    (void)faults_.take_oom();
-    load_bias_ = loaded->load_bias;
-    task_.files = std::make_shared<FileTable>(FileTable::standard_streams());
+    Task& task = first_->task;
+    task.executable = program_path_ = file->identity().path;
+    const ExecRequest request{task.exe_file, program.path, program.argv, program.environment};
+    if (auto loaded = load_into_task(*first_, request, file, image, &load_bias_); !loaded) return loaded;
+    task.files = std::make_shared<FileTable>(FileTable::standard_streams());
     const auto directory = vfs_->make_directories(options_.host.guest_path(program.working_directory));
-    task_.fs = std::make_shared<FileSystemContext>(
+    task.fs = std::make_shared<FileSystemContext>(
         FileSystemContext{vfs_->root(), directory != nullptr ? directory : vfs_->root()});
-    task_.registers = emu::Registers{};
-    task_.registers.rip = loaded->entry.value();
-    task_.registers.rsp = loaded->stack_pointer.value();
     return {};
 }
 
 ExitStatus MachineImplementation::run() {
-    FL_ASSERT(task_.mm != nullptr);
+    FL_ASSERT(first_ != nullptr && first_->task.mm != nullptr);
     const auto started = std::chrono::steady_clock::now();
     {
         const SigpipeIgnored sigpipe_ignored;
         const HostSignals host_signals(*cpu_);
-        while (!task_.exit && broken_.empty()) step();
+        processes_.start(first_->task);
+        while (processes_.task_count() > 0) {
+            if (!broken_.empty()) end_everything();
+            scheduler_.run_one();
+            current_ = nullptr;
+            if (cpu_owner_ != nullptr && cpu_owner_->state == TaskState::over) cpu_owner_ = nullptr;
+            processes_.bury();
+            take_host_signals();
+        }
     }
     const auto wall_time = std::chrono::steady_clock::now() - started;
     statistics_.wall_time_ns = static_cast<std::uint64_t>(std::chrono::nanoseconds(wall_time).count());
-    if (task_.exit) syscalls_->log_end(*task_.exit);
-    gather_statistics();
-    if (options_.at_end) options_.at_end();
-    if (debug_build || paranoid()) check_invariants();
     tear_down();
     if (debug_build || paranoid()) check_leaks();
     // Without an end of its own the program was stopped by a broken invariant, as if by abort().
-    return task_.exit.value_or(ExitStatus{128 + SIGABRT, SIGABRT, false});
+    return broken_.empty() && exit_ ? *exit_ : ExitStatus{128 + SIGABRT, SIGABRT, false};
+}
+
+void MachineImplementation::switch_to(Task& task) {
+    current_ = processes_.find_task(task.tid);
+    if (cpu_owner_ == &task) return;
+    if (cpu_owner_ != nullptr) {
+        cpu_owner_->fpu = cpu_->fpu_state();
+        processes_.account(*processes_.find_task(cpu_owner_->tid));
+    }
+    cpu_owner_ = &task;
+    cpu_->set_fpu_state(task.fpu);
+    faults_.set_mm(task.mm.get());
+    cpu_->set_root(task.mm->page_table().root());
+}
+
+void MachineImplementation::run_task(System& system) {
+    Task& task = system.task;
+    if (task.set_child_tid != 0) {
+        (void)task.user_memory->write(VirtAddr(task.set_child_tid), static_cast<std::int32_t>(task.tid));
+        settle(system);
+    }
+    while (!task.exit) step(system);
+    syscalls_->log_end(task, *task.exit);
+}
+
+// What the machine tells of is the program that it was asked to run.
+void MachineImplementation::process_ends(System& system) {
+    if (&system != first_ && system.task.process->pid != Processes::first_pid) return;
+    exit_ = system.task.process->exit;
+    gather_statistics(*system.task.mm);
+    if (options_.at_end) options_.at_end();
+    if (debug_build || paranoid()) check_invariants();
+    first_ = nullptr;
+}
+
+emu::Exit MachineImplementation::run_user_code(Task& task) {
+    const auto budget = scheduler_.instruction_budget();
+    in_user_mode_ = true;
+    emu::Exit exit{};
+    if (!budget || options_.clock != ClockMode::host) {
+        exit = cpu_->run(task.registers, budget.value_or(emu::Cpu::no_budget));
+    } else {
+        // Nobody counts instructions: the host's clock says when the time is up.
+        const HostAlarm alarm(*budget);
+        exit = cpu_->run(task.registers);
+    }
+    in_user_mode_ = false;
+    kernel_entry_ = VirtAddr(task.registers.rip);
+    return exit;
 }
 
 // One trip into user mode and back.
-void MachineImplementation::step() {
-    in_user_mode_ = true;
-    const emu::Exit exit = cpu_->run(task_.registers);
-    in_user_mode_ = false;
-    kernel_entry_ = VirtAddr(task_.registers.rip);
+void MachineImplementation::step(System& system) {
+    Task& task = system.task;
+    while (task.process->stop_signal != 0 && !task.exit) scheduler_.stop(task);
+    if (task.exit) return;
+    const emu::Exit exit = run_user_code(task);
     switch (exit.reason) {
         case emu::Exit::Reason::syscall:
-            kernel_entry_ = VirtAddr(task_.registers.rip - syscall_instruction_bytes);
-            syscalls_->dispatch();
+            kernel_entry_ = VirtAddr(task.registers.rip - syscall_instruction_bytes);
+            syscalls_->dispatch(system);
             break;
-        case emu::Exit::Reason::fault: handle_fault(exit.fault); break;
-        case emu::Exit::Reason::exception: handle_exception(exit.vector); break;
+        case emu::Exit::Reason::fault: handle_fault(system, exit.fault); break;
+        case emu::Exit::Reason::exception: handle_exception(system, exit.vector); break;
         case emu::Exit::Reason::quantum:
         case emu::Exit::Reason::halt: break;
     }
-    settle();
+    settle(system);
+    scheduler_.tick();
     take_host_signals();
-    deliver();
+    deliver(system);
+    const bool time_is_up = exit.reason == emu::Exit::Reason::quantum || exit.reason == emu::Exit::Reason::halt;
+    if (time_is_up && !task.exit) scheduler_.yield(task);
 }
 
-// As from the terminal's or a shell's kill: sent by the kernel's user to the process.
+// As from a terminal: what interrupts goes to everybody in the program's group, the rest to the program.
 void MachineImplementation::take_host_signals() {
     while (const auto number = HostSignals::take()) {
-        // A standard signal needs no room in a queue.
-        (void)task_.signals.send(SignalQueue::process, SignalInfo{.number = *number, .code = si_code_kernel}, 0);
+        const SignalInfo info{.number = *number, .code = si_code_kernel};
+        for (const auto& [pid, process] : processes_.all()) {
+            const bool first = pid == Processes::first_pid;
+            const bool in_group = process->group == Processes::first_pid;
+            if (first || (*number == SIGINT && in_group) || (first_ == nullptr && pid != 1)) {
+                (void)processes_.send_to_process(*process, info);
+            }
+        }
     }
 }
 
-void MachineImplementation::handle_fault(const emu::PageFault& fault) {
+void raise(Task& task, const Trap& trap, bool resume_flag) {
+    task.trap = trap.state;
+    if (resume_flag) task.registers.rflags |= rflags_resume;
+    task.signals.force(trap.signal);
+}
+
+void MachineImplementation::handle_fault(System& system, const emu::PageFault& fault) {
     // Out of frames is dealt with by settle(), wherever it happened.
     if (faults_.last_fatal() == mm::FaultKind::oom) return;
-    raise(trap_of_fault(fault, faults_.last_fatal()), true);
+    raise(system.task, trap_of_fault(fault, faults_.last_fatal()), true);
 }
 
-void MachineImplementation::handle_exception(emu::Vector vector) {
+void MachineImplementation::handle_exception(System& system, emu::Vector vector) {
+    Task& task = system.task;
     InstructionStart instruction{};
-    peek(VirtAddr(task_.registers.rip), std::as_writable_bytes(std::span(instruction)));
-    const auto trap = trap_of_exception(vector, task_.registers, cpu_->fpu_state(), instruction, task_.trap.address);
-    if (trap) raise(*trap, sets_resume_flag(vector));
+    peek(VirtAddr(task.registers.rip), std::as_writable_bytes(std::span(instruction)));
+    const auto trap = trap_of_exception(vector, task.registers, cpu_->fpu_state(), instruction, task.trap.address);
+    if (trap) raise(task, *trap, sets_resume_flag(vector));
 }
 
-void MachineImplementation::raise(const Trap& trap, bool resume_flag) {
-    task_.trap = trap.state;
-    if (resume_flag) task_.registers.rflags |= rflags_resume;
-    task_.signals.force(trap.signal);
-}
-
-void MachineImplementation::deliver() {
-    if (task_.exit || (task_.signals.pending().empty() && !task_.restart_call)) return;
-    kernel_entry_ = VirtAddr(task_.registers.rip);
-    deliver_signals(*system_, signal_observer_);
-    settle();
+void MachineImplementation::deliver(System& system) {
+    Task& task = system.task;
+    if (task.exit) return;
+    if (task.signals.pending().empty() && !task.restart_call && !task.signals.restores_mask()) return;
+    kernel_entry_ = VirtAddr(task.registers.rip);
+    deliver_signals(system, signal_observer_);
+    settle(system);
 }
 
 // What the kernel's work leaves to be done before the program goes on.
-void MachineImplementation::settle() {
-    if (task_.mm->take_effects().tlb_stale) cpu_->flush_tlb();
-    if (faults_.take_oom()) kill_for_memory();
+void MachineImplementation::settle(System& system) {
+    if (system.task.mm->take_effects().tlb_stale) cpu_->flush_tlb();
+    if (faults_.take_oom()) kill_for_memory(system.task);
     if (paranoid()) check_invariants();
 }
 
-void MachineImplementation::kill_for_memory() {
-    if (task_.exit) return;
+void MachineImplementation::kill_for_memory(Task& task) {
+    if (task.exit) return;
     const auto kib = [](PageCount pages) { return pages.bytes() / 1024; };
-    const mm::MmStruct& mm = *task_.mm;
+    const mm::MmStruct& mm = *task.mm;
     spdlog::error(
         "Out of memory: Killed process {} ({}) total-vm:{}kB, anon-rss:{}kB, file-rss:{}kB, shmem-rss:{}kB, "
         "UID:{} pgtables:{}kB oom_score_adj:0",
-        task_.pid, task_.name, kib(mm.vm().total), kib(mm.rss().anonymous), kib(mm.rss().file),
-        kib(mm.rss().shared_memory), task_.uid, mm.pgtables_bytes() / 1024);
-    task_.exit = ExitStatus{128 + SIGKILL, SIGKILL, true};
+        task.pid, task.name, kib(mm.vm().total), kib(mm.rss().anonymous), kib(mm.rss().file),
+        kib(mm.rss().shared_memory), task.uid, mm.pgtables_bytes() / 1024);
+    processes_.end_process(*task.process, ExitStatus{128 + SIGKILL, SIGKILL, true});
+}
+
+void MachineImplementation::end_everything() {
+    for (const auto& [pid, process] : processes_.all()) {
+        processes_.end_process(*process, ExitStatus{128 + SIGKILL, SIGKILL, false});
+    }
 }
 
 WorkDone MachineImplementation::work_done() const {
@@ -317,7 +395,9 @@ WorkDone MachineImplementation::work_done() const {
 
 mm::FaultOrigin MachineImplementation::fault_origin(emu::Mode mode) const {
     const VirtAddr instruction = mode == emu::Mode::user ? cpu_->instruction_pointer() : kernel_entry_;
-    return mm::FaultOrigin{clock_.elapsed_ns(), task_.pid, task_.tid, instruction};
+    const Task* task = current_ != nullptr ? &current_->task : first_ != nullptr ? &first_->task : nullptr;
+    return mm::FaultOrigin{clock_.elapsed_ns(), task != nullptr ? task->pid : 0, task != nullptr ? task->tid : 0,
+                           instruction};
 }
 
 // Only under Paranoia::every_step.
@@ -329,13 +409,13 @@ void MachineImplementation::on_fault(const mm::FaultEvent& event) {
 
 void MachineImplementation::check_invariants() {
     // What is broken once stays broken: one report is enough.
-    if (!broken_.empty() || !task_.mm) return;
-    const std::array<const mm::MmStruct*, 1> all = {task_.mm.get()};
-    broken_ = mm::verify(memory_, all, files_.files());
+    if (!broken_.empty()) return;
+    const std::vector<mm::MmStruct*> spaces = processes_.address_spaces();
+    const std::vector<const mm::MmStruct*> all(spaces.begin(), spaces.end());
+    if (!all.empty()) broken_ = mm::verify(memory_, all, files_.files());
 }
 
-void MachineImplementation::gather_statistics() {
-    const mm::MmStruct& mm = *task_.mm;
+void MachineImplementation::gather_statistics(const mm::MmStruct& mm) {
     MachineStatistics& s = statistics_;
     s.faults = faults_.counters();
     s.total_frames = memory_.total_page_count();
@@ -356,9 +436,8 @@ void MachineImplementation::gather_statistics() {
 
 void MachineImplementation::tear_down() {
     faults_.set_mm(nullptr);
-    task_.files.reset();
-    task_.user_memory.reset();
-    task_.mm.reset();
+    current_ = first_ = nullptr;
+    processes_.clear();
 }
 
 // Whatever exec and the program took has come back. A file that an observer still holds keeps its cached pages.

@@ -1,4 +1,4 @@
-// Machine: the whole emulated computer, with one process: RAM, processor, memory manager, kernel.
+// Machine: the whole emulated computer, with its processes: RAM, processor, memory manager, kernel.
 //
 // create() builds it, exec() puts a program into it, run() runs the program to its end.
 #pragma once
@@ -38,8 +38,9 @@ struct MachineOptions {
     Paranoia paranoia = Paranoia::off;
     PageCount fault_around{16};  // pages of a file that a read fault maps at most; FaultHandler::set_fault_around
     PageCacheAtStart page_cache = PageCacheAtStart::cold;
-    HostTree host;           // what the program sees of the host's files, beside its own
-    std::uint64_t seed = 0;  // of every random source that the guest sees
+    HostTree host;                 // what the program sees of the host's files, beside its own
+    std::size_t max_tasks = 4096;  // threads count
+    std::uint64_t seed = 0;        // of every random source that the guest sees
     // Must outlive run(). An event's file belongs to the machine: nobody may keep it for longer than the machine lives.
     mm::FaultObserver* fault_observer = nullptr;
     std::FILE* strace_output = nullptr;          // where system calls are logged; nullptr: not at all
@@ -80,7 +81,7 @@ public:
 
     // The error is one clear line that names the file; nothing has run then.
     virtual tl::expected<void, std::string> exec(const ProgramSpec& program) = 0;
-    // Runs the program to its end and takes its address space apart. Call once, after exec().
+    // Runs the program and all that it starts to their ends; the status is the program's. Call once, after exec().
     virtual ExitStatus run() = 0;
 
     // /proc/PID/maps, between exec() and the end of run().

@@ -8,6 +8,7 @@
 #include "kernel/proc_smaps.hpp"
 #include "kernel/proc_status.hpp"
 #include "kernel/proc_task.hpp"
+#include "kernel/processes.hpp"
 #include "kernel/system.hpp"
 
 #include <fmt/format.h>
@@ -113,7 +114,12 @@ void add_process_state(ProcFs& proc) {
     proc.add_process_file("status",
                           [](const System&, const Task& task) -> Result<std::string> { return proc_status(task); });
     proc.add_process_file("stat", [](const System& system, const Task& task) -> Result<std::string> {
-        return proc_stat(task, system.faults.counters(), system.clock.cpu_time());
+        system.processes.account(system);
+        const Usage usage = system.processes.usage_of(*task.process);
+        mm::FaultCounters faults;
+        faults.minor = usage.minor_faults;
+        faults.major = usage.major_faults;
+        return proc_stat(task, faults, usage.time);
     });
     proc.add_process_file("limits", [](const System&, const Task& task) -> Result<std::string> {
         return proc_limits(task.process->limits);

@@ -67,14 +67,23 @@ std::string escaped_name(std::string_view name) {
     return text;
 }
 
+// fs/proc/array.c, task_state_array.
+const char* state_text(const Task& task) {
+    switch (task.state) {
+        case TaskState::waiting: return task.killable_only ? "D (disk sleep)" : "S (sleeping)";
+        case TaskState::stopped: return "T (stopped)";
+        default: return "R (running)";
+    }
+}
+
 void append_identity(StatusText& text, const Task& task) {
     text.field("Name", escaped_name(task.name));
     text.field("Umask", fmt::format("{:04o}", task.fs->umask));
-    text.field("State", "R (running)");
+    text.field("State", state_text(task));
     text.field("Tgid", task.pid);
     text.field("Ngid", 0);
     text.field("Pid", task.tid);
-    text.field("PPid", task.parent_pid);
+    text.field("PPid", task.parent_pid());
     text.field("TracerPid", 0);
     text.four_times("Uid", task.uid);
     text.four_times("Gid", task.gid);
@@ -82,8 +91,8 @@ void append_identity(StatusText& text, const Task& task) {
     text.field("Groups", " ");
     text.field("NStgid", task.pid);
     text.field("NSpid", task.tid);
-    text.field("NSpgid", task.pid);
-    text.field("NSsid", task.pid);
+    text.field("NSpgid", task.process->group);
+    text.field("NSsid", task.process->session);
     text.field("Kthread", 0);
 }
 
@@ -166,7 +175,7 @@ std::string proc_status(const Task& task) {
     StatusText text;
     append_identity(text, task);
     append_memory(text, *task.mm);
-    text.field("Threads", 1);
+    text.field("Threads", task.process->threads.size());
     append_signals(text, task);
     append_rights(text, task);
     append_places(text);
@@ -178,11 +187,12 @@ std::string proc_stat(const Task& task, const mm::FaultCounters& faults, const C
     const mm::ImageBounds& bounds = mm.bounds();
     const Signals& signals = task.signals;
     // No terminal; no flags; nothing of children.
-    std::string text = fmt::format("{} ({}) R {} {} {} 0 -1 0 {} 0 {} 0", task.pid, task.name, task.parent_pid,
-                                   task.pid, task.pid, faults.minor, faults.major);
+    std::string text =
+        fmt::format("{} ({}) {} {} {} {} 0 -1 0 {} 0 {} 0", task.pid, task.name, state_text(task)[0], task.parent_pid(),
+                    task.process->group, task.process->session, faults.minor, faults.major);
     // Times of its own and of children, priority, nice, threads, start time.
-    fmt::format_to(std::back_inserter(text), " {} {} 0 0 {} 0 1 0 0", time.user_ns / clock_tick_ns,
-                   time.system_ns / clock_tick_ns, default_priority);
+    fmt::format_to(std::back_inserter(text), " {} {} 0 0 {} 0 {} 0 0", time.user_ns / clock_tick_ns,
+                   time.system_ns / clock_tick_ns, default_priority, task.process->threads.size());
     fmt::format_to(std::back_inserter(text), " {} {} {} {} {} {} 0 0", mm.vm().total.bytes(), mm.rss().total().value(),
                    soft_limit(task.process->limits, Limit::rss), bounds.start_code.value(), bounds.end_code.value(),
                    bounds.start_stack.value());

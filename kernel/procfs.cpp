@@ -1,6 +1,6 @@
 #include "kernel/procfs.hpp"
 
-#include "kernel/system.hpp"
+#include "kernel/processes.hpp"
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -15,10 +15,21 @@ namespace {
 constexpr std::uint64_t first_pid_position = 256;  // FIRST_PROCESS_ENTRY
 constexpr std::uint64_t proc_magic = 0x9fa0;       // PROC_SUPER_MAGIC
 
-const Task* find_task(const System& system, std::uint32_t pid) {
-    return system.task.pid == pid ? &system.task : nullptr;
+std::optional<std::uint32_t> number_of(std::string_view name) {
+    std::uint32_t number = 0;
+    const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), number);
+    if (name.empty() || error != std::errc{} || end != name.data() + name.size() || name.front() == '0') {
+        return std::nullopt;
+    }
+    return number;
 }
-Task* find_task(System& system, std::uint32_t pid) { return system.task.pid == pid ? &system.task : nullptr; }
+
+// A thread, or of a process any thread; nullptr where it is over, or has no address space any more.
+Task* find_task(const System& system, std::uint32_t pid) {
+    if (System* found = system.processes.find_task(pid)) return found->task.mm != nullptr ? &found->task : nullptr;
+    const Process* process = system.processes.find_process(pid);
+    return process != nullptr && !process->threads.empty() ? process->threads.front() : nullptr;
+}
 
 // A file whose text a function makes.
 class GeneratedFile final : public Inode {
@@ -199,9 +210,32 @@ public:
 // /proc/PID/task.
 class ProcFs::ThreadsDirectory final : public ProcDirectory {
 public:
-    ThreadsDirectory(ProcFs& proc, std::uint32_t pid) : ProcDirectory(proc.file_system_, proc.now_ns_) {
-        set_entry(std::to_string(pid), std::make_shared<ProcessDirectory>(proc, pid));
+    ThreadsDirectory(ProcFs& proc, std::uint32_t pid)
+        : ProcDirectory(proc.file_system_, proc.now_ns_), proc_(proc), pid_(pid) {}
+    std::vector<DirectoryEntry> list(const System& system) override {
+        std::vector<DirectoryEntry> entries;
+        const Process* process = system.processes.find_process(pid_);
+        if (process == nullptr) return entries;
+        for (const Task* thread : process->threads) {
+            entries.push_back(
+                {std::to_string(thread->tid), number() + thread->tid, S_IFDIR, std::uint64_t{thread->tid} + 2});
+        }
+        std::ranges::sort(entries, {}, &DirectoryEntry::position);
+        return entries;
     }
+    DentryPointer find(const System& system, const DentryPointer& self, std::string_view name) override {
+        const auto tid = number_of(name);
+        const System* thread = tid ? system.processes.find_task(*tid) : nullptr;
+        if (thread == nullptr || thread->task.pid != pid_) return nullptr;
+        auto& directory = threads_[*tid];
+        if (directory == nullptr) directory = std::make_shared<ProcessDirectory>(proc_, *tid);
+        return std::make_shared<Dentry>(std::string(name), self, directory);
+    }
+
+private:
+    ProcFs& proc_;
+    std::uint32_t pid_;
+    std::map<std::uint32_t, std::shared_ptr<ProcessDirectory>> threads_;
 };
 
 class ProcFs::Root final : public ProcDirectory {
@@ -210,16 +244,16 @@ public:
 
     DentryPointer find(const System& system, const DentryPointer& self, std::string_view name) override {
         if (auto found = ProcDirectory::find(system, self, name)) return found;
-        std::uint32_t pid = 0;
-        const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), pid);
-        if (error != std::errc{} || end != name.data() + name.size() || name.front() == '0') return nullptr;
-        if (find_task(system, pid) == nullptr) return nullptr;
-        return std::make_shared<Dentry>(std::string(name), self, process(pid));
+        const auto pid = number_of(name);
+        if (!pid || find_task(system, *pid) == nullptr) return nullptr;
+        return std::make_shared<Dentry>(std::string(name), self, process(*pid));
     }
     std::vector<DirectoryEntry> list(const System& system) override {
         auto entries = ProcDirectory::list(system);
-        const std::uint32_t pid = system.task.pid;
-        entries.push_back({std::to_string(pid), process(pid)->number(), S_IFDIR, first_pid_position + pid});
+        for (const auto& [pid, of_pid] : system.processes.all()) {
+            if (of_pid->threads.empty()) continue;
+            entries.push_back({std::to_string(pid), process(pid)->number(), S_IFDIR, first_pid_position + pid});
+        }
         return entries;
     }
 

@@ -1,5 +1,6 @@
 #include "kernel/signal_delivery.hpp"
 
+#include "kernel/processes.hpp"
 #include "kernel/rseq.hpp"
 #include "kernel/signal_frame.hpp"
 
@@ -13,7 +14,8 @@ constexpr std::uint64_t syscall_instruction_bytes = 2;
 void restart_interrupted_call(Task& task) {
     if (!task.restart_call) return;
     task.registers.rip -= syscall_instruction_bytes;
-    task.registers.rax = *task.restart_call;
+    task.registers.rax = task.restart_call->number;
+    task.restarted_deadline_ns = task.restart_call->deadline_ns;
     task.restart_call.reset();
 }
 
@@ -21,7 +23,8 @@ void restart_interrupted_call(Task& task) {
 void run_handler(System& system, const Delivery& delivery) {
     Task& task = system.task;
     const int number = delivery.info.number;
-    if ((delivery.action.flags & SignalAction::flag_restart) != 0) restart_interrupted_call(task);
+    const bool goes_on = task.restart_call && task.restart_call->kind == RestartCall::Kind::with_restart;
+    if (goes_on && (delivery.action.flags & SignalAction::flag_restart) != 0) restart_interrupted_call(task);
     task.restart_call.reset();
     if (!abort_rseq_section(task)) {
         task.signals.frame_failed(SIGSEGV);
@@ -31,6 +34,7 @@ void run_handler(System& system, const Delivery& delivery) {
         task.signals.frame_failed(number);
         return;
     }
+    task.signals.forget_saved_mask();
     system.cpu.set_fpu_state(emu::FpuState{});
     SignalSet blocked = task.signals.blocked() | SignalSet(delivery.action.mask);
     if ((delivery.action.flags & SignalAction::flag_nodefer) == 0) blocked = blocked | SignalSet::of(number);
@@ -43,12 +47,19 @@ void deliver_signals(System& system, const SignalObserver& observer) {
     Task& task = system.task;
     while (!task.exit) {
         const auto delivery = task.signals.next();
-        if (!delivery) return restart_interrupted_call(task);
-        if (observer) observer(delivery->info);
-        if (delivery->effect == Delivery::Effect::terminate) {
-            task.die_of(delivery->info.number);
-        } else {
-            run_handler(system, *delivery);
+        if (!delivery) {
+            task.signals.restore_mask();
+            return restart_interrupted_call(task);
+        }
+        if (observer) observer(task, delivery->info);
+        switch (delivery->effect) {
+            case Delivery::Effect::terminate: {
+                const int number = delivery->info.number;
+                system.processes.end_process(*task.process, ExitStatus{128 + number, number, false});
+                break;
+            }
+            case Delivery::Effect::stop: system.processes.stop_process(*task.process, delivery->info.number); break;
+            case Delivery::Effect::run_handler: run_handler(system, *delivery); break;
         }
     }
 }

@@ -112,11 +112,15 @@ UserSignalInfo user_signal_info(const SignalInfo& info) {
     UserSignalInfo user{};
     user.number = info.number;
     user.code = info.code;
-    if (info.detail == SignalInfo::Detail::sender) {
-        user.sender.pid = info.pid;
-        user.sender.uid = info.uid;
-    } else if (info.detail == SignalInfo::Detail::address) {
-        user.address = info.address;
+    switch (info.detail) {
+        case SignalInfo::Detail::none: break;
+        case SignalInfo::Detail::sender: user.sender = {info.pid, info.uid}; break;
+        case SignalInfo::Detail::address: user.address = info.address; break;
+        case SignalInfo::Detail::value: user.queued = {info.pid, info.uid, info.value}; break;
+        case SignalInfo::Detail::timer: user.timer = {info.timer_id, info.overrun, info.value}; break;
+        case SignalInfo::Detail::child:
+            user.child = {info.pid, info.uid, info.status, info.user_ticks, info.system_ticks};
+            break;
     }
     return user;
 }
@@ -153,7 +157,7 @@ Result<void> push_signal_frame(Task& task, const Delivery& delivery, const emu::
     const AlternateStack& alternate = task.signals.alternate_stack();
     frame.context.stack = UserStack{alternate.base, alternate.flags, 0, alternate.size_bytes};
     frame.context.machine = signal_context(task, place.fpu);
-    frame.context.mask = task.signals.blocked().bits();
+    frame.context.mask = task.signals.mask_to_restore().bits();
     frame.info = user_signal_info(delivery.info);
     const bool with_info = (action.flags & SignalAction::flag_siginfo) != 0;
     if (auto done = write_frame(task, place, frame, with_info, fpu); !done) return done;

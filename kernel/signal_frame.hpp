@@ -60,6 +60,19 @@ struct UserSignalInfo {
         struct {
             std::uint32_t pid, uid;
         } sender;
+        struct {
+            std::uint32_t pid, uid;
+            std::uint64_t value;
+        } queued;  // _rt
+        struct {
+            std::int32_t id, overrun;
+            std::uint64_t value;
+        } timer;
+        struct {
+            std::uint32_t pid, uid;
+            std::int32_t status;
+            std::int64_t user_ticks, system_ticks;
+        } child;
         std::array<std::uint64_t, 14> all;
     };
 };

@@ -79,28 +79,74 @@ bool Signals::is_ignored(int number) const {
 
 void Signals::set_action(int number, const SignalAction& action) {
     FL_ASSERT(!unblockable.has(number));
-    actions_[index(number)] = action;
-    actions_[index(number)].mask &= ~unblockable.bits();
-    if (!is_ignored(number)) return;
-    thread_.remove(SignalSet::of(number));
-    process_.remove(SignalSet::of(number));
+    action_of(number) = action;
+    action_of(number).mask &= ~unblockable.bits();
+    if (is_ignored(number)) discard(SignalSet::of(number));
+}
+
+void Signals::discard(SignalSet numbers) {
+    thread_.remove(numbers);
+    process_->remove(numbers);
+}
+
+Signals Signals::for_new_task(Sharing sharing) const {
+    Signals made;
+    made.actions_ = sharing.actions ? actions_ : std::make_shared<Actions>(*actions_);
+    if (sharing.process) made.process_ = process_;
+    made.blocked_ = blocked_;
+    if (sharing.stack) made.alternate_stack_ = alternate_stack_;
+    return made;
+}
+
+void Signals::clear_handlers() {
+    actions_ = std::make_shared<Actions>(*actions_);
+    for (SignalAction& action : actions_->table) {
+        const bool ignored = action.handler == SignalAction::ignore;
+        action = SignalAction{};
+        if (ignored) action.handler = SignalAction::ignore;
+    }
+}
+
+void Signals::reset_for_exec() {
+    clear_handlers();
+    alternate_stack_ = AlternateStack{};
+}
+
+void Signals::suspend_with(SignalSet blocked) {
+    saved_blocked_ = blocked_;
+    set_blocked(blocked);
+}
+
+void Signals::restore_mask() {
+    if (saved_blocked_) blocked_ = *saved_blocked_;
+    saved_blocked_.reset();
+}
+
+std::optional<SignalInfo> Signals::take(SignalSet wanted) {
+    for (Queue* queue : {&thread_, process_.get()}) {
+        SignalSet ready = queue->set & wanted;
+        if (ready.empty()) continue;
+        if (const SignalSet first = ready & synchronous; !first.empty()) ready = first;
+        return queue->take(std::countr_zero(ready.bits()) + 1);
+    }
+    return std::nullopt;
 }
 
 Result<void> Signals::send(SignalQueue queue, const SignalInfo& info, std::uint64_t queue_limit) {
     // A blocked signal waits even where it is ignored: the program may change its mind before it unblocks it.
     if (!blocked_.has(info.number) && is_ignored(info.number)) return {};
-    Queue& target = queue == SignalQueue::thread ? thread_ : process_;
+    Queue& target = queue == SignalQueue::thread ? thread_ : *process_;
     if (info.number < first_realtime) {
         if (!target.set.has(info.number)) target.add(info);
         return {};
     }
-    if (thread_.waiting.size() + process_.waiting.size() >= queue_limit) return fail(Errno::eagain);
+    if (waiting_count() >= queue_limit) return fail(Errno::eagain);
     target.add(info);
     return {};
 }
 
 void Signals::force(const SignalInfo& info) {
-    SignalAction& action = actions_[index(info.number)];
+    SignalAction& action = action_of(info.number);
     if (blocked_.has(info.number) || action.handler == SignalAction::ignore) {
         action.handler = SignalAction::default_action;
         blocked_ = blocked_ & ~SignalSet::of(info.number);
@@ -109,7 +155,7 @@ void Signals::force(const SignalInfo& info) {
 }
 
 void Signals::force_fatal(const SignalInfo& info) {
-    actions_[index(info.number)].handler = SignalAction::default_action;
+    action_of(info.number).handler = SignalAction::default_action;
     force(info);
 }
 
@@ -122,27 +168,21 @@ void Signals::frame_failed(int number) {
     }
 }
 
-std::optional<SignalInfo> Signals::dequeue() {
-    for (Queue* queue : {&thread_, &process_}) {
-        SignalSet ready = queue->set & ~blocked_;
-        if (ready.empty()) continue;
-        if (const SignalSet first = ready & synchronous; !first.empty()) ready = first;
-        return queue->take(std::countr_zero(ready.bits()) + 1);
-    }
-    return std::nullopt;
-}
+std::optional<SignalInfo> Signals::dequeue() { return take(~blocked_); }
 
 std::optional<Delivery> Signals::next() {
     while (const auto info = dequeue()) {
-        SignalAction& action = actions_[index(info->number)];
+        SignalAction& action = action_of(info->number);
         if (action.handler == SignalAction::ignore) continue;
         if (action.handler != SignalAction::default_action) {
             const Delivery delivery{Delivery::Effect::run_handler, *info, action};
             if ((action.flags & SignalAction::flag_resethand) != 0) action.handler = SignalAction::default_action;
             return delivery;
         }
-        if (default_action(info->number) == DefaultAction::terminate) {
-            return Delivery{Delivery::Effect::terminate, *info, action};
+        switch (default_action(info->number)) {
+            case DefaultAction::ignore: break;
+            case DefaultAction::terminate: return Delivery{Delivery::Effect::terminate, *info, action};
+            case DefaultAction::stop: return Delivery{Delivery::Effect::stop, *info, action};
         }
     }
     return std::nullopt;

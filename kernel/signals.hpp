@@ -1,7 +1,8 @@
 // Signals: what a process does about each signal, which ones wait, and which one is delivered next (Linux:
 // kernel/signal.c).
 //
-// There is no job control: a signal whose action is to stop the process is dropped, as nobody could continue it.
+// What a thread has for itself is the set of blocked signals, the queue of those sent to it, and the alternate stack;
+// the threads of a process share the queue of those sent to the process, and who shares signal handlers the actions.
 //
 // Invariants: SIGKILL and SIGSTOP are never blocked and keep their default action; of a standard signal (below 32) at
 // most one instance waits in each queue, real-time signals queue in the order they were sent.
@@ -14,6 +15,7 @@
 #include <csignal>
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -66,13 +68,17 @@ inline constexpr int si_code_kernel = 0x80;  // SI_KERNEL
 inline constexpr int si_code_tkill = -6;     // SI_TKILL
 
 struct SignalInfo {
-    enum class Detail : std::uint8_t { none, sender, address };
+    enum class Detail : std::uint8_t { none, sender, address, value, timer, child };
 
     int number = 0;
     int code = 0;
     Detail detail = Detail::none;
-    std::uint32_t pid = 0, uid = 0;  // sender
-    std::uint64_t address = 0;       // address
+    std::uint32_t pid = 0, uid = 0;                 // sender, value, child
+    std::uint64_t address = 0;                      // address
+    std::uint64_t value = 0;                        // value, timer: union sigval
+    std::int32_t timer_id = 0, overrun = 0;         // timer
+    std::int32_t status = 0;                        // child: exit status or signal
+    std::int64_t user_ticks = 0, system_ticks = 0;  // child: in units of USER_HZ
 };
 
 // The signal stack of sigaltstack(2).
@@ -102,7 +108,7 @@ enum class SignalQueue : std::uint8_t { thread, process };
 
 // A signal that takes effect now.
 struct Delivery {
-    enum class Effect : std::uint8_t { run_handler, terminate };
+    enum class Effect : std::uint8_t { run_handler, terminate, stop };
     Effect effect = Effect::terminate;
     SignalInfo info;
     SignalAction action;  // with Effect::run_handler
@@ -110,18 +116,35 @@ struct Delivery {
 
 class Signals {
 public:
+    Signals() : actions_(std::make_shared<Actions>()), process_(std::make_shared<Queue>()) {}
+    // What a new task has: the same blocked signals, nothing pending of its own (kernel/fork.c, copy_sighand and
+    // copy_signal).
+    struct Sharing {
+        bool actions;  // CLONE_SIGHAND
+        bool process;  // CLONE_THREAD
+        bool stack;    // the alternate stack goes along: not with CLONE_VM, unless vfork
+    };
+    Signals for_new_task(Sharing sharing) const;
+    // exec: handlers are gone, what is ignored stays ignored (flush_signal_handlers).
+    void reset_for_exec();
+    // CLONE_CLEAR_SIGHAND.
+    void clear_handlers();
+
     static constexpr SignalSet unblockable = SignalSet::of(SIGKILL) | SignalSet::of(SIGSTOP);
 
-    const SignalAction& action(int number) const { return actions_[index(number)]; }
+    const SignalAction& action(int number) const { return actions_->table[index(number)]; }
     // A signal that is ignored from now on does not wait any longer.
     void set_action(int number, const SignalAction& action);
 
     SignalSet blocked() const { return blocked_; }
     void set_blocked(SignalSet blocked) { blocked_ = blocked & ~unblockable; }
     // Signals that wait, blocked or not.
-    SignalSet pending() const { return thread_.set | process_.set; }
-    SignalSet pending(SignalQueue queue) const { return queue == SignalQueue::thread ? thread_.set : process_.set; }
-    std::size_t waiting_count() const { return thread_.waiting.size() + process_.waiting.size(); }
+    SignalSet pending() const { return thread_.set | process_->set; }
+    SignalSet pending(SignalQueue queue) const { return queue == SignalQueue::thread ? thread_.set : process_->set; }
+    bool has_unblocked() const { return !(pending() & ~blocked_).empty(); }
+    std::size_t waiting_count() const { return thread_.waiting.size() + process_->waiting.size(); }
+    // Waits no longer, whether or not it is blocked.
+    void discard(SignalSet numbers);
     // Signals with SIG_IGN, and those with a handler.
     SignalSet ignored() const;
     SignalSet caught() const;
@@ -137,11 +160,24 @@ public:
 
     // Takes the next signal that is to be delivered out of its queue; nullopt: none.
     std::optional<Delivery> next();
+    // Takes one of `wanted` out of the queues, blocked or not (sigwait); nullopt: none is there.
+    std::optional<SignalInfo> take(SignalSet wanted);
+
+    // The set that rt_sigsuspend and its like replaced: it comes back once a signal was delivered, and is what the
+    // frame of that signal restores.
+    void suspend_with(SignalSet blocked);
+    bool restores_mask() const { return saved_blocked_.has_value(); }
+    SignalSet mask_to_restore() const { return saved_blocked_.value_or(blocked_); }
+    void restore_mask();
+    void forget_saved_mask() { saved_blocked_.reset(); }
 
     AlternateStack& alternate_stack() { return alternate_stack_; }
     const AlternateStack& alternate_stack() const { return alternate_stack_; }
 
 private:
+    struct Actions {
+        std::array<SignalAction, signal_count> table{};
+    };
     struct Queue {
         SignalSet set;
         std::deque<SignalInfo> waiting;
@@ -153,12 +189,14 @@ private:
 
     static std::size_t index(int number) { return static_cast<std::size_t>(number - 1); }
     bool is_ignored(int number) const;
+    SignalAction& action_of(int number) { return actions_->table[index(number)]; }
     std::optional<SignalInfo> dequeue();
 
-    std::array<SignalAction, signal_count> actions_{};
+    std::shared_ptr<Actions> actions_;
     SignalSet blocked_;
+    std::optional<SignalSet> saved_blocked_;
     Queue thread_;
-    Queue process_;
+    std::shared_ptr<Queue> process_;
     AlternateStack alternate_stack_;
 };
 

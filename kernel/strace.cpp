@@ -4,6 +4,7 @@
 #include "kernel/signal_frame.hpp"
 #include "kernel/strace_files.hpp"
 #include "kernel/strace_names.hpp"
+#include "kernel/strace_processes.hpp"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -258,6 +259,7 @@ std::string argument_text(const System& system, const SyscallLine& line, std::si
     const std::uint64_t value = line.arguments[index];
     const bool failed = result == nullptr || !result->has_value();
     if (auto text = file_argument_text(system, line, index, result)) return *text;
+    if (auto text = process_argument_text(system, line, index, result)) return *text;
     if (format.direction == Direction::out && failed) return address_text(value);
     const std::uint64_t next = index + 1 < line.arguments.size() ? line.arguments[index + 1] : 0;
     switch (format.kind) {
@@ -322,9 +324,23 @@ std::string format_result(const SyscallLine& line, const Result<std::uint64_t>& 
 
 std::string format_signal(const SignalInfo& info) {
     const std::string name = signal_name(info.number);
-    if (info.detail == SignalInfo::Detail::sender) {
+    if (info.detail == SignalInfo::Detail::child) {
+        const char* code = info.code == CLD_EXITED    ? "CLD_EXITED"
+                           : info.code == CLD_KILLED  ? "CLD_KILLED"
+                           : info.code == CLD_STOPPED ? "CLD_STOPPED"
+                                                      : "CLD_CONTINUED";
+        const std::string status = info.code == CLD_EXITED ? std::to_string(info.status) : signal_name(info.status);
+        return fmt::format(
+            "--- {0} {{si_signo={0}, si_code={1}, si_pid={2}, si_uid={3}, si_status={4}, si_utime={5}, si_stime={6}}} "
+            "---",
+            name, code, info.pid, info.uid, status, info.user_ticks, info.system_ticks);
+    }
+    if (info.detail == SignalInfo::Detail::sender || info.detail == SignalInfo::Detail::value) {
         return fmt::format("--- {0} {{si_signo={0}, si_code={1}, si_pid={2}, si_uid={3}}} ---", name,
-                           info.code == si_code_tkill ? "SI_TKILL" : "SI_USER", info.pid, info.uid);
+                           info.code == si_code_tkill ? "SI_TKILL"
+                           : info.code == -1          ? "SI_QUEUE"
+                                                      : "SI_USER",
+                           info.pid, info.uid);
     }
     return fmt::format("--- {0} {{si_signo={0}, si_code={1}, si_addr={2}}} ---", name, fault_code_name(info),
                        address_text(info.address));

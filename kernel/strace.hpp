@@ -79,6 +79,11 @@ struct ArgumentFormat {
         file_times_us,   // two of struct timeval
         file_system,     // struct statfs
         position,        // [n] behind an address
+        clone_flags,
+        strings,  // a vector of them, up to NULL
+        wait_status,
+        wait_flags,
+        futex_operation,
     };
     // Whether the call reads what an address leads to, or writes it: then it is printed only where the call worked.
     enum class Direction : std::uint8_t { in, out };

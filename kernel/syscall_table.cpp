@@ -1,5 +1,6 @@
 #include "kernel/syscall_table.hpp"
 
+#include "kernel/processes.hpp"
 #include "kernel/syscall_names.hpp"
 
 #include <fmt/format.h>
@@ -61,15 +62,19 @@ constexpr SystemCall system_calls[] = {
     {SYS_madvise, sys_madvise, {address, size, as(Kind::advice)}},
     {SYS_dup, sys_dup, {fd}},
     {SYS_dup2, sys_dup2, {fd, fd}},
+    {SYS_pause, sys_pause, {}},
     {SYS_nanosleep, sys_nanosleep, {as(Kind::timespec), address}},
+    {SYS_getitimer, sys_getitimer, {number, address}},
+    {SYS_alarm, sys_alarm, {number}},
+    {SYS_setitimer, sys_setitimer, {number, address, address}},
     {SYS_getpid, sys_getpid, {}},
     {SYS_sendfile, sys_sendfile, {fd, fd, position, size}},
-    {SYS_clone, nullptr, {hex, address, address, address, address}},
-    {SYS_fork, nullptr, {}},
-    {SYS_vfork, nullptr, {}},
-    {SYS_execve, nullptr, {path, address, address}},
+    {SYS_clone, sys_clone, {as(Kind::clone_flags), address, address, address, hex}},
+    {SYS_fork, sys_fork, {}},
+    {SYS_vfork, sys_vfork, {}},
+    {SYS_execve, sys_execve, {path, as(Kind::strings), address}},
     {SYS_exit, sys_exit, {number}},
-    {SYS_wait4, nullptr, {number, address, hex, address}},
+    {SYS_wait4, sys_wait4, {number, out(Kind::wait_status), as(Kind::wait_flags), out(Kind::usage)}},
     {SYS_kill, sys_kill, {number, sig}},
     {SYS_uname, sys_uname, {out(Kind::names)}},
     {SYS_fcntl, sys_fcntl, {fd, as(Kind::fcntl_command), as(Kind::fcntl_argument)}},
@@ -104,13 +109,18 @@ constexpr SystemCall system_calls[] = {
     {SYS_getgid, sys_getgid, {}},
     {SYS_geteuid, sys_getuid, {}},
     {SYS_getegid, sys_getgid, {}},
+    {SYS_setpgid, sys_setpgid, {number, number}},
     {SYS_getppid, sys_getppid, {}},
     {SYS_getpgrp, sys_getpgrp, {}},
+    {SYS_setsid, sys_setsid, {}},
     {SYS_getpgid, sys_getpgid, {number}},
     {SYS_getsid, sys_getsid, {number}},
     {SYS_capget, sys_capget, {address, address}},
     {SYS_capset, sys_capset, {address, address}},
     {SYS_rt_sigpending, sys_rt_sigpending, {out(Kind::signal_set), size}},
+    {SYS_rt_sigtimedwait, sys_rt_sigtimedwait, {as(Kind::signal_set), address, as(Kind::timespec), size}},
+    {SYS_rt_sigqueueinfo, sys_rt_sigqueueinfo, {number, sig, address}},
+    {SYS_rt_sigsuspend, sys_rt_sigsuspend, {as(Kind::signal_set), size}},
     {SYS_sigaltstack, sys_sigaltstack, {as(Kind::signal_stack), out(Kind::signal_stack)}},
     {SYS_utime, sys_utime, {path, address}},
     {SYS_mknod, sys_mknod, {path, as(Kind::node_mode), as(Kind::node_device)}},
@@ -122,7 +132,7 @@ constexpr SystemCall system_calls[] = {
     {SYS_mlockall, sys_mlockall, {as(Kind::lock_all_flags)}},
     {SYS_munlockall, sys_munlockall, {}},
     {SYS_pivot_root, sys_pivot_root, {path, path}},
-    {SYS_prctl, nullptr, {hex, hex, hex, hex, hex}},
+    {SYS_prctl, sys_prctl, {hex, hex, hex, hex, hex}},
     {SYS_arch_prctl, sys_arch_prctl, {as(Kind::prctl_code), address}},
     {SYS_setrlimit, sys_setrlimit, {as(Kind::resource), as(Kind::limit)}},
     {SYS_chroot, sys_chroot, {path}},
@@ -145,7 +155,7 @@ constexpr SystemCall system_calls[] = {
     {SYS_fremovexattr, sys_fremovexattr, {fd, path}},
     {SYS_tkill, sys_tkill, {number, sig}},
     {SYS_time, sys_time, {address}},
-    {SYS_futex, nullptr, {address, hex, number, address, address, hex}},
+    {SYS_futex, sys_futex, {address, as(Kind::futex_operation), number, address, address, hex}},
     {SYS_sched_getaffinity, sys_sched_getaffinity, {number, size, address}},
     {SYS_remap_file_pages, sys_remap_file_pages, {address, size, as(Kind::protection), size, as(Kind::map_flags)}},
     {SYS_getdents64, sys_getdents64, {fd, out(Kind::directory_entries), size}},
@@ -154,9 +164,10 @@ constexpr SystemCall system_calls[] = {
     {SYS_clock_gettime, sys_clock_gettime, {clock_id, out(Kind::timespec)}},
     {SYS_clock_getres, sys_clock_getres, {clock_id, out(Kind::timespec)}},
     {SYS_clock_nanosleep, sys_clock_nanosleep, {clock_id, as(Kind::clock_flags), as(Kind::timespec), address}},
-    {SYS_exit_group, sys_exit, {number}},
+    {SYS_exit_group, sys_exit_group, {number}},
     {SYS_tgkill, sys_tgkill, {number, number, sig}},
     {SYS_utimes, sys_utimes, {path, as(Kind::file_times_us)}},
+    {SYS_waitid, sys_waitid, {number, number, address, as(Kind::wait_flags), out(Kind::usage)}},
     {SYS_inotify_init, nullptr, {}},
     {SYS_inotify_add_watch, nullptr, {fd, path, hex}},
     {SYS_inotify_rm_watch, nullptr, {fd, number}},
@@ -181,6 +192,7 @@ constexpr SystemCall system_calls[] = {
     {SYS_inotify_init1, nullptr, {hex}},
     {SYS_preadv, sys_preadv, {fd, out(Kind::segments), size, as(Kind::offset)}},
     {SYS_pwritev, sys_pwritev, {fd, as(Kind::segments), size, as(Kind::offset)}},
+    {SYS_rt_tgsigqueueinfo, sys_rt_tgsigqueueinfo, {number, number, sig, address}},
     {SYS_prlimit64, sys_prlimit64, {number, as(Kind::resource), as(Kind::limit), out(Kind::limit)}},
     {SYS_syncfs, sys_syncfs, {fd}},
     {SYS_getcpu, sys_getcpu, {address, address, address}},
@@ -191,13 +203,14 @@ constexpr SystemCall system_calls[] = {
     {SYS_renameat2, sys_renameat2, {dirfd, path, dirfd, path, flags(rename_flag_names)}},
     {SYS_getrandom, sys_getrandom, {out(Kind::buffer), size, as(Kind::random_flags)}},
     {SYS_memfd_create, sys_memfd_create, {path, flags(memfd_flag_names)}},
+    {SYS_execveat, sys_execveat, {dirfd, path, as(Kind::strings), address, as(Kind::at_flags)}},
     {SYS_mlock2, sys_mlock2, {address, size, as(Kind::lock_flags)}},
     {SYS_copy_file_range, sys_copy_file_range, {fd, position, fd, position, size, hex}},
     {SYS_preadv2, sys_preadv2, {fd, out(Kind::segments), size, as(Kind::offset), number, hex}},
     {SYS_pwritev2, sys_pwritev2, {fd, as(Kind::segments), size, as(Kind::offset), number, hex}},
     {SYS_statx, sys_statx, {dirfd, path, as(Kind::at_flags), as(Kind::statx_mask), out(Kind::statx)}},
     {SYS_rseq, sys_rseq, {address, hex, hex, hex}},
-    {SYS_clone3, nullptr, {address, size}},
+    {SYS_clone3, sys_clone3, {address, size}},
     {SYS_close_range, sys_close_range, {size, size, flags(close_range_flag_names)}},
     {SYS_faccessat2, sys_faccessat2, {dirfd, path, as(Kind::access_mode), as(Kind::at_flags)}},
     {452, sys_fchmodat2, {dirfd, path, mode, at}},  // fchmodat2
@@ -212,7 +225,8 @@ static_assert(sorted_by_number());
 
 // Calls that do not come back, or come back as another: they are printed before they are made.
 bool changes_its_caller(std::uint64_t syscall_number) {
-    return syscall_number == SYS_exit || syscall_number == SYS_exit_group || syscall_number == SYS_rt_sigreturn;
+    return syscall_number == SYS_exit || syscall_number == SYS_exit_group || syscall_number == SYS_rt_sigreturn ||
+           syscall_number == SYS_execve || syscall_number == SYS_execveat;
 }
 
 // A log that cannot be written must not change what the program does.
@@ -242,28 +256,37 @@ void SyscallDispatcher::warn_once(std::uint64_t syscall_number) {
                  name != nullptr ? fmt::format(" ({})", name) : "");
 }
 
-Result<std::uint64_t> SyscallDispatcher::call(const SystemCall* entry, std::uint64_t syscall_number,
+Result<std::uint64_t> SyscallDispatcher::call(System& system, const SystemCall* entry, std::uint64_t syscall_number,
                                               const Arguments& arguments) {
-    if (entry != nullptr && entry->handler != nullptr) return entry->handler(system_, arguments);
+    if (entry != nullptr && entry->handler != nullptr) return entry->handler(system, arguments);
     warn_once(syscall_number);
     return fail(Errno::enosys);
 }
 
-Result<std::uint64_t> SyscallDispatcher::traced_call(const SystemCall* entry, std::uint64_t syscall_number,
-                                                     const Arguments& arguments) {
+// strace -f names the task once there is more than one.
+std::string SyscallDispatcher::prefix(const Task& task) {
+    if (task.tid != Processes::first_pid || several_tasks_) {
+        several_tasks_ = true;
+        return fmt::format("[pid {:>5}] ", task.tid);
+    }
+    return {};
+}
+
+Result<std::uint64_t> SyscallDispatcher::traced_call(System& system, const SystemCall* entry,
+                                                     std::uint64_t syscall_number, const Arguments& arguments) {
     const SyscallLine line{syscall_name(syscall_number), syscall_number,
                            entry != nullptr ? entry->formats : unknown_arguments, arguments};
     const bool before = changes_its_caller(syscall_number);
-    std::string text = before ? format_call(system_, line, nullptr) : std::string();
-    const auto result = call(entry, syscall_number, arguments);
-    if (!before) text = format_call(system_, line, &result);
-    const std::string answer_text = system_.task.exit ? "?" : format_result(line, result);
-    write_line(strace_output_, text + " = " + answer_text);
+    std::string text = before ? format_call(system, line, nullptr) : std::string();
+    const auto result = call(system, entry, syscall_number, arguments);
+    if (!before) text = format_call(system, line, &result);
+    const std::string answer_text = system.task.exit ? "?" : format_result(line, result);
+    write_line(strace_output_, prefix(system.task) + text + " = " + answer_text);
     return result;
 }
 
-void SyscallDispatcher::dispatch() {
-    emu::Registers& r = system_.task.registers;
+void SyscallDispatcher::dispatch(System& system) {
+    emu::Registers& r = system.task.registers;
     const std::uint64_t syscall_number = r.rax;
     const Arguments arguments = {r.rdi, r.rsi, r.rdx, r.r10, r.r8, r.r9};
     // SYSCALL leaves these two behind (Intel SDM vol. 2B); the signal frames of Linux show them as well.
@@ -271,18 +294,19 @@ void SyscallDispatcher::dispatch() {
     r.r11 = r.rflags;
     ++call_count_;
     const SystemCall* entry = find_system_call(syscall_number);
-    const auto result =
-        traces() ? traced_call(entry, syscall_number, arguments) : call(entry, syscall_number, arguments);
+    const auto result = traces() ? traced_call(system, entry, syscall_number, arguments)
+                                 : call(system, entry, syscall_number, arguments);
     r.rax = result ? *result : ~static_cast<std::uint64_t>(result.error()) + 1;
+    system.task.restarted_deadline_ns.reset();
 }
 
-void SyscallDispatcher::log_signal(const SignalInfo& info) const {
-    if (traces()) write_line(strace_output_, format_signal(info));
+void SyscallDispatcher::log_signal(const Task& task, const SignalInfo& info) {
+    if (traces()) write_line(strace_output_, prefix(task) + format_signal(info));
 }
 
-void SyscallDispatcher::log_end(const ExitStatus& status) const {
+void SyscallDispatcher::log_end(const Task& task, const ExitStatus& status) {
     if (!traces()) return;
-    write_line(strace_output_, format_end(status));
+    write_line(strace_output_, prefix(task) + format_end(status));
     std::fflush(strace_output_);
 }
 

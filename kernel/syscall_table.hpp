@@ -22,23 +22,26 @@ const SystemCall* find_system_call(std::uint64_t number);
 class SyscallDispatcher {
 public:
     // `strace_output` gets one line for each call and signal; nullptr: none.
-    SyscallDispatcher(System& system, std::FILE* strace_output) : system_(system), strace_output_(strace_output) {}
+    explicit SyscallDispatcher(std::FILE* strace_output) : strace_output_(strace_output) {}
 
-    // Does what the registers ask for and leaves the answer in RAX; RCX and R11 hold what SYSCALL put there.
-    void dispatch();
+    // Does what the task's registers ask for and leaves the answer in RAX; RCX and R11 hold what SYSCALL put there.
+    void dispatch(System& system);
 
     bool traces() const { return strace_output_ != nullptr; }
-    void log_signal(const SignalInfo& info) const;
-    void log_end(const ExitStatus& status) const;
+    void log_signal(const Task& task, const SignalInfo& info);
+    void log_end(const Task& task, const ExitStatus& status);
     std::uint64_t call_count() const { return call_count_; }
 
 private:
-    Result<std::uint64_t> call(const SystemCall* entry, std::uint64_t number, const Arguments& arguments);
-    Result<std::uint64_t> traced_call(const SystemCall* entry, std::uint64_t number, const Arguments& arguments);
+    Result<std::uint64_t> call(System& system, const SystemCall* entry, std::uint64_t number,
+                               const Arguments& arguments);
+    Result<std::uint64_t> traced_call(System& system, const SystemCall* entry, std::uint64_t number,
+                                      const Arguments& arguments);
+    std::string prefix(const Task& task);
     void warn_once(std::uint64_t number);
 
-    System& system_;
     std::FILE* strace_output_;
+    bool several_tasks_ = false;
     std::uint64_t call_count_ = 0;
     std::unordered_set<std::uint64_t> warned_;
 };

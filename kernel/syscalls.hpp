@@ -198,6 +198,19 @@ Result<std::uint64_t> sys_sched_getaffinity(System&, const Arguments&);
 Result<std::uint64_t> sys_getcpu(System&, const Arguments&);
 Result<std::uint64_t> sys_personality(System&, const Arguments&);
 Result<std::uint64_t> sys_exit(System&, const Arguments&);
+Result<std::uint64_t> sys_exit_group(System&, const Arguments&);
+Result<std::uint64_t> sys_wait4(System&, const Arguments&);
+Result<std::uint64_t> sys_waitid(System&, const Arguments&);
+Result<std::uint64_t> sys_fork(System&, const Arguments&);
+Result<std::uint64_t> sys_vfork(System&, const Arguments&);
+Result<std::uint64_t> sys_clone(System&, const Arguments&);
+Result<std::uint64_t> sys_clone3(System&, const Arguments&);
+Result<std::uint64_t> sys_execve(System&, const Arguments&);
+Result<std::uint64_t> sys_execveat(System&, const Arguments&);
+Result<std::uint64_t> sys_futex(System&, const Arguments&);
+Result<std::uint64_t> sys_setpgid(System&, const Arguments&);
+Result<std::uint64_t> sys_setsid(System&, const Arguments&);
+Result<std::uint64_t> sys_prctl(System&, const Arguments&);
 
 // --- signals
 Result<std::uint64_t> sys_rt_sigaction(System&, const Arguments&);
@@ -208,6 +221,14 @@ Result<std::uint64_t> sys_sigaltstack(System&, const Arguments&);
 Result<std::uint64_t> sys_kill(System&, const Arguments&);
 Result<std::uint64_t> sys_tkill(System&, const Arguments&);
 Result<std::uint64_t> sys_tgkill(System&, const Arguments&);
+Result<std::uint64_t> sys_rt_sigqueueinfo(System&, const Arguments&);
+Result<std::uint64_t> sys_rt_tgsigqueueinfo(System&, const Arguments&);
+Result<std::uint64_t> sys_rt_sigtimedwait(System&, const Arguments&);
+Result<std::uint64_t> sys_rt_sigsuspend(System&, const Arguments&);
+Result<std::uint64_t> sys_pause(System&, const Arguments&);
+Result<std::uint64_t> sys_alarm(System&, const Arguments&);
+Result<std::uint64_t> sys_getitimer(System&, const Arguments&);
+Result<std::uint64_t> sys_setitimer(System&, const Arguments&);
 
 // --- time
 Result<std::uint64_t> sys_clock_gettime(System&, const Arguments&);

@@ -1,8 +1,10 @@
 // The process: who it is, what it may use and has used, and its end (Linux: kernel/sys.c,
 // arch/x86/kernel/process_64.c).
 #include "kernel/kernel_version.hpp"
+#include "kernel/processes.hpp"
 #include "kernel/rseq.hpp"
 #include "kernel/syscalls.hpp"
+#include "kernel/user_usage.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -49,31 +51,14 @@ struct UserNames {  // struct new_utsname
 
 void set_name(char (&field)[UserNames::length], const char* text) { std::strncpy(field, text, sizeof field - 1); }
 
-struct UserTimeval {
-    std::int64_t seconds, microseconds;
-};
-
-struct UserUsage {  // struct rusage
-    UserTimeval user_time, system_time;
-    std::int64_t max_rss_kib, shared_rss, data_rss, stack_rss;
-    std::int64_t minor_faults, major_faults;
-    std::int64_t unused[8];
-};
-static_assert(sizeof(UserUsage) == 144);
-
-UserTimeval timeval_of(std::uint64_t ns) {
-    return {static_cast<std::int64_t>(ns / 1'000'000'000), static_cast<std::int64_t>(ns % 1'000'000'000 / 1'000)};
-}
-
-UserUsage usage_of_self(const System& system) {
-    UserUsage usage{};
-    const CpuTime time = system.clock.cpu_time();
-    usage.user_time = timeval_of(time.user_ns);
-    usage.system_time = timeval_of(time.system_ns);
-    usage.max_rss_kib = static_cast<std::int64_t>(system.task.mm->hiwater_rss().bytes() / 1024);
-    usage.minor_faults = static_cast<std::int64_t>(system.faults.counters().minor);
-    usage.major_faults = static_cast<std::int64_t>(system.faults.counters().major);
-    return usage;
+UserUsage usage_of(System& system, std::int32_t who) {
+    constexpr std::int32_t children = -1, thread = 1;
+    system.processes.account(system);
+    if (who == children) return user_usage(system.task.process->children);
+    if (who != thread) return user_usage(system.processes.usage_of(*system.task.process));
+    Usage usage = system.task.usage;
+    usage.max_rss = system.task.mm->hiwater_rss();
+    return user_usage(usage);
 }
 
 struct UserSystemInfo {  // struct sysinfo
@@ -123,14 +108,16 @@ Result<std::uint64_t> sys_rseq(System& system, const Arguments& a) {
 }
 
 Result<std::uint64_t> sys_prlimit64(System& system, const Arguments& a) {
-    Task& task = system.task;
     LimitPair wanted;
     if (a[2] != 0) {
         const auto read = system.user().read<LimitPair>(VirtAddr(a[2]));
         if (!read) return fail(read.error());
         wanted = *read;
     }
-    if (!is_self(system, a[0])) return fail(Errno::esrch);
+    const System* target =
+        is_self(system, a[0]) ? &system : system.processes.find_task(static_cast<std::uint32_t>(a[0]));
+    if (target == nullptr || target->task.exit) return fail(Errno::esrch);
+    Task& task = target->task;
     const auto number = static_cast<std::uint32_t>(a[1]);
     if (number >= limit_count) return fail(Errno::einval);
     const LimitPair previous = task.process->limits[number];
@@ -167,17 +154,9 @@ Result<std::uint64_t> sys_uname(System& system, const Arguments& a) {
 
 Result<std::uint64_t> sys_getpid(System& system, const Arguments&) { return system.task.pid; }
 Result<std::uint64_t> sys_gettid(System& system, const Arguments&) { return system.task.tid; }
-Result<std::uint64_t> sys_getppid(System& system, const Arguments&) { return system.task.parent_pid; }
+Result<std::uint64_t> sys_getppid(System& system, const Arguments&) { return system.task.parent_pid(); }
 Result<std::uint64_t> sys_getuid(System& system, const Arguments&) { return system.task.uid; }
 Result<std::uint64_t> sys_getgid(System& system, const Arguments&) { return system.task.gid; }
-Result<std::uint64_t> sys_getpgrp(System& system, const Arguments&) { return system.task.pid; }
-
-// The process leads a group and a session of its own.
-Result<std::uint64_t> sys_getpgid(System& system, const Arguments& a) {
-    if (!is_self(system, a[0])) return fail(Errno::esrch);
-    return system.task.pid;
-}
-Result<std::uint64_t> sys_getsid(System& system, const Arguments& a) { return sys_getpgid(system, a); }
 
 Result<std::uint64_t> sys_getrandom(System& system, const Arguments& a) {
     const std::uint64_t flags = static_cast<std::uint32_t>(a[2]);
@@ -203,8 +182,7 @@ Result<std::uint64_t> sys_getrusage(System& system, const Arguments& a) {
     constexpr std::int32_t self = 0, children = -1, thread = 1;
     const std::int32_t who = int_argument(a[0]);
     if (who != self && who != children && who != thread) return fail(Errno::einval);
-    const UserUsage usage = who == children ? UserUsage{} : usage_of_self(system);
-    return answer(system.user().write(VirtAddr(a[1]), usage));
+    return answer(system.user().write(VirtAddr(a[1]), usage_of(system, who)));
 }
 
 Result<std::uint64_t> sys_sysinfo(System& system, const Arguments& a) {
@@ -212,12 +190,15 @@ Result<std::uint64_t> sys_sysinfo(System& system, const Arguments& a) {
     info.uptime_s = static_cast<std::int64_t>(system.clock.monotonic_ns() / 1'000'000'000);
     info.total_ram = system.memory.total_page_count().bytes();
     info.free_ram = system.memory.buddy().free_page_count().bytes();
-    info.processes = 1;
+    info.processes = static_cast<std::uint16_t>(std::min<std::size_t>(system.processes.task_count(), 0xffff));
     info.unit_bytes = 1;
     return answer(system.user().write(VirtAddr(a[0]), info));
 }
 
-Result<std::uint64_t> sys_sched_yield(System&, const Arguments&) { return 0; }
+Result<std::uint64_t> sys_sched_yield(System& system, const Arguments&) {
+    system.scheduler.yield(system.task);
+    return 0;
+}
 
 Result<std::uint64_t> sys_sched_getaffinity(System& system, const Arguments& a) {
     constexpr std::uint64_t mask_bytes = 8;
@@ -243,12 +224,6 @@ Result<std::uint64_t> sys_personality(System& system, const Arguments& a) {
     const std::uint32_t previous = system.task.personality;
     if (wanted != query) system.task.personality = wanted;
     return previous;
-}
-
-// exit and exit_group: there is one thread.
-Result<std::uint64_t> sys_exit(System& system, const Arguments& a) {
-    system.task.exit_with(int_argument(a[0]));
-    return 0;
 }
 
 }  // namespace fl::kernel

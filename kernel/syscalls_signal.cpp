@@ -1,8 +1,11 @@
 // Signals (Linux: kernel/signal.c, arch/x86/kernel/signal_64.c).
+#include "kernel/processes.hpp"
 #include "kernel/signal_frame.hpp"
 #include "kernel/syscalls.hpp"
+#include "kernel/user_time.hpp"
 
-#include <cstring>
+#include <limits>
+#include <vector>
 
 namespace fl::kernel {
 
@@ -14,19 +17,48 @@ constexpr std::uint64_t known_action_flags = 0xdc00'0807;
 
 bool valid_signal(std::int32_t number) { return number >= 1 && number <= signal_count; }
 
-Result<void> send_signal(System& system, SignalQueue queue, std::int32_t number) {
-    // Signal 0 only asks whether there is such a process.
-    if (number == 0) return {};
-    Task& task = system.task;
-    const SignalInfo info{.number = number,
-                          .code = queue == SignalQueue::thread ? si_code_tkill : si_code_user,
-                          .detail = SignalInfo::Detail::sender,
-                          .pid = task.pid,
-                          .uid = task.uid};
-    const auto sent = task.signals.send(queue, info, soft_limit(task.process->limits, Limit::pending_signals));
-    // kill(2) is said to succeed even where the queue is full (legacy_queue, send_signal_locked).
-    if (!sent && queue == SignalQueue::process) return {};
-    return sent;
+SignalInfo from_self(const System& system, int number, int code) {
+    return SignalInfo{.number = number,
+                      .code = code,
+                      .detail = SignalInfo::Detail::sender,
+                      .pid = system.task.pid,
+                      .uid = system.task.uid};
+}
+
+// kill(2) is said to succeed even where the queue is full (legacy_queue, send_signal_locked).
+void kill_process(System& system, Process& process, int number) {
+    if (number != 0) (void)system.processes.send_to_process(process, from_self(system, number, si_code_user));
+}
+
+// One of a process's threads; `group` -1: of whichever process. ESRCH.
+Result<std::uint64_t> kill_task(System& system, std::int32_t group, std::int32_t tid, std::int32_t number) {
+    const System* target = system.processes.find_task(static_cast<std::uint32_t>(tid));
+    if (target == nullptr || target->task.exit) return fail(Errno::esrch);
+    if (group != -1 && target->task.pid != static_cast<std::uint32_t>(group)) return fail(Errno::esrch);
+    if (number != 0 && !valid_signal(number)) return fail(Errno::einval);
+    if (number == 0) return 0;
+    return answer(system.processes.send_to_task(target->task, from_self(system, number, si_code_tkill)));
+}
+
+// What a program may claim of a signal that it queues: nothing that only the kernel says (do_rt_sigqueueinfo).
+Result<SignalInfo> read_queued_signal(System& system, std::int32_t target, std::int32_t number, std::uint64_t address) {
+    const auto user = system.user().read<UserSignalInfo>(VirtAddr(address));
+    if (!user) return fail(user.error());
+    const bool kernels_own = user->code >= 0 || user->code == si_code_tkill;
+    if (kernels_own && static_cast<std::uint32_t>(target) != system.task.pid) return fail(Errno::eperm);
+    return SignalInfo{.number = number,
+                      .code = user->code,
+                      .detail = SignalInfo::Detail::value,
+                      .pid = user->queued.pid,
+                      .uid = user->queued.uid,
+                      .value = user->queued.value};
+}
+
+Result<SignalSet> read_signal_set(System& system, std::uint64_t address, std::uint64_t size_bytes) {
+    if (size_bytes != signal_set_bytes) return fail(Errno::einval);
+    const auto bits = system.user().read<std::uint64_t>(VirtAddr(address));
+    if (!bits) return fail(bits.error());
+    return SignalSet(*bits);
 }
 
 }  // namespace
@@ -101,29 +133,96 @@ Result<std::uint64_t> sys_sigaltstack(System& system, const Arguments& a) {
     return answer(write_optional(system, a[1], previous));
 }
 
-// kill(2): the process is alone in its group and its session.
 Result<std::uint64_t> sys_kill(System& system, const Arguments& a) {
     const std::int32_t pid = int_argument(a[0]), number = int_argument(a[1]);
-    const auto self = static_cast<std::int32_t>(system.task.pid);
-    // -1 is everybody else but the first process.
-    if (pid != 0 && pid != self && (pid != -self || pid == -1)) return fail(Errno::esrch);
+    if (pid == std::numeric_limits<std::int32_t>::min()) return fail(Errno::esrch);
+    const std::uint32_t self = system.task.pid;
+    std::vector<std::shared_ptr<Process>> targets;
+    for (const auto& [other, process] : system.processes.all()) {
+        if (other == 1) continue;
+        const bool meant = pid > 0    ? other == static_cast<std::uint32_t>(pid)
+                           : pid == 0 ? process->group == system.task.process->group
+                           // -1 is everybody else.
+                           : pid == -1 ? other != self
+                                       : process->group == static_cast<std::uint32_t>(-pid);
+        if (meant) targets.push_back(process);
+    }
+    if (targets.empty()) return fail(Errno::esrch);
     if (number != 0 && !valid_signal(number)) return fail(Errno::einval);
-    return answer(send_signal(system, SignalQueue::process, number));
+    for (const auto& process : targets) kill_process(system, *process, number);
+    return 0;
 }
 
 Result<std::uint64_t> sys_tkill(System& system, const Arguments& a) {
-    const std::int32_t tid = int_argument(a[0]), number = int_argument(a[1]);
-    if (tid <= 0) return fail(Errno::einval);
-    if (static_cast<std::uint32_t>(tid) != system.task.tid) return fail(Errno::esrch);
-    if (number != 0 && !valid_signal(number)) return fail(Errno::einval);
-    return answer(send_signal(system, SignalQueue::thread, number));
+    if (int_argument(a[0]) <= 0) return fail(Errno::einval);
+    return kill_task(system, -1, int_argument(a[0]), int_argument(a[1]));
 }
 
 Result<std::uint64_t> sys_tgkill(System& system, const Arguments& a) {
-    const std::int32_t tgid = int_argument(a[0]);
-    if (tgid <= 0 || int_argument(a[1]) <= 0) return fail(Errno::einval);
-    if (static_cast<std::uint32_t>(tgid) != system.task.pid) return fail(Errno::esrch);
-    return sys_tkill(system, Arguments{a[1], a[2]});
+    if (int_argument(a[0]) <= 0 || int_argument(a[1]) <= 0) return fail(Errno::einval);
+    return kill_task(system, int_argument(a[0]), int_argument(a[1]), int_argument(a[2]));
+}
+
+Result<std::uint64_t> sys_rt_sigqueueinfo(System& system, const Arguments& a) {
+    const std::int32_t pid = int_argument(a[0]), number = int_argument(a[1]);
+    const auto info = read_queued_signal(system, pid, number, a[2]);
+    if (!info) return fail(info.error());
+    Process* process = pid > 0 ? system.processes.find_process(static_cast<std::uint32_t>(pid)) : nullptr;
+    if (process == nullptr) return fail(Errno::esrch);
+    if (number != 0 && !valid_signal(number)) return fail(Errno::einval);
+    return number == 0 ? 0 : answer(system.processes.send_to_process(*process, *info));
+}
+
+Result<std::uint64_t> sys_rt_tgsigqueueinfo(System& system, const Arguments& a) {
+    const std::int32_t group = int_argument(a[0]), tid = int_argument(a[1]), number = int_argument(a[2]);
+    const auto info = read_queued_signal(system, group, number, a[3]);
+    if (!info) return fail(info.error());
+    if (group <= 0 || tid <= 0) return fail(Errno::einval);
+    const System* target = system.processes.find_task(static_cast<std::uint32_t>(tid));
+    if (target == nullptr || target->task.pid != static_cast<std::uint32_t>(group)) return fail(Errno::esrch);
+    if (number != 0 && !valid_signal(number)) return fail(Errno::einval);
+    return number == 0 ? 0 : answer(system.processes.send_to_task(target->task, *info));
+}
+
+// --- waiting for signals
+
+Result<std::uint64_t> sys_pause(System& system, const Arguments&) {
+    WaitQueue nobody_wakes;
+    (void)system.scheduler.wait(system.task, nobody_wakes);
+    return fail(interrupted(system.task, RestartCall::Kind::without_handler));
+}
+
+Result<std::uint64_t> sys_rt_sigsuspend(System& system, const Arguments& a) {
+    const auto set = read_signal_set(system, a[0], a[1]);
+    if (!set) return fail(set.error());
+    system.task.signals.suspend_with(*set);
+    return sys_pause(system, a);
+}
+
+Result<std::uint64_t> sys_rt_sigtimedwait(System& system, const Arguments& a) {
+    const auto wanted = read_signal_set(system, a[0], a[3]);
+    if (!wanted) return fail(wanted.error());
+    std::optional<std::uint64_t> deadline_ns;
+    if (a[2] != 0) {
+        const auto duration = read_user_time(system, a[2]);
+        if (!duration) return fail(duration.error());
+        deadline_ns = add_times(system.clock.monotonic_ns(), *duration);
+    }
+    Signals& signals = system.task.signals;
+    const SignalSet blocked = signals.blocked();
+    const SignalSet set = *wanted & ~Signals::unblockable;
+    auto taken = signals.take(set);
+    if (!taken) {
+        // What is waited for wakes like any other signal, and is taken before it could be delivered.
+        signals.set_blocked(blocked & ~set);
+        WaitQueue nobody_wakes;
+        const WakeReason reason = system.scheduler.wait(system.task, nobody_wakes, deadline_ns);
+        taken = signals.take(set);
+        signals.set_blocked(blocked);
+        if (!taken) return fail(reason == WakeReason::timeout ? Errno::eagain : Errno::eintr);
+    }
+    if (auto done = write_optional(system, a[1], user_signal_info(*taken)); !done) return fail(done.error());
+    return static_cast<std::uint64_t>(taken->number);
 }
 
 }  // namespace fl::kernel

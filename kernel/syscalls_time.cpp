@@ -1,5 +1,8 @@
 // Time (Linux: kernel/time/posix-timers.c, posix-cpu-timers.c, time.c).
+#include "kernel/processes.hpp"
 #include "kernel/syscalls.hpp"
+#include "kernel/user_time.hpp"
+#include "kernel/user_usage.hpp"
 
 #include <ctime>
 #include <limits>
@@ -9,22 +12,7 @@ namespace fl::kernel {
 
 namespace {
 
-constexpr std::uint64_t ns_per_s = 1'000'000'000;
-constexpr std::uint64_t ns_per_us = 1'000;
 constexpr std::uint64_t tick_ns = Clock::tick_ns;
-
-struct UserTimespec {
-    std::int64_t seconds;
-    std::int64_t nanoseconds;
-};
-struct UserTimeval {
-    std::int64_t seconds;
-    std::int64_t microseconds;
-};
-
-UserTimespec timespec_of(std::uint64_t ns) {
-    return {static_cast<std::int64_t>(ns / ns_per_s), static_cast<std::int64_t>(ns % ns_per_s)};
-}
 
 // Which clock an id means. The CPU clocks of this process have a second, negative name each: ~pid * 8 + 2, and + 4 for
 // a thread's (include/linux/posix-timers_types.h).
@@ -43,7 +31,7 @@ std::optional<clockid_t> clock_of(const System& system, std::uint64_t argument) 
 
 bool is_coarse(clockid_t clock) { return clock == CLOCK_REALTIME_COARSE || clock == CLOCK_MONOTONIC_COARSE; }
 
-std::uint64_t read_clock(const System& system, clockid_t clock) {
+std::uint64_t read_clock(System& system, clockid_t clock) {
     switch (clock) {
         case CLOCK_REALTIME:
         case CLOCK_TAI:  // no leap seconds are known until somebody sets them
@@ -51,32 +39,41 @@ std::uint64_t read_clock(const System& system, clockid_t clock) {
         case CLOCK_REALTIME_COARSE: return system.clock.realtime_ns() / tick_ns * tick_ns;
         case CLOCK_MONOTONIC_COARSE: return system.clock.monotonic_ns() / tick_ns * tick_ns;
         case CLOCK_PROCESS_CPUTIME_ID:
-        case CLOCK_THREAD_CPUTIME_ID: return system.clock.cpu_time().total_ns();
+            system.processes.account(system);
+            return system.processes.usage_of(*system.task.process).time.total_ns();
+        case CLOCK_THREAD_CPUTIME_ID: system.processes.account(system); return system.task.usage.time.total_ns();
         default: return system.clock.monotonic_ns();
     }
 }
 
-// timespec64_valid() and timespec64_to_ktime(): EINVAL, and what is too far away is as far as clocks go.
-Result<std::uint64_t> read_duration(System& system, std::uint64_t address) {
+// Until `deadline_ns` of CLOCK_MONOTONIC. EINTR where a signal came first; what was left goes to `remaining`, unless
+// that is 0.
+Result<std::uint64_t> sleep_until(System& system, std::uint64_t deadline_ns, std::uint64_t remaining) {
+    WaitQueue nobody_wakes;
+    Task& task = system.task;
+    if (system.scheduler.wait(task, nobody_wakes, deadline_ns) == WakeReason::timeout) return 0;
+    const std::uint64_t now_ns = system.clock.monotonic_ns();
+    const std::uint64_t left_ns = deadline_ns > now_ns ? deadline_ns - now_ns : 0;
+    if (auto done = write_optional(system, remaining, timespec_of(left_ns)); !done) return fail(done.error());
+    return fail(interrupted(task, RestartCall::Kind::without_handler, deadline_ns));
+}
+
+Result<std::uint64_t> sleep_for(System& system, std::uint64_t duration_ns, std::uint64_t remaining) {
+    const std::uint64_t wanted_ns = add_times(system.clock.monotonic_ns(), duration_ns);
+    return sleep_until(system, system.task.restarted_deadline_ns.value_or(wanted_ns), remaining);
+}
+
+}  // namespace
+
+Result<std::uint64_t> read_user_time(System& system, std::uint64_t address) {
     const auto wanted = system.user().read<UserTimespec>(VirtAddr(address));
     if (!wanted) return fail(wanted.error());
     if (wanted->seconds < 0) return fail(Errno::einval);
     if (static_cast<std::uint64_t>(wanted->nanoseconds) >= ns_per_s) return fail(Errno::einval);
-    constexpr auto farthest = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
     const auto seconds = static_cast<std::uint64_t>(wanted->seconds);
-    if (seconds >= farthest / ns_per_s) return farthest;
+    if (seconds >= time_max_ns / ns_per_s) return time_max_ns;
     return seconds * ns_per_s + static_cast<std::uint64_t>(wanted->nanoseconds);
 }
-
-// EINTR where a signal came first; the time that was left goes to `remaining`, unless that is 0.
-Result<std::uint64_t> sleep(System& system, std::uint64_t duration_ns, std::uint64_t remaining) {
-    const std::uint64_t left_ns = system.clock.sleep_ns(duration_ns);
-    if (left_ns == 0) return 0;
-    if (auto done = write_optional(system, remaining, timespec_of(left_ns)); !done) return fail(done.error());
-    return fail(Errno::eintr);
-}
-
-}  // namespace
 
 Result<std::uint64_t> sys_clock_gettime(System& system, const Arguments& a) {
     const auto clock = clock_of(system, a[0]);
@@ -107,9 +104,9 @@ Result<std::uint64_t> sys_time(System& system, const Arguments& a) {
 }
 
 Result<std::uint64_t> sys_nanosleep(System& system, const Arguments& a) {
-    const auto duration_ns = read_duration(system, a[0]);
+    const auto duration_ns = read_user_time(system, a[0]);
     if (!duration_ns) return duration_ns;
-    return sleep(system, *duration_ns, a[1]);
+    return sleep_for(system, *duration_ns, a[1]);
 }
 
 Result<std::uint64_t> sys_clock_nanosleep(System& system, const Arguments& a) {
@@ -122,7 +119,7 @@ Result<std::uint64_t> sys_clock_nanosleep(System& system, const Arguments& a) {
     if (is_coarse(*clock) || *clock == CLOCK_MONOTONIC_RAW || *clock == CLOCK_THREAD_CPUTIME_ID) {
         return fail(Errno::eopnotsupp);
     }
-    const auto wanted_ns = read_duration(system, a[2]);
+    const auto wanted_ns = read_user_time(system, a[2]);
     if (!wanted_ns) return wanted_ns;
     std::uint64_t duration_ns = *wanted_ns;
     if ((a[1] & TIMER_ABSTIME) != 0) {
@@ -130,7 +127,7 @@ Result<std::uint64_t> sys_clock_nanosleep(System& system, const Arguments& a) {
         duration_ns = duration_ns > now_ns ? duration_ns - now_ns : 0;
     }
     // Who waits for a point in time knows it still: nothing is said of the rest.
-    return sleep(system, duration_ns, (a[1] & TIMER_ABSTIME) != 0 ? 0 : a[3]);
+    return sleep_for(system, duration_ns, (a[1] & TIMER_ABSTIME) != 0 ? 0 : a[3]);
 }
 
 }  // namespace fl::kernel

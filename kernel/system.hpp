@@ -12,7 +12,14 @@
 #include <cstddef>
 #include <vector>
 
+namespace fl::loader {
+class Vdso;
+}
+
 namespace fl::kernel {
+
+class Processes;
+class Futexes;
 
 struct System {
     Task& task;
@@ -20,8 +27,13 @@ struct System {
     Clock& clock;
     Random& random;
     mm::PhysicalMemory& memory;
-    const mm::FaultHandler& faults;
+    mm::FaultHandler& faults;
     Vfs& vfs;
+    emu::Mmu& mmu;
+    Scheduler& scheduler;
+    Processes& processes;
+    Futexes& futexes;
+    const loader::Vdso* vdso;         // nullptr: programs get none, and exec fails
     std::vector<std::byte> transfer;  // between guest memory and the host, kept from call to call
 
     mm::UserMemory& user() const { return *task.user_memory; }

@@ -3,18 +3,30 @@
 
 #include "emu/registers.hpp"
 #include "kernel/capabilities.hpp"
+#include "kernel/clock.hpp"
 #include "kernel/file_table.hpp"
 #include "kernel/resource_limits.hpp"
+#include "kernel/scheduler.hpp"
 #include "kernel/signals.hpp"
 #include "mm/mm_struct.hpp"
 #include "mm/user_memory.hpp"
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace fl::kernel {
+
+class Fiber;
+
+// The wait of vfork(2) and CLONE_VFORK.
+struct VforkWait {
+    WaitQueue queue;
+    bool done = false;
+};
 
 // How the program ended.
 struct ExitStatus {
@@ -31,6 +43,19 @@ struct TrapState {
     std::uint64_t address = 0;  // CR2, of page faults
 };
 
+// A call that a signal ended before it did anything: it is made again unless a handler runs first for which it counts
+// as interrupted.
+struct RestartCall {
+    enum class Kind : std::uint8_t {
+        with_restart,     // a handler with SA_RESTART lets it go on (-ERESTARTSYS)
+        without_handler,  // no handler does (-ERESTARTNOHAND, -ERESTART_RESTARTBLOCK)
+    };
+    std::uint64_t number;
+    Kind kind = Kind::with_restart;
+    // Of a call that waits for so long: the end of the wait stays what it was.
+    std::optional<std::uint64_t> deadline_ns{};
+};
+
 // What rseq(2) registered.
 struct RseqArea {
     std::uint64_t address = 0;
@@ -45,22 +70,64 @@ struct FileSystemContext {
     std::uint32_t umask = 022;
 };
 
+// What a task or a process has used of the processor and of memory.
+struct Usage {
+    CpuTime time;
+    std::uint64_t minor_faults = 0, major_faults = 0;
+    PageCount max_rss;  // of the largest, where usages are added
+
+    void add(const Usage& other);
+};
+
+struct Task;
+
 // What the threads of a process share (Linux: struct signal_struct).
+//
+// Invariants: `threads` holds the tasks that are not over; a process without threads is a zombie until it is reaped.
 struct Process {
+    std::uint32_t pid = 2;
+    Process* parent = nullptr;  // nullptr: the first process of all, which is the kernel's own
+    std::uint32_t group = 2, session = 2;
+    int exit_signal = SIGCHLD;  // what the parent gets; 0: nothing
+    std::vector<Task*> threads;
     LimitTable limits = default_limits();
+    std::string name;  // comm of the last thread, for the zombie
+
+    std::optional<ExitStatus> exit;  // set: it ends, or has ended
+    bool is_zombie = false;
+    bool has_executed = false;  // since it was forked (did_exec)
+    bool is_subreaper = false;  // PR_SET_CHILD_SUBREAPER
+    // Job control: the signal that stopped it, until it goes on; and what wait4(2) has not told yet.
+    int stop_signal = 0;
+    bool stop_to_report = false, continue_to_report = false;
+
+    Usage dead_threads, children;     // children: of those that were waited for
+    WaitQueue child_changed;          // wait4(2)
+    std::optional<Timers::Id> alarm;  // ITIMER_REAL
+    std::uint64_t alarm_interval_ns = 0;
+};
+
+enum class TaskState : std::uint8_t {
+    fresh,  // not known to the scheduler yet
+    ready,
+    running,
+    waiting,
+    stopped,
+    over,
 };
 
 struct Task {
     std::shared_ptr<Process> process = std::make_shared<Process>();
-    std::uint32_t pid = 1;
-    std::uint32_t tid = 1;
-    std::uint32_t parent_pid = 0;
+    std::uint32_t pid = 2;  // of its process (Linux: tgid)
+    std::uint32_t tid = 2;
     std::uint32_t uid = 0, gid = 0;
     CapabilitySets capabilities;
     std::string name;        // comm: the file's name, 15 bytes at most
     std::string executable;  // its absolute path on the host, symbolic links resolved
 
     emu::Registers registers;
+    emu::FpuState fpu;  // while another task has the processor
+    // mm_users counts the tasks that share it (Linux: task->mm).
     std::shared_ptr<mm::MmStruct> mm;
     std::shared_ptr<mm::UserMemory> user_memory;
     std::shared_ptr<FileTable> files = std::make_shared<FileTable>();
@@ -72,27 +139,49 @@ struct Task {
         const bool root = capabilities.has(Capability::ipc_lock) && capabilities.has(Capability::sys_rawio);
         return kernel::memory_limits(process->limits, root ? mm::Privilege::root : mm::Privilege::none);
     }
+    std::uint32_t parent_pid() const { return process->parent != nullptr ? process->parent->pid : 0; }
     // personality(2): ADDR_NO_RANDOMIZE, as under `setarch -R`.
     static constexpr std::uint32_t addr_no_randomize = 0x004'0000, read_implies_exec = 0x040'0000;
     std::uint32_t personality = addr_no_randomize;
     std::optional<RseqArea> rseq;
     std::uint64_t clear_child_tid = 0;
     std::uint64_t robust_list = 0;
+    int parent_death_signal = 0;              // PR_SET_PDEATHSIG
+    std::shared_ptr<VforkWait> vfork_parent;  // the parent waits until the address space is given back
 
-    // The number of a call that a signal ended before it did anything: it is made again unless a handler without
-    // SA_RESTART runs first (-ERESTARTSYS).
-    std::optional<std::uint64_t> restart_call;
+    std::optional<RestartCall> restart_call;
+    std::optional<std::uint64_t> restarted_deadline_ns;  // of the call that is made again now
+    // CLONE_CHILD_SETTID: where the task writes its number before it runs.
+    std::uint64_t set_child_tid = 0;
 
-    std::optional<ExitStatus> exit;  // set: the program is over
+    std::optional<ExitStatus> exit;  // set: the task is to end
+
+    // Scheduler's own.
+    Scheduler* scheduler = nullptr;
+    std::unique_ptr<Fiber> fiber;
+    TaskState state = TaskState::fresh;
+    WakeReason wake_reason = WakeReason::event;
+    bool killable_only = false;  // waits for what no handler may interrupt
+
+    Usage usage;  // up to when it last gave the processor up
+
+    Task();
+    Task(const Task&) = delete;
+    Task& operator=(const Task&) = delete;
+    ~Task();
 
     // The first reason to end is the one that counts.
     void exit_with(int status) {
         if (!exit) exit = ExitStatus{status & 0xff, 0, false};
     }
-    void die_of(int signal) {
-        if (!exit) exit = ExitStatus{128 + signal, signal, false};
-    }
 };
+
+// -ERESTARTSYS and its like: the answer of a call that a signal ended before it did anything.
+inline Errno interrupted(Task& task, RestartCall::Kind kind = RestartCall::Kind::with_restart,
+                         std::optional<std::uint64_t> deadline_ns = std::nullopt) {
+    task.restart_call = RestartCall{task.registers.rax, kind, deadline_ns};
+    return Errno::eintr;
+}
 
 // A signal that a call of the process's own brings about (send_sig): SIGPIPE, SIGXFSZ.
 inline void signal_self(Task& task, int number) {

@@ -37,7 +37,7 @@ StreamKind kind_of(int host_fd) {
 
 // What a signal ended before anything was done may be made again once the signal is dealt with.
 Result<std::uint64_t> restartable(System& system, const Result<std::uint64_t>& result) {
-    if (!result && result.error() == Errno::eintr) system.task.restart_call = system.task.registers.rax;
+    if (!result && result.error() == Errno::eintr) (void)interrupted(system.task);
     return result;
 }
 

@@ -53,8 +53,13 @@ TestSystem::TestSystem(PageCount frames, std::FILE* strace_output)
       clock_(kernel::ClockMode::virtual_time, work_),
       random_(1),
       vfs_(std::in_place, files_, memory_.total_page_count(), clock_.realtime_ns()),
-      system_{task_, cpu_, clock_, random_, memory_, faults_, *vfs_, {}},
-      dispatcher_(system_, strace_output) {
+      scheduler_(clock_, [](kernel::Task&) {}),
+      processes_(scheduler_),
+      system_{task_, cpu_,       clock_,     random_,  memory_, faults_, *vfs_,
+              mmu_,  scheduler_, processes_, futexes_, nullptr, {}},
+      dispatcher_(strace_output) {
+    task_.scheduler = &scheduler_;
+    processes_.adopt(system_);
     auto mm = mm::MmStruct::create(memory_, files_, task_.memory_limits());
     REQUIRE(mm.has_value());
     task_.mm = std::move(*mm);
@@ -102,7 +107,7 @@ std::int64_t TestSystem::call(std::uint64_t number, std::initializer_list<std::u
     std::size_t index = 0;
     for (const std::uint64_t argument : arguments) *slots[index++] = argument;
     r.rax = number;
-    dispatcher_.dispatch();
+    dispatcher_.dispatch(system_);
     return static_cast<std::int64_t>(r.rax);
 }
 

@@ -1,6 +1,9 @@
 // What the kernel's tests share: a process without a program, on a machine whose processor runs nothing.
 #pragma once
 
+#include "kernel/futex.hpp"
+#include "kernel/processes.hpp"
+#include "kernel/scheduler.hpp"
 #include "kernel/syscall_table.hpp"
 #include "kernel/system.hpp"
 #include "mm/verify.hpp"
@@ -101,6 +104,7 @@ public:
     kernel::System& system() { return system_; }
     IdleCpu& cpu() { return cpu_; }
     SetWork& work() { return work_; }
+    kernel::Processes& processes() { return processes_; }
     const mm::FaultHandler& faults() const { return faults_; }
 
 private:
@@ -118,6 +122,9 @@ private:
     std::optional<kernel::Vfs> vfs_;
     IdleCpu cpu_;
     kernel::Task task_;
+    kernel::Scheduler scheduler_;
+    kernel::Futexes futexes_;
+    kernel::Processes processes_;
     kernel::System system_;
     kernel::SyscallDispatcher dispatcher_;
 };

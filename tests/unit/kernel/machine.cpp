@@ -256,7 +256,7 @@ TEST_CASE("the origin of faults: 0 in exec, the instruction in user mode, the ca
     CHECK(origin_of(code_start) == code_start);
     CHECK(origin_of(Program::bss) == code_start + uname.size());
     CHECK(origin_of(0) == code_start + uname.size() + syscall_code.size());
-    CHECK(recorder.events.back().origin.pid == 1);
+    CHECK(recorder.events.back().origin.pid == kernel::Processes::first_pid);
     CHECK(recorder.events.back().origin.time_ns > 0);
 }
 

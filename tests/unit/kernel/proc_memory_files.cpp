@@ -36,13 +36,13 @@ TEST_CASE("/proc: each view of memory has its text") {
         CHECK(text_of(system, path).substr(0, start.size()) == start);
     };
     begins("/proc/self/maps", "00100000-00108000 rw-p 00000000 00:00 0 \n");
-    begins("/proc/1/maps", "00100000-00108000 rw-p 00000000 00:00 0 \n");
+    begins("/proc/2/maps", "00100000-00108000 rw-p 00000000 00:00 0 \n");
     begins("/proc/self/smaps", "00100000-00108000 rw-p 00000000 00:00 0 \nSize:                 32 kB\n");
     begins("/proc/self/smaps_rollup",
            "00100000-00201000 ---p 00000000 00:00 0                                  [rollup]");
     begins("/proc/self/statm", "9 ");
     begins("/proc/self/status", "Name:\t");
-    begins("/proc/self/stat", "1 (");
+    begins("/proc/self/stat", "2 (");
     begins("/proc/self/limits", "Limit                     Soft Limit");
     begins("/proc/self/oom_score", "7");
     begins("/proc/self/oom_score_adj", "0\n");

@@ -116,7 +116,7 @@ TEST_CASE("status: the memory lines") {
     system.put<int>(TestSystem::data, 1);
     system.put<int>(TestSystem::data + page_size, 1);
     const std::string text = proc_status(system.task());
-    CHECK(text.starts_with("Name:\tguest\nUmask:\t0022\nState:\tR (running)\nTgid:\t1\n"));
+    CHECK(text.starts_with("Name:\tguest\nUmask:\t0022\nState:\tR (running)\nTgid:\t2\n"));
     const std::size_t from = text.find("VmPeak:");
     const std::size_t to = text.find("CoreDumping:");
     REQUIRE(from != std::string::npos);
@@ -190,6 +190,6 @@ TEST_CASE("stat: 52 fields, and those of memory where Linux has them") {
     faults.major = 3;
     CHECK(
         proc_stat(system.task(), faults, CpuTime{.user_ns = 20'000'000, .system_ns = 10'000'000}) ==
-        "1 (a guest) R 0 1 1 0 -1 0 71 0 3 0 2 1 0 0 20 0 1 0 0 36864 0 18446744073709551615 11 12 15 0 0 0 0 0 0 0 0 "
+        "2 (a guest) R 1 2 2 0 -1 0 71 0 3 0 2 1 0 0 20 0 1 0 0 36864 0 18446744073709551615 11 12 15 0 0 0 0 0 0 0 0 "
         "0 17 0 0 0 0 0 0 13 14 20 16 17 18 19 0\n");
 }

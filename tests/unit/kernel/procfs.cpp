@@ -88,10 +88,10 @@ TEST_CASE("texts of many open files are made again and not kept") {
 
 TEST_CASE("/proc has the processes that there are") {
     WithProc p;
-    CHECK(p.open("/proc/1/comm") >= 0);
-    CHECK(p.open("/proc/1/task/1/comm") >= 0);
-    for (const char* name : {"/proc/2/comm", "/proc/01/comm", "/proc/1x/comm", "/proc/4294967297", "/proc/-1",
-                             "/proc/1/task/2", "/proc/nothing"}) {
+    CHECK(p.open("/proc/2/comm") >= 0);
+    CHECK(p.open("/proc/2/task/2/comm") >= 0);
+    for (const char* name : {"/proc/3/comm", "/proc/02/comm", "/proc/2x/comm", "/proc/4294967297", "/proc/-1",
+                             "/proc/2/task/3", "/proc/nothing"}) {
         CHECK(p.open(name) == minus(Errno::enoent));
     }
     CHECK(p.open("/proc/nothing", O_CREAT | O_WRONLY) == minus(Errno::eacces));

@@ -84,7 +84,7 @@ TEST_CASE("SYSCALL leaves rip and rflags in rcx and r11, and nothing else change
     TestSystem system;
     system.registers().rip = 0x40'1002;
     system.registers().rbx = 7;
-    CHECK(system.call(SYS_getpid) == 1);
+    CHECK(system.call(SYS_getpid) == 2);
     CHECK(system.registers().rcx == 0x40'1002);
     CHECK(system.registers().r11 == system.registers().rflags);
     CHECK(system.registers().rip == 0x40'1002);

@@ -56,7 +56,7 @@ TEST_CASE("capabilities: other versions, other processes, bad addresses") {
     CHECK(system.call(SYS_capset, {header, sets}) == minus(Errno::eperm));
     system.put(header, Header{version_3, -1});
     CHECK(system.call(SYS_capget, {header, sets}) == minus(Errno::einval));
-    system.put(header, Header{version_3, 1});
+    system.put(header, Header{version_3, 2});
     CHECK(system.call(SYS_capget, {header, TestSystem::nowhere}) == minus(Errno::efault));
     CHECK(system.call(SYS_capset, {header, TestSystem::nowhere}) == minus(Errno::efault));
     CHECK(system.call(SYS_capget, {TestSystem::nowhere, sets}) == minus(Errno::efault));

@@ -38,18 +38,18 @@ TEST_CASE("arch_prctl sets and tells segment bases") {
 
 TEST_CASE("who the process is") {
     TestSystem system;
-    CHECK(system.call(SYS_getpid) == 1);
-    CHECK(system.call(SYS_gettid) == 1);
-    CHECK(system.call(SYS_getppid) == 0);
+    CHECK(system.call(SYS_getpid) == 2);
+    CHECK(system.call(SYS_gettid) == 2);
+    CHECK(system.call(SYS_getppid) == 1);
     for (const std::uint64_t number : {SYS_getuid, SYS_geteuid, SYS_getgid, SYS_getegid}) {
         CHECK(system.call(number) == 0);
     }
-    CHECK(system.call(SYS_getpgrp) == 1);
-    CHECK(system.call(SYS_getpgid, {0}) == 1);
-    CHECK(system.call(SYS_getpgid, {2}) == minus(Errno::esrch));
+    CHECK(system.call(SYS_getpgrp) == 2);
+    CHECK(system.call(SYS_getpgid, {0}) == 2);
+    CHECK(system.call(SYS_getpgid, {3}) == minus(Errno::esrch));
     CHECK(system.call(SYS_getsid, {1}) == 1);
     CHECK(system.call(SYS_getsid, {test::negative(-1)}) == minus(Errno::esrch));
-    CHECK(system.call(SYS_set_tid_address, {0x1234}) == 1);
+    CHECK(system.call(SYS_set_tid_address, {0x1234}) == 2);
     CHECK(system.task().clear_child_tid == 0x1234);
 }
 
@@ -117,7 +117,7 @@ TEST_CASE("limits can be read and set, and memory management obeys them") {
     CHECK(system.call(SYS_setrlimit, {RLIMIT_STACK, data}) == 0);
     CHECK(system.task().mm->limits().stack_bytes == 1U << 20);
     system.put(data, rlimit{0, RLIM_INFINITY});
-    CHECK(system.call(SYS_prlimit64, {1, RLIMIT_AS, data, data + 64}) == 0);
+    CHECK(system.call(SYS_prlimit64, {2, RLIMIT_AS, data, data + 64}) == 0);
     CHECK(system.get<rlimit>(data + 64).rlim_cur == RLIM_INFINITY);
     CHECK(system.call(SYS_mmap, {0, 4096, 3, 0x22, test::negative(-1), 0}) == minus(Errno::enomem));
     CHECK(system.call(SYS_getrlimit, {RLIMIT_AS, data}) == 0);
@@ -216,6 +216,6 @@ TEST_CASE("exit keeps eight bits, and the first end is the one that counts") {
     CHECK(system.task().exit->status == 0x34);
     CHECK(system.task().exit->signal == 0);
     system.call(SYS_exit, {1});
-    system.task().die_of(9);
+    system.processes().end_process(*system.task().process, kernel::ExitStatus{137, 9, false});
     CHECK(system.task().exit->status == 0x34);
 }

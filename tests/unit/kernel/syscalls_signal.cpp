@@ -68,7 +68,7 @@ TEST_CASE("rt_sigprocmask") {
 TEST_CASE("rt_sigpending tells what is blocked and waits") {
     TestSystem system;
     system.signals().set_blocked(SignalSet::of(SIGUSR1));
-    CHECK(system.call(SYS_tkill, {1, SIGUSR1}) == 0);
+    CHECK(system.call(SYS_tkill, {2, SIGUSR1}) == 0);
     CHECK(system.call(SYS_rt_sigpending, {data, 8}) == 0);
     CHECK(system.get<std::uint64_t>(data) == SignalSet::of(SIGUSR1).bits());
     CHECK(system.call(SYS_rt_sigpending, {data, 4}) == 0);
@@ -109,35 +109,35 @@ TEST_CASE("sigaltstack") {
 TEST_CASE("kill, tkill, tgkill: only to itself") {
     TestSystem system;
     system.signals().set_blocked(SignalSet(all));
-    CHECK(system.call(SYS_kill, {1, SIGUSR1}) == 0);
+    CHECK(system.call(SYS_kill, {2, SIGUSR1}) == 0);
     CHECK(system.call(SYS_kill, {0, SIGUSR2}) == 0);
-    CHECK(system.call(SYS_tgkill, {1, 1, SIGHUP}) == 0);
+    CHECK(system.call(SYS_tgkill, {2, 2, SIGHUP}) == 0);
     const SignalSet waiting = SignalSet::of(SIGUSR1) | SignalSet::of(SIGUSR2) | SignalSet::of(SIGHUP);
     CHECK(system.signals().pending() == waiting);
-    CHECK(system.call(SYS_kill, {1, 0}) == 0);
+    CHECK(system.call(SYS_kill, {2, 0}) == 0);
     CHECK(system.signals().pending() == waiting);
 
-    CHECK(system.call(SYS_kill, {1, 65}) == minus(Errno::einval));
-    CHECK(system.call(SYS_kill, {1, test::negative(-1)}) == minus(Errno::einval));
-    CHECK(system.call(SYS_kill, {2, 65}) == minus(Errno::esrch));
+    CHECK(system.call(SYS_kill, {2, 65}) == minus(Errno::einval));
+    CHECK(system.call(SYS_kill, {2, test::negative(-1)}) == minus(Errno::einval));
+    CHECK(system.call(SYS_kill, {3, 65}) == minus(Errno::esrch));
     CHECK(system.call(SYS_kill, {test::negative(-1), SIGUSR1}) == minus(Errno::esrch));
     CHECK(system.call(SYS_tkill, {0, 0}) == minus(Errno::einval));
-    CHECK(system.call(SYS_tkill, {2, 65}) == minus(Errno::esrch));
-    CHECK(system.call(SYS_tkill, {1, 65}) == minus(Errno::einval));
+    CHECK(system.call(SYS_tkill, {3, 65}) == minus(Errno::esrch));
+    CHECK(system.call(SYS_tkill, {2, 65}) == minus(Errno::einval));
     CHECK(system.call(SYS_tgkill, {0, 1, 0}) == minus(Errno::einval));
-    CHECK(system.call(SYS_tgkill, {1, 0, 0}) == minus(Errno::einval));
-    CHECK(system.call(SYS_tgkill, {2, 1, 0}) == minus(Errno::esrch));
-    CHECK(system.call(SYS_tgkill, {1, 2, 0}) == minus(Errno::esrch));
+    CHECK(system.call(SYS_tgkill, {2, 0, 0}) == minus(Errno::einval));
+    CHECK(system.call(SYS_tgkill, {3, 2, 0}) == minus(Errno::esrch));
+    CHECK(system.call(SYS_tgkill, {2, 3, 0}) == minus(Errno::esrch));
 }
 
 TEST_CASE("who sent a signal") {
     TestSystem system;
     system.put(data, SignalAction{0x1234, 0, 0, 0});
     CHECK(system.call(SYS_rt_sigaction, {SIGUSR1, data, 0, 8}) == 0);
-    system.call(SYS_kill, {1, SIGUSR1});
+    system.call(SYS_kill, {2, SIGUSR1});
     CHECK(system.signals().next()->info.code == si_code_user);
-    system.call(SYS_tkill, {1, SIGUSR1});
+    system.call(SYS_tkill, {2, SIGUSR1});
     const auto info = system.signals().next()->info;
     CHECK(info.code == si_code_tkill);
-    CHECK(info.pid == 1);
+    CHECK(info.pid == 2);
 }

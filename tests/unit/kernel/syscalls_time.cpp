@@ -33,14 +33,14 @@ TEST_CASE("the clocks") {
     CHECK(clock_ns(system, CLOCK_PROCESS_CPUTIME_ID) == 123'456'789 + 1000);
     CHECK(clock_ns(system, CLOCK_THREAD_CPUTIME_ID) == 123'456'789 + 1000);
     CHECK(clock_ns(system, CLOCK_MONOTONIC_COARSE) == 120'000'000);
-    // The names of this process's own CPU clock: of nobody in particular, and of process 1.
+    // The names of this process's own CPU clock: of nobody in particular, and of process 2.
     CHECK(clock_ns(system, -6) == 123'456'789 + 1000);
-    CHECK(clock_ns(system, -14) == 123'456'789 + 1000);
+    CHECK(clock_ns(system, -22) == 123'456'789 + 1000);
 }
 
 TEST_CASE("clocks that there are not") {
     TestSystem system;
-    for (const std::int64_t clock : {8, 9, 10, 12, 99, -5, -22}) {
+    for (const std::int64_t clock : {8, 9, 10, 12, 99, -5, -30}) {
         CAPTURE(clock);
         CHECK(system.call(SYS_clock_gettime, {negative(clock), nowhere}) == minus(Errno::einval));
         CHECK(system.call(SYS_clock_getres, {negative(clock), 0}) == minus(Errno::einval));

@@ -1,0 +1,504 @@
+#include "kernel/processes.hpp"
+
+#include "kernel/fiber.hpp"
+#include "kernel/futex.hpp"
+#include "kernel/robust_list.hpp"
+
+#include <sched.h>
+#include <sys/wait.h>
+
+#include <algorithm>
+#include <new>
+#include <set>
+
+namespace fl::kernel {
+
+Task::Task() = default;
+Task::~Task() = default;
+
+void Usage::add(const Usage& other) {
+    time.user_ns += other.time.user_ns;
+    time.system_ns += other.time.system_ns;
+    minor_faults += other.minor_faults;
+    major_faults += other.major_faults;
+    max_rss = std::max(max_rss, other.max_rss);
+}
+
+struct Processes::Entry {
+    Task task;
+    System system;
+
+    explicit Entry(const System& like)
+        : system{task,     like.cpu,       like.clock,     like.random,  like.memory, like.faults, like.vfs,
+                 like.mmu, like.scheduler, like.processes, like.futexes, like.vdso,   {}} {}
+};
+
+Processes::Processes(Scheduler& scheduler, ProcessesOptions options)
+    : scheduler_(scheduler), options_(std::move(options)) {
+    auto first = std::make_shared<Process>();
+    first->pid = first->group = first->session = 1;
+    first->name = "init";
+    processes_.emplace(1, std::move(first));
+}
+
+Processes::~Processes() = default;
+
+void Processes::clear() { tasks_.clear(); }
+
+void Processes::adopt(System& system) {
+    adopted_ = &system;
+    system.task.process->parent = &init();
+    system.task.process->threads.push_back(&system.task);
+    processes_.emplace(system.task.pid, system.task.process);
+    last_pid_ = std::max(last_pid_, system.task.pid);
+}
+
+System& Processes::add_first(const System& like) {
+    auto entry = std::make_unique<Entry>(like);
+    System& system = entry->system;
+    Task& task = entry->task;
+    task.process->parent = &init();
+    task.process->threads.push_back(&task);
+    processes_.emplace(task.pid, task.process);
+    tasks_.emplace(task.tid, std::move(entry));
+    last_pid_ = task.pid;
+    return system;
+}
+
+void Processes::start(Task& task) {
+    System& system = *find_task(task.tid);
+    task.fiber = std::make_unique<Fiber>([this, &system] {
+        options_.run(system);
+        exit_task(system);
+    });
+    scheduler_.add(task);
+}
+
+System* Processes::find_task(std::uint32_t tid) const {
+    if (adopted_ != nullptr && adopted_->task.tid == tid) return adopted_;
+    const auto found = tasks_.find(tid);
+    return found == tasks_.end() ? nullptr : &found->second->system;
+}
+
+Process* Processes::find_process(std::uint32_t pid) const {
+    const auto found = processes_.find(pid);
+    return found == processes_.end() ? nullptr : found->second.get();
+}
+
+std::vector<System*> Processes::tasks() const {
+    std::vector<System*> all;
+    if (adopted_ != nullptr) all.push_back(adopted_);
+    for (const auto& [tid, entry] : tasks_) all.push_back(&entry->system);
+    return all;
+}
+
+std::vector<mm::MmStruct*> Processes::address_spaces() const {
+    std::set<mm::MmStruct*> seen;
+    std::vector<mm::MmStruct*> all;
+    for (const System* system : tasks()) {
+        mm::MmStruct* mm = system->task.mm.get();
+        if (mm != nullptr && seen.insert(mm).second) all.push_back(mm);
+    }
+    return all;
+}
+
+void Processes::bury() {
+    for (auto at = tasks_.begin(); at != tasks_.end();) {
+        if (at->second->task.state == TaskState::over && at->second->task.fiber->is_finished()) {
+            at = tasks_.erase(at);
+        } else {
+            ++at;
+        }
+    }
+}
+
+// --- new tasks -------------------------------------------------------------------------------------------------------
+
+// kernel/pid.c: the next free number, from 300 again once the highest was given out.
+Result<std::uint32_t> Processes::allocate_pid() {
+    constexpr std::uint32_t max_pid = 4'194'304, first_again = 300;
+    for (std::uint32_t tried = 0; tried < max_pid; ++tried) {
+        last_pid_ = last_pid_ + 1 < max_pid ? last_pid_ + 1 : first_again;
+        const auto is_used = [this](std::uint32_t number) {
+            if (find_task(number) != nullptr || processes_.contains(number)) return true;
+            return std::ranges::any_of(processes_, [number](const auto& process) {
+                return process.second->group == number || process.second->session == number;
+            });
+        };
+        if (!is_used(last_pid_)) return last_pid_;
+    }
+    return fail(Errno::eagain);
+}
+
+// copy_process(): what may not go together.
+static Result<void> check_flags(const CloneRequest& request) {
+    constexpr std::uint64_t namespaces = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER |
+                                         CLONE_NEWPID | CLONE_NEWNET | 0x80 /* CLONE_NEWTIME */;
+    const auto has = [&request](std::uint64_t flag) { return (request.flags & flag) != 0; };
+    if (has(CLONE_NEWNS) && has(CLONE_FS)) return fail(Errno::einval);
+    if (has(CLONE_NEWUSER) && has(CLONE_FS)) return fail(Errno::einval);
+    if (has(CLONE_THREAD) && !has(CLONE_SIGHAND)) return fail(Errno::einval);
+    if (has(CLONE_SIGHAND) && !has(CLONE_VM)) return fail(Errno::einval);
+    // As a kernel without namespaces answers.
+    return has(namespaces) ? fail(Errno::einval) : Result<void>{};
+}
+
+Result<std::uint32_t> Processes::clone(System& parent, const CloneRequest& request) {
+    if (auto fine = check_flags(request); !fine) return fail(fine.error());
+    if (is_full()) return fail(Errno::eagain);
+    const std::uint64_t limit = soft_limit(parent.task.process->limits, Limit::processes);
+    if (tasks_.size() >= limit && !parent.task.capabilities.has(Capability::sys_resource)) return fail(Errno::eagain);
+    try {
+        auto entry = std::make_unique<Entry>(parent);
+        System& child = entry->system;
+        if (auto done = share_or_copy(parent, child, request); !done) return fail(done.error());
+        const auto tid = allocate_pid();
+        if (!tid) return fail(tid.error());
+        Task& task = entry->task;
+        task.tid = *tid;
+        tasks_.emplace(*tid, std::move(entry));
+        if ((request.flags & CLONE_PARENT_SETTID) != 0) {
+            (void)parent.user().write(VirtAddr(request.parent_tid), static_cast<std::int32_t>(*tid));
+        }
+        join_process(parent, task, request);
+        ++forks_;
+        auto vfork = (request.flags & CLONE_VFORK) != 0 ? std::make_shared<VforkWait>() : nullptr;
+        task.vfork_parent = vfork;
+        start(task);
+        while (vfork != nullptr && !vfork->done) {
+            // The child goes on alone where the parent is to end.
+            if (scheduler_.wait(parent.task, vfork->queue, std::nullopt, Interruptible::by_death) ==
+                WakeReason::signal) {
+                break;
+            }
+        }
+        return *tid;
+    } catch (const std::bad_alloc&) {
+        return fail(Errno::enomem);
+    }
+}
+
+Result<void> Processes::share_or_copy(const System& parent, System& child, const CloneRequest& request) {
+    const auto has = [&request](std::uint64_t flag) { return (request.flags & flag) != 0; };
+    const Task& from = parent.task;
+    Task& task = child.task;
+    task.uid = from.uid, task.gid = from.gid;
+    task.capabilities = from.capabilities;
+    task.name = from.name, task.executable = from.executable;
+    task.exe_file = from.exe_file;
+    task.personality = from.personality;
+    task.registers = from.registers;
+    task.registers.rax = 0;
+    if (request.stack != 0) task.registers.rsp = request.stack;
+    if (has(CLONE_SETTLS)) {
+        if (request.tls >= mm::task_size.value()) return fail(Errno::eperm);
+        task.registers.fs_base = request.tls;
+    }
+    task.fpu = parent.cpu.fpu_state();
+    task.files = has(CLONE_FILES) ? from.files : std::make_shared<FileTable>(*from.files);
+    task.fs = has(CLONE_FS) ? from.fs : std::make_shared<FileSystemContext>(*from.fs);
+    task.signals = from.signals.for_new_task(
+        {.actions = has(CLONE_SIGHAND), .process = has(CLONE_THREAD), .stack = !has(CLONE_VM) || has(CLONE_VFORK)});
+    if (has(0x1'0000'0000 /* CLONE_CLEAR_SIGHAND */)) task.signals.clear_handlers();
+    // A new thread registers its own (rseq_fork).
+    if (!has(CLONE_VM)) task.rseq = from.rseq;
+    if (has(CLONE_CHILD_CLEARTID)) task.clear_child_tid = request.child_tid;
+    if (has(CLONE_CHILD_SETTID)) task.set_child_tid = request.child_tid;
+    if (has(CLONE_VM)) {
+        task.mm = from.mm;
+        task.mm->mmget();
+        task.user_memory = from.user_memory;
+        return {};
+    }
+    auto forked = from.mm->fork();
+    if (!forked) return fail(forked.error());
+    task.mm = std::move(*forked);
+    task.user_memory = std::make_shared<mm::UserMemory>(parent.mmu, parent.faults, *task.mm);
+    return {};
+}
+
+void Processes::join_process(const System& parent, Task& child, const CloneRequest& request) {
+    const std::shared_ptr<Process>& from = parent.task.process;
+    if ((request.flags & CLONE_THREAD) != 0) {
+        child.process = from;
+        child.pid = from->pid;
+    } else {
+        const bool sibling = (request.flags & CLONE_PARENT) != 0;
+        child.pid = child.tid;
+        child.process->pid = child.tid;
+        child.process->parent = sibling ? from->parent : from.get();
+        child.process->exit_signal = sibling ? from->exit_signal : request.exit_signal;
+        child.process->group = from->group;
+        child.process->session = from->session;
+        child.process->limits = from->limits;
+        child.process->name = child.name;
+        processes_.emplace(child.tid, child.process);
+    }
+    child.process->threads.push_back(&child);
+}
+
+// --- the end ---------------------------------------------------------------------------------------------------------
+
+void Processes::release_memory(System& system) {
+    Task& task = system.task;
+    if (task.robust_list != 0) release_robust_list(system);
+    task.robust_list = 0;
+    if (task.clear_child_tid != 0 && task.mm->mm_users() > 1) {
+        (void)task.user_memory->write(VirtAddr(task.clear_child_tid), std::uint32_t{0});
+        if (const auto key = Futexes::key(system, task.clear_child_tid, false)) system.futexes.wake(*key, 1);
+    }
+    task.clear_child_tid = 0;
+    if (task.vfork_parent != nullptr) {
+        task.vfork_parent->done = true;
+        task.vfork_parent->queue.wake_all();
+        task.vfork_parent.reset();
+    }
+}
+
+void Processes::exit_task(System& system) {
+    Task& task = system.task;
+    FL_ASSERT(task.exit.has_value());
+    account(system);
+    release_memory(system);
+    (void)system.faults.take_oom();
+    Process& process = *task.process;
+    const bool last = process.threads.size() == 1;
+    if (last) {
+        if (!process.exit) process.exit = task.exit;
+        if (options_.at_end) options_.at_end(system);
+    }
+    task.usage.max_rss = task.mm->hiwater_rss();
+    process.dead_threads.add(task.usage);
+    process.name = task.name;
+    (void)task.mm->mmput();
+    system.faults.set_mm(nullptr);
+    system.cpu.flush_tlb();
+    task.user_memory.reset();
+    task.mm.reset();
+    task.files.reset();
+    task.fs.reset();
+    task.exe_file.reset();
+    scheduler_.remove(task);
+    leave_process(system);
+}
+
+void Processes::leave_process(System& system) {
+    Process& process = *system.task.process;
+    std::erase(process.threads, &system.task);
+    if (!process.threads.empty()) {
+        // Whoever waits for the others to end (exec).
+        process.child_changed.wake_all();
+        return;
+    }
+    if (process.alarm) scheduler_.timers().cancel(*process.alarm);
+    process.alarm.reset();
+    process.is_zombie = true;
+    give_children_away(process);
+    notify_parent(process);
+}
+
+Process& Processes::reaper_of(const Process& process) {
+    for (Process* above = process.parent; above != nullptr; above = above->parent) {
+        if (above->is_subreaper && !above->threads.empty()) return *above;
+    }
+    return init();
+}
+
+// forget_original_parent().
+void Processes::give_children_away(Process& process) {
+    Process& reaper = reaper_of(process);
+    std::vector<std::shared_ptr<Process>> children;
+    for (const auto& [pid, child] : processes_) {
+        if (child->parent == &process) children.push_back(child);
+    }
+    for (const auto& child : children) {
+        child->parent = &reaper;
+        child->exit_signal = SIGCHLD;
+        for (Task* thread : child->threads) {
+            if (thread->parent_death_signal == 0) continue;
+            (void)send_to_task(*thread, SignalInfo{.number = thread->parent_death_signal,
+                                                   .code = si_code_user,
+                                                   .detail = SignalInfo::Detail::sender,
+                                                   .pid = process.pid});
+        }
+        if (child->is_zombie) notify_parent(*child);
+        // Nobody is left who could let a stopped group go on (kill_orphaned_pgrp).
+        if (child->stop_signal != 0 && is_orphaned(child->group)) {
+            (void)send_to_process(*child, SignalInfo{.number = SIGHUP, .code = si_code_kernel});
+            (void)send_to_process(*child, SignalInfo{.number = SIGCONT, .code = si_code_kernel});
+        }
+    }
+}
+
+void Processes::tell_parent(Process& process, int code, int status) {
+    Process& parent = *process.parent;
+    const Usage usage = usage_of(process);
+    constexpr std::uint64_t tick_ns = 10'000'000;  // USER_HZ is 100
+    SignalInfo info{.number = SIGCHLD, .code = code, .detail = SignalInfo::Detail::child, .pid = process.pid};
+    info.status = status;
+    info.user_ticks = static_cast<std::int64_t>(usage.time.user_ns / tick_ns);
+    info.system_ticks = static_cast<std::int64_t>(usage.time.system_ns / tick_ns);
+    if (code == CLD_EXITED || code == CLD_KILLED || code == CLD_DUMPED) info.number = process.exit_signal;
+    if (info.number != 0) (void)send_to_process(parent, info);
+}
+
+// do_notify_parent(): a parent that does not care for its children's ends never sees their zombies.
+void Processes::notify_parent(Process& process) {
+    Process& parent = *process.parent;
+    if (parent.threads.empty()) {
+        reap(process);
+        return;
+    }
+    constexpr std::uint64_t no_child_wait = 2;  // SA_NOCLDWAIT
+    const SignalAction& action = parent.threads.front()->signals.action(SIGCHLD);
+    const bool ignores = action.handler == SignalAction::ignore;
+    const bool reaps_itself = process.exit_signal == SIGCHLD && (ignores || (action.flags & no_child_wait) != 0);
+    const ExitStatus& exit = *process.exit;
+    if (process.exit_signal != SIGCHLD || !ignores) {
+        tell_parent(process, exit.signal != 0 ? CLD_KILLED : CLD_EXITED, exit.signal != 0 ? exit.signal : exit.status);
+    }
+    // The zombie may be gone after this: wake whoever has to find out that no child is left.
+    parent.child_changed.wake_all();
+    if (reaps_itself) reap(process);
+}
+
+void Processes::reap(Process& zombie) {
+    FL_ASSERT(zombie.is_zombie && zombie.threads.empty());
+    zombie.parent->children.add(zombie.dead_threads);
+    zombie.parent->children.add(zombie.children);
+    processes_.erase(zombie.pid);
+}
+
+void Processes::end_process(Process& process, const ExitStatus& status) {
+    if (process.exit) return;
+    process.exit = status;
+    for (Task* thread : process.threads) {
+        if (!thread->exit) thread->exit = status;
+        if (thread->scheduler != nullptr) scheduler_.signal_arrived(*thread);
+    }
+}
+
+Result<void> Processes::end_other_threads(System& system) {
+    Task& task = system.task;
+    Process& process = *task.process;
+    for (Task* thread : process.threads) {
+        if (thread == &task) continue;
+        if (!thread->exit) thread->exit = ExitStatus{};
+        scheduler_.signal_arrived(*thread);
+    }
+    while (process.threads.size() > 1) {
+        if (scheduler_.wait(task, process.child_changed, std::nullopt, Interruptible::by_death) == WakeReason::signal) {
+            return fail(Errno::eagain);
+        }
+    }
+    return {};
+}
+
+// --- signals ---------------------------------------------------------------------------------------------------------
+
+void Processes::stop_process(Process& process, int signal) {
+    if (process.stop_signal != 0 || process.exit) return;
+    if (signal != SIGSTOP && is_orphaned(process.group)) return;
+    process.stop_signal = signal;
+    process.stop_to_report = true;
+    process.continue_to_report = false;
+    Process& parent = *process.parent;
+    constexpr std::uint64_t no_child_stop = 1;  // SA_NOCLDSTOP
+    if (parent.threads.empty()) return;
+    const SignalAction& action = parent.threads.front()->signals.action(SIGCHLD);
+    if (action.handler != SignalAction::ignore && (action.flags & no_child_stop) == 0) {
+        tell_parent(process, CLD_STOPPED, signal);
+    }
+    parent.child_changed.wake_all();
+}
+
+// prepare_signal(): stopping and continuing cancel each other.
+void Processes::before_signal(Process& process, int number) {
+    const SignalSet stops =
+        SignalSet::of(SIGSTOP) | SignalSet::of(SIGTSTP) | SignalSet::of(SIGTTIN) | SignalSet::of(SIGTTOU);
+    if (stops.has(number)) {
+        for (Task* thread : process.threads) thread->signals.discard(SignalSet::of(SIGCONT));
+    }
+    if (number != SIGCONT && number != SIGKILL) return;
+    for (Task* thread : process.threads) thread->signals.discard(stops);
+    if (process.stop_signal == 0) return;
+    process.stop_signal = 0;
+    process.stop_to_report = false;
+    process.continue_to_report = number == SIGCONT;
+    for (Task* thread : process.threads) scheduler_.wake_stopped(*thread);
+    if (number != SIGCONT || process.parent->threads.empty()) return;
+    tell_parent(process, CLD_CONTINUED, SIGCONT);
+    process.parent->child_changed.wake_all();
+}
+
+Result<void> Processes::send_to_process(Process& process, const SignalInfo& info) {
+    if (process.threads.empty() || process.exit) return {};
+    before_signal(process, info.number);
+    if (info.number == SIGKILL) {
+        end_process(process, ExitStatus{128 + SIGKILL, SIGKILL, false});
+        return {};
+    }
+    const std::uint64_t limit = soft_limit(process.limits, Limit::pending_signals);
+    const auto sent = process.threads.front()->signals.send(SignalQueue::process, info, limit);
+    // The first that does not block it takes it.
+    for (Task* thread : process.threads) {
+        if (thread->signals.blocked().has(info.number) || thread->scheduler == nullptr) continue;
+        scheduler_.signal_arrived(*thread);
+        break;
+    }
+    return sent;
+}
+
+Result<void> Processes::send_to_task(Task& task, const SignalInfo& info) {
+    if (task.exit) return {};
+    before_signal(*task.process, info.number);
+    if (info.number == SIGKILL) {
+        end_process(*task.process, ExitStatus{128 + SIGKILL, SIGKILL, false});
+        return {};
+    }
+    const auto sent =
+        task.signals.send(SignalQueue::thread, info, soft_limit(task.process->limits, Limit::pending_signals));
+    if (task.scheduler != nullptr) scheduler_.signal_arrived(task);
+    return sent;
+}
+
+bool Processes::group_exists(std::uint32_t group) const {
+    return std::ranges::any_of(processes_, [group](const auto& process) { return process.second->group == group; });
+}
+
+bool Processes::is_orphaned(std::uint32_t group, const Process* without) const {
+    return std::ranges::none_of(processes_, [&](const auto& entry) {
+        const Process& process = *entry.second;
+        if (process.group != group || &process == without || process.is_zombie || process.parent == nullptr) {
+            return false;
+        }
+        return process.parent->pid != 1 && process.parent->group != group && process.parent->session == process.session;
+    });
+}
+
+// --- accounts --------------------------------------------------------------------------------------------------------
+
+void Processes::account(const System& system) {
+    Usage now;
+    now.time = system.clock.cpu_time();
+    now.minor_faults = system.faults.counters().minor;
+    now.major_faults = system.faults.counters().major;
+    Usage& usage = system.task.usage;
+    usage.time.user_ns += now.time.user_ns - running_since_.time.user_ns;
+    usage.time.system_ns += now.time.system_ns - running_since_.time.system_ns;
+    usage.minor_faults += now.minor_faults - running_since_.minor_faults;
+    usage.major_faults += now.major_faults - running_since_.major_faults;
+    running_since_ = now;
+}
+
+Usage Processes::usage_of(const Process& process) const {
+    Usage usage = process.dead_threads;
+    for (const Task* thread : process.threads) {
+        Usage own = thread->usage;
+        if (thread->mm != nullptr) own.max_rss = thread->mm->hiwater_rss();
+        usage.add(own);
+    }
+    return usage;
+}
+
+}  // namespace fl::kernel

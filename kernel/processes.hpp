@@ -1,0 +1,117 @@
+// Processes: all tasks and processes there are, and what happens to them as a whole: they are made, get signals, stop,
+// end and are reaped (Linux: kernel/fork.c, kernel/exit.c, kernel/signal.c, kernel/pid.c).
+//
+// Process 1 is the kernel's own: it has no threads, and reaps whatever becomes its child at once.
+#pragma once
+
+#include "kernel/system.hpp"
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <vector>
+
+namespace fl::kernel {
+
+// struct kernel_clone_args, without what would make a namespace.
+struct CloneRequest {
+    std::uint64_t flags = 0;  // CLONE_ bits without the signal
+    int exit_signal = 0;
+    std::uint64_t stack = 0;  // the new stack pointer; 0: the same
+    std::uint64_t tls = 0;    // CLONE_SETTLS
+    std::uint64_t parent_tid = 0, child_tid = 0;
+};
+
+struct ProcessesOptions {
+    std::size_t max_tasks = 4096;
+    // What a task does from its first instruction to its end; runs on the task's fiber.
+    std::function<void(System&)> run;
+    // A process is over; its address space, where nobody else has it, is still there.
+    std::function<void(System&)> at_end;
+};
+
+class Processes {
+public:
+    static constexpr std::uint32_t first_pid = 2;
+
+    explicit Processes(Scheduler& scheduler, ProcessesOptions options = {});
+    Processes(const Processes&) = delete;
+    Processes& operator=(const Processes&) = delete;
+    ~Processes();
+
+    // A task that somebody else keeps, for tests: it is found, and not run.
+    void adopt(System& system);
+    // The first program's task, without an address space, and not known to the scheduler before start().
+    System& add_first(const System& like);
+    void start(Task& task);
+
+    // nullptr: there is none. A thread's number leads to the thread, a process's number to a process with or without
+    // threads.
+    System* find_task(std::uint32_t tid) const;
+    Process* find_process(std::uint32_t pid) const;
+    // In the order of their numbers, zombies and process 1 included.
+    const std::map<std::uint32_t, std::shared_ptr<Process>>& all() const { return processes_; }
+    std::vector<System*> tasks() const;
+    std::size_t task_count() const { return tasks_.size() + (adopted_ != nullptr ? 1 : 0); }
+    bool is_full() const { return tasks_.size() >= options_.max_tasks; }
+    std::uint32_t last_pid() const { return last_pid_; }
+    std::uint64_t forks() const { return forks_; }
+    Process& init() { return *processes_.at(1); }
+    // Address spaces, each once.
+    std::vector<mm::MmStruct*> address_spaces() const;
+
+    // clone(2) and its like: the new task's number. EINVAL, EAGAIN (too many), ENOMEM.
+    Result<std::uint32_t> clone(System& parent, const CloneRequest& request);
+    // do_exit(), on the task's own fiber and at its end.
+    void exit_task(System& system);
+    // The address space is given back, or exchanged (mm_release, exec_mm_release): futexes, vfork.
+    void release_memory(System& system);
+    // Forgets all tasks, which run no more: at the machine's end.
+    void clear();
+    // Tasks that are over go, those on whose fiber this is not called.
+    void bury();
+
+    // do_group_exit(): every thread ends. The first reason is the one that counts.
+    void end_process(Process& process, const ExitStatus& status);
+    // All other threads of the process end; returns when they have (de_thread). EAGAIN where the caller is to end
+    // itself.
+    Result<void> end_other_threads(System& system);
+    void stop_process(Process& process, int signal);
+
+    // EAGAIN for a real-time signal that finds no room. Permissions are the caller's to check.
+    Result<void> send_to_process(Process& process, const SignalInfo& info);
+    Result<void> send_to_task(Task& task, const SignalInfo& info);
+    bool group_exists(std::uint32_t group) const;
+    // A group whose members' parents are all inside of it, or of another session (is_current_pgrp_orphaned).
+    bool is_orphaned(std::uint32_t group, const Process* without = nullptr) const;
+
+    // A zombie is forgotten, its usage counts as its parent's children's.
+    void reap(Process& zombie);
+    Usage usage_of(const Process& process) const;
+    // What the running task has used since it got the processor goes to its account.
+    void account(const System& system);
+
+private:
+    struct Entry;
+
+    Result<std::uint32_t> allocate_pid();
+    Result<void> share_or_copy(const System& parent, System& child, const CloneRequest& request);
+    void join_process(const System& parent, Task& child, const CloneRequest& request);
+    void leave_process(System& system);
+    void give_children_away(Process& process);
+    void notify_parent(Process& process);
+    void tell_parent(Process& process, int code, int status);
+    void before_signal(Process& process, int number);
+    Process& reaper_of(const Process& process);
+
+    Scheduler& scheduler_;
+    ProcessesOptions options_;
+    std::map<std::uint32_t, std::shared_ptr<Process>> processes_;
+    std::map<std::uint32_t, std::unique_ptr<Entry>> tasks_;
+    System* adopted_ = nullptr;
+    std::uint32_t last_pid_ = first_pid - 1;
+    std::uint64_t forks_ = 0;
+    Usage running_since_;  // the machine's counters when the running task got the processor
+};
+
+}  // namespace fl::kernel

@@ -1,0 +1,171 @@
+#include "kernel/scheduler.hpp"
+
+#include "kernel/fiber.hpp"
+#include "kernel/host_signals.hpp"
+#include "kernel/task.hpp"
+
+#include <poll.h>
+
+#include <algorithm>
+#include <array>
+
+namespace fl::kernel {
+
+void WaitQueue::wake_all() {
+    // Waking takes nobody out: that is the task's own doing.
+    for (Task* task : waiting_) task->scheduler->wake(*task, WakeReason::event);
+}
+
+void WaitQueue::remove(const Task& task) { std::erase(waiting_, &task); }
+
+void Scheduler::add(Task& task) {
+    FL_ASSERT(task.scheduler == nullptr);
+    task.scheduler = this;
+    task.state = TaskState::ready;
+    ready_.push_back(&task);
+}
+
+void Scheduler::remove(Task& task) {
+    task.state = TaskState::over;
+    std::erase(ready_, &task);
+}
+
+void Scheduler::suspend(Task& task) {
+    if (task.fiber != nullptr) {
+        task.fiber->suspend();
+        return;
+    }
+    // On its caller's stack: the others run from here.
+    while (task.state != TaskState::ready || ready_.front() != &task) run_one();
+    ready_.pop_front();
+    task.state = TaskState::running;
+    current_ = &task;
+    switch_to_(task);
+}
+
+WakeReason Scheduler::wait(Task& task, const WaitRequest& request) {
+    const bool only_death = request.interruptible == Interruptible::by_death;
+    if (task.exit || (!only_death && task.signals.has_unblocked())) return WakeReason::signal;
+    task.state = TaskState::waiting;
+    task.killable_only = only_death;
+    for (WaitQueue* queue : request.queues) queue->add(task);
+    for (const HostEvent& event : request.host_events) host_waits_.push_back({&task, event});
+    std::optional<Timers::Id> timer;
+    if (request.deadline_ns) {
+        timer = timers_.add(*request.deadline_ns, [this, &task] { wake(task, WakeReason::timeout); });
+    }
+    suspend(task);
+    if (timer) timers_.cancel(*timer);
+    for (WaitQueue* queue : request.queues) queue->remove(task);
+    if (!request.host_events.empty()) {
+        std::erase_if(host_waits_, [&task](const HostWait& wait) { return wait.task == &task; });
+    }
+    return task.wake_reason;
+}
+
+WakeReason Scheduler::wait(Task& task, WaitQueue& queue, std::optional<std::uint64_t> deadline_ns,
+                           Interruptible interruptible) {
+    const std::array<WaitQueue*, 1> queues{&queue};
+    return wait(task, WaitRequest{.queues = queues, .deadline_ns = deadline_ns, .interruptible = interruptible});
+}
+
+void Scheduler::yield(Task& task) {
+    if (ready_.empty()) return;
+    task.state = TaskState::ready;
+    ready_.push_back(&task);
+    suspend(task);
+}
+
+void Scheduler::stop(Task& task) {
+    if (task.exit) return;
+    task.state = TaskState::stopped;
+    suspend(task);
+}
+
+void Scheduler::wake(Task& task, WakeReason reason) {
+    if (task.state != TaskState::waiting) return;
+    task.wake_reason = reason;
+    task.state = TaskState::ready;
+    ready_.push_back(&task);
+}
+
+void Scheduler::wake_stopped(Task& task) {
+    if (task.state != TaskState::stopped) return;
+    task.state = TaskState::ready;
+    ready_.push_back(&task);
+}
+
+void Scheduler::signal_arrived(Task& task) {
+    if (task.exit) {
+        wake_stopped(task);
+        wake(task, WakeReason::signal);
+    } else if (!task.killable_only && task.signals.has_unblocked()) {
+        wake(task, WakeReason::signal);
+    }
+}
+
+void Scheduler::tick() {
+    if (!timers_.empty()) timers_.expire(clock_.monotonic_ns());
+}
+
+std::optional<std::uint64_t> Scheduler::instruction_budget() const {
+    std::optional<std::uint64_t> budget;
+    if (!ready_.empty()) budget = time_slice_instructions;
+    if (const auto deadline = timers_.first_deadline_ns()) {
+        // An instruction takes a nanosecond at least.
+        const std::uint64_t now = clock_.monotonic_ns();
+        const std::uint64_t left = *deadline > now ? *deadline - now : 1;
+        budget = std::min(budget.value_or(left), left);
+    }
+    return budget;
+}
+
+void Scheduler::run_one() {
+    tick();
+    if (!host_waits_.empty()) (void)poll_host(0);
+    if (ready_.empty()) {
+        idle();
+        return;
+    }
+    Task& task = *ready_.front();
+    // One without a fiber is waiting for its turn in suspend(), on this very stack.
+    if (task.fiber == nullptr) return;
+    ready_.pop_front();
+    task.state = TaskState::running;
+    current_ = &task;
+    switch_to_(task);
+    task.fiber->resume();
+    current_ = nullptr;
+}
+
+// Wakes whose event is there; false where none is.
+bool Scheduler::poll_host(int timeout_ms) {
+    std::vector<pollfd> fds;
+    for (const HostWait& wait : host_waits_) fds.push_back({wait.event.fd, wait.event.events, 0});
+    if (::poll(fds.data(), fds.size(), timeout_ms) <= 0) return false;
+    for (std::size_t i = 0; i < fds.size(); ++i) {
+        if (fds[i].revents != 0) wake(*host_waits_[i].task, WakeReason::event);
+    }
+    return true;
+}
+
+// Nobody can run. Virtual time jumps to the next timer, unless the host has something already; else it is waited for.
+void Scheduler::idle() {
+    constexpr int longest_ms = 100;  // so that a signal of the host's that slipped in between is seen
+    if (HostSignals::arrived()) return;
+    const auto deadline = timers_.first_deadline_ns();
+    if (deadline && (host_waits_.empty() || clock_.mode() == ClockMode::virtual_time)) {
+        const std::uint64_t now = clock_.monotonic_ns();
+        if (*deadline > now) (void)clock_.sleep_ns(*deadline - now);
+        return;
+    }
+    int timeout_ms = longest_ms;
+    if (deadline) {
+        const std::uint64_t now = clock_.monotonic_ns();
+        const std::uint64_t left_ms = *deadline > now ? (*deadline - now) / 1'000'000 : 0;
+        timeout_ms = static_cast<int>(std::min<std::uint64_t>(left_ms, longest_ms));
+    }
+    (void)poll_host(timeout_ms);
+}
+
+}  // namespace fl::kernel

@@ -238,4 +238,19 @@ Result<std::uint64_t> sys_time(System&, const Arguments&);
 Result<std::uint64_t> sys_nanosleep(System&, const Arguments&);
 Result<std::uint64_t> sys_clock_nanosleep(System&, const Arguments&);
 
+// --- pipes and polling
+Result<std::uint64_t> sys_pipe(System&, const Arguments&);
+Result<std::uint64_t> sys_pipe2(System&, const Arguments&);
+Result<std::uint64_t> sys_eventfd(System&, const Arguments&);
+Result<std::uint64_t> sys_eventfd2(System&, const Arguments&);
+Result<std::uint64_t> sys_socket(System&, const Arguments&);
+Result<std::uint64_t> sys_socketpair(System&, const Arguments&);
+Result<std::uint64_t> sys_shutdown(System&, const Arguments&);
+Result<std::uint64_t> sys_sendto(System&, const Arguments&);
+Result<std::uint64_t> sys_recvfrom(System&, const Arguments&);
+Result<std::uint64_t> sys_poll(System&, const Arguments&);
+Result<std::uint64_t> sys_ppoll(System&, const Arguments&);
+Result<std::uint64_t> sys_select(System&, const Arguments&);
+Result<std::uint64_t> sys_pselect6(System&, const Arguments&);
+
 }  // namespace fl::kernel

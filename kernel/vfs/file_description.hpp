@@ -4,9 +4,14 @@
 
 #include "kernel/user_segments.hpp"
 #include "kernel/vfs/inode.hpp"
+#include "kernel/wait_queue.hpp"
 #include "mm/file.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
+
+#include <optional>
+#include <vector>
 
 namespace fl::kernel {
 
@@ -56,6 +61,12 @@ public:
         bool write_sealed = false;  // F_SEAL_WRITE, F_SEAL_FUTURE_WRITE
     };
     virtual Result<Mappable> mappable(System& system);
+
+    // The bits of poll(2) that hold now; regular files and devices never wait.
+    virtual short ready_events() const { return POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM; }
+    // What is woken when these may have changed; and what of the host's has to be asked too.
+    virtual std::vector<WaitQueue*> wait_queues() { return {}; }
+    virtual std::optional<int> host_descriptor() const { return std::nullopt; }
 
     // Where read, write and lseek go on.
     std::uint64_t position = 0;

@@ -1,7 +1,7 @@
 #include "kernel/vfs/host_stream.hpp"
 
 #include "kernel/host_signals.hpp"
-#include "kernel/system.hpp"
+#include "kernel/processes.hpp"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -78,6 +78,26 @@ Result<void> HostStream::check_ready(short events) const {
     return ::poll(&wanted, 1, 0) == 0 ? fail(Errno::eagain) : Result<void>{};
 }
 
+short HostStream::ready_events() const {
+    pollfd asked{host_fd_, POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM, 0};
+    return ::poll(&asked, 1, 0) > 0 ? asked.revents : short{0};
+}
+
+// While there are other tasks the host's descriptor is waited for like anything else; alone a task waits in the host's
+// call.
+Result<void> HostStream::let_others_run(System& system, short events) const {
+    if (kind_ == StreamKind::regular || (flags() & O_NONBLOCK) != 0) return {};
+    while (system.processes.task_count() > 1) {
+        pollfd asked{host_fd_, events, 0};
+        if (::poll(&asked, 1, 0) != 0) return {};
+        const std::array<HostEvent, 1> host_events{{{host_fd_, events}}};
+        if (system.scheduler.wait(system.task, {.host_events = host_events}) == WakeReason::signal) {
+            return fail(interrupted(system.task));
+        }
+    }
+    return {};
+}
+
 // write(2) on the host until it takes something. A signal that is not relayed to the guest is none of its business.
 Result<std::uint64_t> HostStream::write_to_host(std::span<const std::byte> bytes, const std::uint64_t* place) const {
     if (auto ready = check_ready(POLLOUT); !ready) return fail(ready.error());
@@ -108,6 +128,7 @@ std::uint64_t HostStream::usable_bytes(std::uint64_t gathered, std::uint64_t wan
 }
 
 Result<std::uint64_t> HostStream::write(System& system, UserSegments& from, std::uint64_t& at) {
+    if (auto ready = let_others_run(system, POLLOUT); !ready) return fail(ready.error());
     const std::uint64_t* place = explicit_place(at);
     // Even an empty write reaches the host, which may refuse it.
     if (from.bytes_left() == 0) return write_to_host({}, place);
@@ -134,6 +155,7 @@ Result<std::uint64_t> HostStream::write(System& system, UserSegments& from, std:
 }
 
 Result<std::uint64_t> HostStream::read(System& system, UserSegments& into, std::uint64_t& at) {
+    if (auto ready = let_others_run(system, POLLIN); !ready) return fail(ready.error());
     const std::uint64_t* place = explicit_place(at);
     std::uint64_t done = 0, place_now = place != nullptr ? *place : 0;
     do {

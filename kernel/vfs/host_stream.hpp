@@ -33,6 +33,8 @@ public:
     Result<std::uint64_t> seek(System& system, std::int64_t offset, int whence) override;
     Result<struct stat> status(const System& system) const override;
     Result<std::uint64_t> control(System& system, std::uint64_t request, std::uint64_t argument) override;
+    short ready_events() const override;
+    std::optional<int> host_descriptor() const override { return host_fd_; }
 
 private:
     // Where pread(2) and pwrite(2) act, which leave the stream's own place alone.
@@ -40,6 +42,7 @@ private:
     Result<std::uint64_t> write_to_host(std::span<const std::byte> bytes, const std::uint64_t* place) const;
     Result<std::uint64_t> read_from_host(std::span<std::byte> into, const std::uint64_t* place) const;
     Result<void> check_ready(short events) const;
+    Result<void> let_others_run(System& system, short events) const;
     std::uint64_t usable_bytes(std::uint64_t gathered, std::uint64_t wanted) const;
 
     int host_fd_;

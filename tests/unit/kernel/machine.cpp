@@ -1,5 +1,6 @@
 // Whole programs, assembled by hand, from exec to their end.
 #include "kernel/machine.hpp"
+#include "kernel/processes.hpp"
 
 #include <doctest/doctest.h>
 #include <elf.h>

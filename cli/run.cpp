@@ -152,6 +152,34 @@ kernel::HostTree host_tree_from(const RunOptions& options) {
     return tree;
 }
 
+std::uint64_t count_from(const char* option, const std::string& text) {
+    std::uint64_t value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc{} || end != text.data() + text.size() || value == 0) {
+        throw UsageError(fmt::format("{} {}: want a number from 1", option, text));
+    }
+    return value;
+}
+
+void set_limits(kernel::MachineOptions& machine, const RunOptions& options) {
+    machine.max_tasks = count_from("--max-tasks", options.max_tasks);
+    if (options.max_instructions) {
+        machine.max_instructions = count_from("--max-instructions", *options.max_instructions);
+        if (machine.clock == kernel::ClockMode::host) {
+            throw UsageError("--max-instructions: nothing counts instructions under --clock host");
+        }
+    }
+    if (!options.timeout) return;
+    const std::string& text = *options.timeout;
+    double seconds = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
+    constexpr double longest = 1e9;
+    if (error != std::errc{} || end != text.data() + text.size() || !(seconds > 0 && seconds <= longest)) {
+        throw UsageError(fmt::format("--timeout {}: want seconds, more than 0", text));
+    }
+    machine.timeout = std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::duration<double>(seconds));
+}
+
 kernel::MachineOptions machine_options(const RunOptions& options, RunOutputs& outputs) {
     kernel::MachineOptions machine;
     machine.memory = memory_from(options.memory);
@@ -160,6 +188,7 @@ kernel::MachineOptions machine_options(const RunOptions& options, RunOutputs& ou
     machine.host = host_tree_from(options);
     machine.seed = seed_from(options.seed);
     machine.fault_around = fault_around_from(options.fault_around);
+    set_limits(machine, options);
     machine.fault_observer = outputs.fault_observer();
     if (outputs.dump) machine.at_end = [&outputs] { outputs.dump->at_end(); };
     machine.strace_output = options.strace ? stderr : nullptr;
@@ -188,7 +217,11 @@ int run_program(const kernel::MachineOptions& options, const kernel::ProgramSpec
     outputs.begin(machine);
 
     const kernel::ExitStatus exit = machine.run();
-    report_death(program.path, exit);
+    if (!machine.limit_reached().empty()) {
+        report(fmt::format("{}: {}", program.path, machine.limit_reached()));
+    } else {
+        report_death(program.path, exit);
+    }
     std::vector<std::string> problems;
     if (outputs.trace) {
         if (auto problem = outputs.trace->finish()) problems.push_back(*std::move(problem));
@@ -254,6 +287,15 @@ void add_options(CLI::App& subcommand, RunOptions& options) {
         .add_option("--clock", options.clock, "Time by instructions and faults (the default), or the host's: faster")
         ->check(CLI::IsMember({"virtual", "host"}))
         ->option_text("virtual|host");
+    subcommand.add_option("--max-tasks", options.max_tasks, "End with status 124 where a task more is made (4096)")
+        ->type_name("N")
+        ->option_text("N");
+    subcommand.add_option("--max-instructions", options.max_instructions, "End with status 124 after so many")
+        ->type_name("N")
+        ->option_text("N");
+    subcommand.add_option("--timeout", options.timeout, "End with status 124 after so many seconds of the host's time")
+        ->type_name("SECONDS")
+        ->option_text("SECONDS");
     subcommand.add_option("--env", options.environment, "Put K=V into the program's environment, which is empty else")
         ->take_all()
         ->allow_extra_args(false)

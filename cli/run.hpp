@@ -23,6 +23,9 @@ struct RunOptions {
     bool strace = false;
     std::string seed = "0";
     std::string clock = "virtual";
+    std::string max_tasks = "4096";
+    std::optional<std::string> max_instructions;
+    std::optional<std::string> timeout;  // seconds of the host's time
     std::vector<std::string> environment;
     std::optional<std::string> root;  // folder of the host
     std::vector<std::string> binds;   // HOST:GUEST[:rw]

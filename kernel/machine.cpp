@@ -75,9 +75,13 @@ public:
           clock_(options.clock, *this),
           random_(options.seed),
           scheduler_(clock_, [this](Task& task) { switch_to(task); }),
-          processes_(scheduler_, ProcessesOptions{.max_tasks = options.max_tasks,
-                                                  .run = [this](System& system) { run_task(system); },
-                                                  .at_end = [this](System& system) { process_ends(system); }}) {
+          processes_(
+              scheduler_,
+              ProcessesOptions{
+                  .max_tasks = options.max_tasks,
+                  .run = [this](System& system) { run_task(system); },
+                  .at_end = [this](System& system) { process_ends(system); },
+                  .too_many = [this] { stop_at_limit(fmt::format("stopped at {} tasks", options_.max_tasks)); }}) {
         faults_.set_fault_around(options.fault_around);
     }
 
@@ -88,6 +92,7 @@ public:
 
     std::string maps() const override { return first_mm() != nullptr ? proc_maps(*first_mm()) : ""; }
     const MachineStatistics& statistics() const override { return statistics_; }
+    const std::string& limit_reached() const override { return limit_reached_; }
     const std::vector<std::string>& broken_invariants() const override { return broken_; }
     std::uint64_t load_bias() const override { return load_bias_; }
     const std::string& program_path() const override { return program_path_; }
@@ -124,6 +129,8 @@ private:
     void settle(System& system);
     void kill_for_memory(Task& task);
     void end_everything();
+    void stop_at_limit(std::string limit);
+    void check_limits();
     bool paranoid() const { return options_.paranoia == Paranoia::every_step; }
     void check_invariants();
     void gather_statistics(const mm::MmStruct& mm);
@@ -151,6 +158,8 @@ private:
     SignalObserver signal_observer_;
     std::optional<ExitStatus> exit_;  // the first program's
     std::string program_path_;
+    std::string limit_reached_;
+    std::chrono::steady_clock::time_point started_;
 
     std::uint64_t load_bias_ = 0;
     VirtAddr kernel_entry_{};  // what the program was executing when the kernel took over
@@ -200,7 +209,8 @@ tl::expected<void, std::string> MachineImplementation::exec(const ProgramSpec& p
     Task nobody;
     first_ = &processes_.add_first(System{
         nobody, *cpu_, clock_, random_, memory_, faults_, *vfs_, mmu_, scheduler_, processes_, futexes_, &*vdso_, {}});
-    first_->task.exe_file = vfs_->add_executable(options_.host.guest_path(file->identity().path), host_file->status, file);
+    first_->task.exe_file =
+        vfs_->add_executable(options_.host.guest_path(file->identity().path), host_file->status, file);
     if (auto loaded = load(program, file, *image); !loaded) {
         tear_down();
         return named(loaded.error());
@@ -225,13 +235,16 @@ tl::expected<void, std::string> MachineImplementation::load(const ProgramSpec& p
 
 ExitStatus MachineImplementation::run() {
     FL_ASSERT(first_ != nullptr && first_->task.mm != nullptr);
-    const auto started = std::chrono::steady_clock::now();
+    started_ = std::chrono::steady_clock::now();
     {
         const SigpipeIgnored sigpipe_ignored;
         const HostSignals host_signals(*cpu_);
+        std::optional<HostTimeout> timeout;
+        if (options_.timeout) timeout.emplace(*options_.timeout);
         processes_.start(first_->task);
         while (processes_.task_count() > 0) {
-            if (!broken_.empty()) end_everything();
+            check_limits();
+            if (!broken_.empty() || !limit_reached_.empty()) end_everything();
             scheduler_.run_one();
             current_ = nullptr;
             if (cpu_owner_ != nullptr && cpu_owner_->state == TaskState::over) cpu_owner_ = nullptr;
@@ -239,10 +252,11 @@ ExitStatus MachineImplementation::run() {
             take_host_signals();
         }
     }
-    const auto wall_time = std::chrono::steady_clock::now() - started;
+    const auto wall_time = std::chrono::steady_clock::now() - started_;
     statistics_.wall_time_ns = static_cast<std::uint64_t>(std::chrono::nanoseconds(wall_time).count());
     tear_down();
     if (debug_build || paranoid()) check_leaks();
+    if (!limit_reached_.empty()) return ExitStatus{limit_status, 0, false};
     // Without an end of its own the program was stopped by a broken invariant, as if by abort().
     return broken_.empty() && exit_ ? *exit_ : ExitStatus{128 + SIGABRT, SIGABRT, false};
 }
@@ -281,7 +295,12 @@ void MachineImplementation::process_ends(System& system) {
 }
 
 emu::Exit MachineImplementation::run_user_code(Task& task) {
-    const auto budget = scheduler_.instruction_budget();
+    auto budget = scheduler_.instruction_budget();
+    if (options_.max_instructions) {
+        const std::uint64_t left =
+            *options_.max_instructions - std::min(*options_.max_instructions, cpu_->retired_instructions());
+        budget = std::min(budget.value_or(left), left);
+    }
     in_user_mode_ = true;
     emu::Exit exit{};
     if (!budget || options_.clock != ClockMode::host) {
@@ -313,6 +332,7 @@ void MachineImplementation::step(System& system) {
         case emu::Exit::Reason::halt: break;
     }
     settle(system);
+    check_limits();
     scheduler_.tick();
     take_host_signals();
     deliver(system);
@@ -380,6 +400,23 @@ void MachineImplementation::kill_for_memory(Task& task) {
         task.pid, task.name, kib(mm.vm().total), kib(mm.rss().anonymous), kib(mm.rss().file),
         kib(mm.rss().shared_memory), task.uid, mm.pgtables_bytes() / 1024);
     processes_.end_process(*task.process, ExitStatus{128 + SIGKILL, SIGKILL, true});
+}
+
+// timeout(1)'s status, and what it was.
+void MachineImplementation::stop_at_limit(std::string limit) {
+    if (!limit_reached_.empty()) return;
+    limit_reached_ = std::move(limit);
+    end_everything();
+}
+
+void MachineImplementation::check_limits() {
+    if (options_.max_instructions && cpu_->retired_instructions() >= *options_.max_instructions) {
+        stop_at_limit(fmt::format("stopped after {} instructions", *options_.max_instructions));
+    }
+    if (options_.timeout && std::chrono::steady_clock::now() - started_ >= *options_.timeout) {
+        const double seconds = std::chrono::duration<double>(*options_.timeout).count();
+        stop_at_limit(fmt::format("stopped after {} s", seconds));
+    }
 }
 
 void MachineImplementation::end_everything() {

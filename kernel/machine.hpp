@@ -13,10 +13,12 @@
 
 #include <tl/expected.hpp>
 
+#include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -38,9 +40,11 @@ struct MachineOptions {
     Paranoia paranoia = Paranoia::off;
     PageCount fault_around{16};  // pages of a file that a read fault maps at most; FaultHandler::set_fault_around
     PageCacheAtStart page_cache = PageCacheAtStart::cold;
-    HostTree host;                 // what the program sees of the host's files, beside its own
-    std::size_t max_tasks = 4096;  // threads count
-    std::uint64_t seed = 0;        // of every random source that the guest sees
+    HostTree host;                                      // what the program sees of the host's files, beside its own
+    std::size_t max_tasks = 4096;                       // at the same time; threads count
+    std::optional<std::uint64_t> max_instructions{};    // of all tasks together; not under ClockMode::host
+    std::optional<std::chrono::nanoseconds> timeout{};  // of the host's time
+    std::uint64_t seed = 0;                             // of every random source that the guest sees
     // Must outlive run(). An event's file belongs to the machine: nobody may keep it for longer than the machine lives.
     mm::FaultObserver* fault_observer = nullptr;
     std::FILE* strace_output = nullptr;          // where system calls are logged; nullptr: not at all
@@ -89,6 +93,9 @@ public:
 
     // Valid after run().
     virtual const MachineStatistics& statistics() const = 0;
+    // Which of the options' limits ended the run, in words; empty: none. The status is limit_status then.
+    static constexpr int limit_status = 124;
+    virtual const std::string& limit_reached() const = 0;
     // Invariants found broken at the end (checked in debug builds and under Paranoia::every_step); empty: none.
     virtual const std::vector<std::string>& broken_invariants() const = 0;
 

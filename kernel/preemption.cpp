@@ -1,6 +1,10 @@
 #include "kernel/preemption.hpp"
 
+#include "emu/assert.hpp"
+
 #include <sys/time.h>
+
+#include <csignal>
 
 #include <algorithm>
 
@@ -18,5 +22,20 @@ HostAlarm::~HostAlarm() {
     const itimerval none{};
     ::setitimer(ITIMER_REAL, &none, nullptr);
 }
+
+HostTimeout::HostTimeout(std::chrono::nanoseconds after) {
+    sigevent event{};
+    event.sigev_notify = SIGEV_SIGNAL;
+    event.sigev_signo = SIGALRM;
+    FL_ASSERT(::timer_create(CLOCK_MONOTONIC, &event, &timer_) == 0);
+    // Again and again, as one may come in the instant before the processor runs.
+    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(after);
+    const auto rest = static_cast<long>((after - seconds).count());
+    constexpr long again_ns = 10'000'000;
+    const itimerspec when{{0, again_ns}, {static_cast<time_t>(seconds.count()), std::max(rest, 1L)}};
+    FL_ASSERT(::timer_settime(timer_, 0, &when, nullptr) == 0);
+}
+
+HostTimeout::~HostTimeout() { ::timer_delete(timer_); }
 
 }  // namespace fl::kernel

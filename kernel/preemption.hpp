@@ -1,7 +1,9 @@
 // HostAlarm: ends the processor's run after a time of the host's, where nobody counts instructions (--clock host).
 #pragma once
 
+#include <chrono>
 #include <cstdint>
+#include <ctime>
 
 namespace fl::kernel {
 
@@ -12,6 +14,18 @@ public:
     HostAlarm(const HostAlarm&) = delete;
     HostAlarm& operator=(const HostAlarm&) = delete;
     ~HostAlarm();
+};
+
+// The same once after a longer time, whatever else interrupts.
+class HostTimeout {
+public:
+    explicit HostTimeout(std::chrono::nanoseconds after);
+    HostTimeout(const HostTimeout&) = delete;
+    HostTimeout& operator=(const HostTimeout&) = delete;
+    ~HostTimeout();
+
+private:
+    timer_t timer_{};
 };
 
 }  // namespace fl::kernel

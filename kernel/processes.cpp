@@ -145,7 +145,10 @@ static Result<void> check_flags(const CloneRequest& request) {
 
 Result<std::uint32_t> Processes::clone(System& parent, const CloneRequest& request) {
     if (auto fine = check_flags(request); !fine) return fail(fine.error());
-    if (is_full()) return fail(Errno::eagain);
+    if (is_full()) {
+        if (options_.too_many) options_.too_many();
+        return fail(Errno::eagain);
+    }
     const std::uint64_t limit = soft_limit(parent.task.process->limits, Limit::processes);
     if (tasks_.size() >= limit && !parent.task.capabilities.has(Capability::sys_resource)) return fail(Errno::eagain);
     try {

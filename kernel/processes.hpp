@@ -28,6 +28,8 @@ struct ProcessesOptions {
     std::function<void(System&)> run;
     // A process is over; its address space, where nobody else has it, is still there.
     std::function<void(System&)> at_end;
+    // A task more than max_tasks was asked for.
+    std::function<void()> too_many;
 };
 
 class Processes {

@@ -83,11 +83,10 @@ short HostStream::ready_events() const {
     return ::poll(&asked, 1, 0) > 0 ? asked.revents : short{0};
 }
 
-// While there are other tasks the host's descriptor is waited for like anything else; alone a task waits in the host's
-// call.
+// The host's descriptor is waited for like anything else, so that others run and time limits hold meanwhile.
 Result<void> HostStream::let_others_run(System& system, short events) const {
     if (kind_ == StreamKind::regular || (flags() & O_NONBLOCK) != 0) return {};
-    while (system.processes.task_count() > 1) {
+    for (;;) {
         pollfd asked{host_fd_, events, 0};
         if (::poll(&asked, 1, 0) != 0) return {};
         const std::array<HostEvent, 1> host_events{{{host_fd_, events}}};
@@ -95,7 +94,6 @@ Result<void> HostStream::let_others_run(System& system, short events) const {
             return fail(interrupted(system.task));
         }
     }
-    return {};
 }
 
 // write(2) on the host until it takes something. A signal that is not relayed to the guest is none of its business.

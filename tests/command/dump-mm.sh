@@ -5,12 +5,12 @@ source "$(dirname "${BASH_SOURCE[0]}")/support.bash"
 cp "$GUESTS/brk-walk-musl" walk
 faultline run ./walk
 plain=$stdout
-readonly agree='The list, the tree and /proc/1/maps agree: '
+readonly agree='The list, the tree and /proc/2/maps agree: '
 
 faultline run --dump-mm ./walk
 check "the program succeeds" is "$status" 0
 check "stdout is the guest's" is "$stdout" "$plain"
-check "it names the process and when" matches "$stderr" '^process 1 \(walk\), at its end, after 9 page faults'
+check "it names the process and when" matches "$stderr" '^process 2 \(walk\), at its end, after 9 page faults'
 for field in task_size mmap_base highest_vm_end start_code end_code start_data end_data start_stack start_brk brk \
   arg_start arg_end env_start env_end saved_auxv mm_users mm_count map_count def_flags total_vm hiwater_vm locked_vm pinned_vm \
   shared_vm data_vm exec_vm stack_vm hiwater_rss MM_ANONPAGES MM_FILEPAGES MM_SHMEMPAGES pgtables pgd \
@@ -32,15 +32,15 @@ check "in a file: the views agree" contains "$(<dump.txt)" "$agree"
 
 # At faults: before its first touch the heap has no page, and the last fault is the end's state.
 faultline run --dump-at 3,7 ./walk
-check "at two faults" is "$(grep -c "^process 1 " <<<"$stderr")" 2
+check "at two faults" is "$(grep -c "^process 2 " <<<"$stderr")" 2
 check "the first" contains "$stderr" "at page fault 3 (file_major at 0x40102b)"
 check "the second" contains "$stderr" "at page fault 7 (demand_zero at 0x409000)"
 check "no dump at the end" lacks "$stderr" "at its end"
 check "the program succeeds" is "$status" 0
 faultline run --dump-mm=dump.txt --dump-at=7 ./walk
-check "one file for all" is "$(grep -c "^process 1 " dump.txt)" 2
+check "one file for all" is "$(grep -c "^process 2 " dump.txt)" 2
 faultline run --dump-at 1 ./walk
-check "faults of exec itself" matches "$stderr" '^process 1 \(walk\), at page fault 1 \(demand_zero at 0x7fffffffef'
+check "faults of exec itself" matches "$stderr" '^process 2 \(walk\), at page fault 1 \(demand_zero at 0x7fffffffef'
 
 # Beside a trace, which stays what it was.
 faultline run --trace=without.jsonl --trace-format jsonl ./walk

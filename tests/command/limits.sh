@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# --max-tasks, --max-instructions and --timeout: a program that would not end, and bad values.
+# shellcheck source=tests/command/support.bash
+source "$(dirname "${BASH_SOURCE[0]}")/support.bash"
+
+cat >bomb.c <<'C'
+#include <unistd.h>
+int main(void) {
+    for (;;) fork();
+}
+C
+cat >spin.c <<'C'
+int main(void) {
+    for (;;) __asm__ volatile("");
+}
+C
+for name in bomb spin; do gcc -static -O1 -o $name $name.c; done
+
+faultline run --max-tasks 50 ./bomb
+check "a fork bomb is stopped" is "$status" 124
+check "and said so in one line" matches "$stderr" 'bomb: stopped at 50 tasks$'
+faultline run --max-tasks 50 --clock host ./bomb
+check "under the host's clock too" is "$status" 124
+
+faultline run --max-instructions 1000000 ./spin
+check "instructions are counted" is "$status" 124
+check "how many" matches "$stderr" 'spin: stopped after 1000000 instructions$'
+faultline run --max-instructions 100000000 "$GUESTS/hello-musl"
+check "a program that ends in time is left alone" is "$status" 0
+
+faultline run --timeout 0.2 ./spin
+check "time is up" is "$status" 124
+check "how much" matches "$stderr" 'spin: stopped after 0.2 s$'
+faultline run --timeout 0.2 --clock host ./spin
+check "under the host's clock" is "$status" 124
+faultline run --timeout 0.2 "$GUESTS/hello-musl"
+check "hello does not wait" is "$status" 0
+
+for wrong in "--max-tasks 0" "--max-tasks x" "--max-instructions 0" "--timeout 0" "--timeout -1" "--timeout soon" \
+  "--max-instructions 5 --clock host"; do
+  # shellcheck disable=SC2086
+  faultline run $wrong ./spin
+  check "refused: $wrong" is "$status" 2
+  check "in one line: $wrong" is "$(wc -l <<<"$stderr")" 1
+done

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 namespace fl::kernel {
 
@@ -90,20 +91,24 @@ tl::expected<void, std::string> load_into_task(System& system, const ExecRequest
         if (which != nullptr) system.cpu.set_root(which->page_table().root());
         system.cpu.flush_tlb();
     };
+    // Whoever looks on while the program is loaded sees its address space.
+    const auto old = std::exchange(task.mm, mm);
+    const auto old_user = std::exchange(task.user_memory, user);
+    const std::string old_name = std::exchange(task.name, comm_of(request.path));
     use(mm.get());
     loader::ProgramArguments arguments{request.path, request.argv, request.environment, {}};
     system.random.fill(arguments.random_bytes);
     const auto loaded = loader::load_program(*mm, *user, file, image, *system.vdso, arguments);
     if (!loaded) {
-        use(task.mm.get());
+        task.name = old_name;
+        task.mm = old;
+        task.user_memory = old_user;
+        use(old.get());
         return tl::unexpected(loaded.error());
     }
     // A program that got this far although frames ran out on the way is not killed for it later.
     (void)system.faults.take_oom();
-    const auto old = std::exchange(task.mm, std::move(mm));
     if (old != nullptr) (void)old->mmput();
-    task.user_memory = std::move(user);
-    task.name = comm_of(request.path);
     task.exe_file = request.file;
     task.registers = emu::Registers{};
     task.registers.rip = loaded->entry.value();

@@ -89,6 +89,8 @@ Result<void> HostStream::let_others_run(System& system, short events) const {
     for (;;) {
         pollfd asked{host_fd_, events, 0};
         if (::poll(&asked, 1, 0) != 0) return {};
+        // Whoever gave us the stream may not want to wait: the host's own call says so.
+        if ((::fcntl(host_fd_, F_GETFL) & O_NONBLOCK) != 0) return {};
         const std::array<HostEvent, 1> host_events{{{host_fd_, events}}};
         if (system.scheduler.wait(system.task, {.host_events = host_events}) == WakeReason::signal) {
             return fail(interrupted(system.task));

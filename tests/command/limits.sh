@@ -43,3 +43,4 @@ for wrong in "--max-tasks 0" "--max-tasks x" "--max-instructions 0" "--timeout 0
   check "refused: $wrong" is "$status" 2
   check "in one line: $wrong" is "$(wc -l <<<"$stderr")" 1
 done
+passed

@@ -4,7 +4,7 @@
 source "$(dirname "${BASH_SOURCE[0]}")/support.bash"
 
 busybox=$(command -v busybox || true)
-if [[ -z $busybox ]] || ! ldd "$busybox" 2>&1 | grep -q "not a dynamic"; then
+if [[ -z $busybox || $(ldd "$busybox" 2>&1 || true) != *"not a dynamic"* ]]; then
   echo "shell.sh: skipped: busybox-static is not installed"
   exit 77
 fi
@@ -15,9 +15,9 @@ printf 'pear 3\napple 10\nplum 7\n' >work/fruit
 compare() {
   local expected expected_status=0
   rm -rf native && cp -r work native
-  expected=$(cd native && env -i PATH=/bin "$busybox" sh -c "$2" 2>&1) || expected_status=$?
+  expected=$(cd native && env -i PATH=/bin "$busybox" sh -c "exec 2>&1; $2") || expected_status=$?
   faultline run --env PATH=/bin --bind "$busybox:/bin/busybox" --bind "$PWD/work:$PWD/native" "$busybox" sh -c \
-    "cd $PWD/native && $2"
+    "exec 2>&1; cd $PWD/native && $2"
   check "$1: output" is "$stdout$stderr" "$expected"
   check "$1: status" is "$status" "$expected_status"
 }
@@ -35,3 +35,4 @@ compare "md5sum, wc, find" 'find . -type f | sort; md5sum fruit; wc fruit | tr -
 compare "gzip and tar" 'tar cf - fruit | gzip | gunzip | tar tf -'
 compare "a signal" 'sh -c "kill -TERM \$\$"; echo $?; trap "echo caught" USR1; kill -USR1 $$; echo on'
 compare "command substitution" 'x=$(echo $(echo deep)); echo "<$x>"; echo `seq 5 | tail -n 1`'
+passed

@@ -241,7 +241,7 @@ ExitStatus MachineImplementation::run() {
         const HostSignals host_signals(*cpu_);
         std::optional<HostTimeout> timeout;
         if (options_.timeout) timeout.emplace(*options_.timeout);
-        processes_.start(first_->task);
+        processes_.start(*first_);
         while (processes_.task_count() > 0) {
             check_limits();
             if (!broken_.empty() || !limit_reached_.empty()) end_everything();

@@ -65,13 +65,16 @@ System& Processes::add_first(const System& like) {
     return system;
 }
 
-void Processes::start(Task& task) {
-    System& system = *find_task(task.tid);
-    task.fiber = std::make_unique<Fiber>([this, &system] {
+void Processes::give_fiber(System& system) {
+    system.task.fiber = std::make_unique<Fiber>([this, &system] {
         options_.run(system);
         exit_task(system);
     });
-    scheduler_.add(task);
+}
+
+void Processes::start(System& system) {
+    give_fiber(system);
+    scheduler_.add(system.task);
 }
 
 System* Processes::find_task(std::uint32_t tid) const {
@@ -154,20 +157,21 @@ Result<std::uint32_t> Processes::clone(System& parent, const CloneRequest& reque
     try {
         auto entry = std::make_unique<Entry>(parent);
         System& child = entry->system;
-        if (auto done = share_or_copy(parent, child, request); !done) return fail(done.error());
+        Task& task = entry->task;
         const auto tid = allocate_pid();
         if (!tid) return fail(tid.error());
-        Task& task = entry->task;
         task.tid = *tid;
+        give_fiber(child);
+        auto vfork = (request.flags & CLONE_VFORK) != 0 ? std::make_shared<VforkWait>() : nullptr;
+        task.vfork_parent = vfork;
+        if (auto done = share_or_copy(parent, child, request); !done) return fail(done.error());
         tasks_.emplace(*tid, std::move(entry));
         if ((request.flags & CLONE_PARENT_SETTID) != 0) {
             (void)parent.user().write(VirtAddr(request.parent_tid), static_cast<std::int32_t>(*tid));
         }
         join_process(parent, task, request);
         ++forks_;
-        auto vfork = (request.flags & CLONE_VFORK) != 0 ? std::make_shared<VforkWait>() : nullptr;
-        task.vfork_parent = vfork;
-        start(task);
+        scheduler_.add(task);
         while (vfork != nullptr && !vfork->done) {
             // The child goes on alone where the parent is to end.
             if (scheduler_.wait(parent.task, vfork->queue, std::nullopt, Interruptible::by_death) ==

@@ -45,7 +45,7 @@ public:
     void adopt(System& system);
     // The first program's task, without an address space, and not known to the scheduler before start().
     System& add_first(const System& like);
-    void start(Task& task);
+    void start(System& system);
 
     // nullptr: there is none. A thread's number leads to the thread, a process's number to a process with or without
     // threads.
@@ -96,6 +96,7 @@ public:
 private:
     struct Entry;
 
+    void give_fiber(System& system);
     Result<std::uint32_t> allocate_pid();
     Result<void> share_or_copy(const System& parent, System& child, const CloneRequest& request);
     void join_process(const System& parent, Task& child, const CloneRequest& request);

@@ -39,7 +39,6 @@ void Scheduler::suspend(Task& task) {
     while (task.state != TaskState::ready || ready_.front() != &task) run_one();
     ready_.pop_front();
     task.state = TaskState::running;
-    current_ = &task;
     switch_to_(task);
 }
 
@@ -132,10 +131,8 @@ void Scheduler::run_one() {
     if (task.fiber == nullptr) return;
     ready_.pop_front();
     task.state = TaskState::running;
-    current_ = &task;
     switch_to_(task);
     task.fiber->resume();
-    current_ = nullptr;
 }
 
 // Wakes whose event is there; false where none is.

@@ -76,17 +76,14 @@ public:
     // A signal has come: ends the waits that it may end.
     void signal_arrived(Task& task);
 
-    bool others_are_ready() const { return !ready_.empty(); }
     // Expired timers have their effect. To be called whenever time has gone by.
     void tick();
     // How many instructions the task may run before tick() has to be called; nullopt: no matter.
     std::optional<std::uint64_t> instruction_budget() const;
 
-    // Runs the next task until it gives the processor up; where none is ready, waits for a timer, the host, or a signal
-    // of the host's. Returns false where nothing is left that could ever happen but such a signal, and it came.
+    // Runs the next task until it gives the processor up; where none is ready, waits for a timer, for the host, or for
+    // a signal of the host's.
     void run_one();
-    // What a task that waits asks the host for ends when this is called: at the end of everything.
-    Task* current() const { return current_; }
 
 private:
     void suspend(Task& task);
@@ -102,7 +99,6 @@ private:
         HostEvent event;
     };
     std::vector<HostWait> host_waits_;
-    Task* current_ = nullptr;
 };
 
 }  // namespace fl::kernel

@@ -94,11 +94,13 @@ tl::expected<void, std::string> load_into_task(System& system, const ExecRequest
     // Whoever looks on while the program is loaded sees its address space.
     const auto old = std::exchange(task.mm, mm);
     const auto old_user = std::exchange(task.user_memory, user);
+    system.processes.set_retiring(old.get());
     const std::string old_name = std::exchange(task.name, comm_of(request.path));
     use(mm.get());
     loader::ProgramArguments arguments{request.path, request.argv, request.environment, {}};
     system.random.fill(arguments.random_bytes);
     const auto loaded = loader::load_program(*mm, *user, file, image, *system.vdso, arguments);
+    system.processes.set_retiring(nullptr);
     if (!loaded) {
         task.name = old_name;
         task.mm = old;

@@ -102,6 +102,7 @@ std::vector<mm::MmStruct*> Processes::address_spaces() const {
         mm::MmStruct* mm = system->task.mm.get();
         if (mm != nullptr && seen.insert(mm).second) all.push_back(mm);
     }
+    if (retiring_ != nullptr && seen.insert(retiring_).second) all.push_back(retiring_);
     return all;
 }
 

@@ -61,6 +61,8 @@ public:
     Process& init() { return *processes_.at(1); }
     // Address spaces, each once.
     std::vector<mm::MmStruct*> address_spaces() const;
+    // One that a task is about to give up counts among them meanwhile; nullptr: none.
+    void set_retiring(mm::MmStruct* mm) { retiring_ = mm; }
 
     // clone(2) and its like: the new task's number. EINVAL, EAGAIN (too many), ENOMEM.
     Result<std::uint32_t> clone(System& parent, const CloneRequest& request);
@@ -112,6 +114,7 @@ private:
     std::map<std::uint32_t, std::shared_ptr<Process>> processes_;
     std::map<std::uint32_t, std::unique_ptr<Entry>> tasks_;
     System* adopted_ = nullptr;
+    mm::MmStruct* retiring_ = nullptr;
     std::uint32_t last_pid_ = first_pid - 1;
     std::uint64_t forks_ = 0;
     Usage running_since_;  // the machine's counters when the running task got the processor

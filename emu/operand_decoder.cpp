@@ -167,6 +167,7 @@ OperandDecoder::OperandDecoder() = default;
 OperandDecoder::~OperandDecoder() = default;
 
 std::span<const MemoryOperand> OperandDecoder::operands(std::span<const std::byte> code) {
+    if (code.empty()) return {};
     code = code.first(std::min(code.size(), max_instruction_bytes));
     if (cache_ == nullptr) {
         disassembler_ = std::make_unique<Disassembler>();

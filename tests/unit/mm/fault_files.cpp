@@ -60,7 +60,7 @@ TEST_CASE("fault: the window around a fault ends with the VMA, the file and the 
     const auto after_read = [&](std::uint64_t first, std::uint64_t pages, std::uint64_t pgoff, std::uint64_t touched) {
         REQUIRE(machine.map(page(first), pages, prot_read, file_private, file, pgoff).has_value());
         CHECK(machine.read(page(touched)) == Kinds{FaultKind::file_minor});
-        const auto found = present(machine, 600);
+        auto found = present(machine, 600);
         CHECK(machine.last_event().pages_around == found.size() - 1);
         CHECK(machine.broken() == "");
         REQUIRE(machine.mm->unmap(page(first), pages * page_size).has_value());

@@ -220,7 +220,9 @@ public:
                 return native_result(static_cast<int>(
                     ::syscall(SYS_mlock2, pointer(operation.address()), operation.length_bytes, operation.flags)));
             case Operation::Kind::unlock:
-                return native_result(::munlock(pointer(operation.address()), operation.length_bytes));
+                // AddressSanitizer's own munlock() does nothing.
+                return native_result(
+                    static_cast<int>(::syscall(SYS_munlock, pointer(operation.address()), operation.length_bytes)));
             case Operation::Kind::sync:
                 return native_result(
                     ::msync(pointer(operation.address()), operation.length_bytes, static_cast<int>(operation.flags)));

@@ -16,6 +16,15 @@ if(FAULTLINE_FUZZ)
   target_compile_options(faultline_settings INTERFACE -fsanitize=fuzzer-no-link)
 endif()
 
+# faultline_precompile(<target> <more headers>...)
+# The library's headers that nearly every file needs, parsed once per target: half of the time that a file takes. Each file
+# still includes what it uses; the preset `tidy` builds without this and so sees it where one does not.
+function(faultline_precompile target)
+  target_precompile_headers(${target} PRIVATE
+    <algorithm> <array> <cstdint> <cstring> <functional> <map> <memory> <optional> <set> <span> <string> <string_view>
+    <tuple> <utility> <variant> <vector> <fcntl.h> <sys/stat.h> <unistd.h> <tl/expected.hpp> ${ARGN})
+endfunction()
+
 # faultline_sources(<variable>)
 # Every .cpp below the current folder; a file added later is noticed by the next build.
 function(faultline_sources variable)
@@ -33,6 +42,7 @@ function(faultline_floor folder)
   if(sources)
     add_library(faultline_${folder} STATIC ${sources})
     set(scope PUBLIC)
+    faultline_precompile(faultline_${folder})
   else()
     add_library(faultline_${folder} INTERFACE)
     set(scope INTERFACE)

@@ -119,7 +119,7 @@ Ran<EmulatedRun> run_emulated(PageCount memory, const kernel::ProgramSpec& progr
     running = &machine;
     if (auto started = machine.exec(program); !started) return tl::unexpected(started.error());
     run.maps_at_start = machine.maps();
-    run.image = {machine.program_path(), machine.load_bias()};
+    run.image = {machine.program_path(), machine.current_mm()->bounds().load_bias};
     const kernel::ExitStatus exit = machine.run();
     if (!machine.broken_invariants().empty()) return tl::unexpected(machine.broken_invariants().front());
     if (exit.out_of_memory) return tl::unexpected(fmt::format("{}: the machine ran out of memory", program.path));

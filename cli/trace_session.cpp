@@ -37,7 +37,7 @@ void TraceSession::begin(const kernel::Machine& machine) {
     machine_ = &machine;
     file_.begin();
     output_.release();
-    tracer_.attach({machine.program_path(), machine.load_bias()}, *this);
+    tracer_.attach(*this);
 }
 
 std::optional<std::string> TraceSession::finish() {
@@ -50,6 +50,12 @@ std::optional<std::string> TraceSession::finish() {
 
 std::size_t TraceSession::peek(VirtAddr address, std::span<std::byte> into) const {
     return machine_->peek(address, into);
+}
+
+std::optional<trace::RunningImage> TraceSession::image() const {
+    const mm::MmStruct* mm = machine_->current_mm();
+    if (mm == nullptr || mm->exe_file() == nullptr) return std::nullopt;
+    return trace::RunningImage{mm->exe_file(), mm->bounds().load_bias};
 }
 
 }  // namespace fl::cli

@@ -31,6 +31,7 @@ public:
 
 private:
     std::size_t peek(VirtAddr address, std::span<std::byte> into) const override;
+    std::optional<trace::RunningImage> image() const override;
 
     OutputFile file_;
     trace::Output output_;

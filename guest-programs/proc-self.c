@@ -67,7 +67,8 @@ static void print_status(void) {
     print_lines("/proc/self/status", prefixes);
 }
 
-// One entry of smaps without its first line, which has an inode number for shared memory.
+// One entry of smaps without its first line, which has an inode number for shared memory, and without ProtectionKey,
+// which only some processors have.
 static void print_smaps(const char* what, const void* start) {
     slurp("/proc/self/smaps");
     char head[32];
@@ -79,7 +80,9 @@ static void print_smaps(const char* what, const void* start) {
     *strchr(flags, '\n') = 0;
     say("smaps of %s", what);
     strtok(entry, "\n");
-    for (char* line = strtok(NULL, "\n"); line != NULL; line = strtok(NULL, "\n")) say("  %s", line);
+    for (char* line = strtok(NULL, "\n"); line != NULL; line = strtok(NULL, "\n")) {
+        if (strncmp(line, "ProtectionKey:", strlen("ProtectionKey:")) != 0) say("  %s", line);
+    }
 }
 
 static void print_pagemap(const char* what, const char* page) {
@@ -202,6 +205,8 @@ int main(int count, char** arguments) {
         say("this kernel lays out its own ranges in another way than Linux 6.18");
         return exit_unsupported;
     }
+    // Resident from the start, as how long the texts are differs from processor to processor.
+    memset(text, 1, sizeof text);
     print_maps();
     slurp("/proc/self/statm");
     unsigned long size, resident, shared, code, lib, data;

@@ -79,8 +79,7 @@ Result<void> enter_interpreter(const System& system, ExecRequest& request, const
 }  // namespace
 
 tl::expected<void, std::string> load_into_task(System& system, const ExecRequest& request,
-                                               const std::shared_ptr<mm::File>& file, const loader::ElfImage& image,
-                                               std::uint64_t* load_bias) {
+                                               const std::shared_ptr<mm::File>& file, const loader::ElfImage& image) {
     Task& task = system.task;
     auto created = mm::MmStruct::create(system.memory, system.vfs.files(), task.memory_limits());
     if (!created) return tl::unexpected(std::string("not enough memory for a page table"));
@@ -115,7 +114,6 @@ tl::expected<void, std::string> load_into_task(System& system, const ExecRequest
     task.registers = emu::Registers{};
     task.registers.rip = loaded->entry.value();
     task.registers.rsp = loaded->stack_pointer.value();
-    if (load_bias != nullptr) *load_bias = loaded->load_bias;
     return {};
 }
 

@@ -16,10 +16,9 @@ struct ExecRequest {
 };
 
 // The address space, the registers and the name of `system.task` for a program; the error is one clear line, and the
-// task is as it was. `load_bias` tells where the image lies.
+// task is as it was.
 tl::expected<void, std::string> load_into_task(System& system, const ExecRequest& request,
-                                               const std::shared_ptr<mm::File>& file, const loader::ElfImage& image,
-                                               std::uint64_t* load_bias = nullptr);
+                                               const std::shared_ptr<mm::File>& file, const loader::ElfImage& image);
 
 // execve(2) behind its arguments. ENOEXEC, EACCES, ENOMEM, ELOOP, ETXTBSY...
 Result<void> execute(System& system, ExecRequest request);

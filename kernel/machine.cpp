@@ -94,10 +94,12 @@ public:
     const MachineStatistics& statistics() const override { return statistics_; }
     const std::string& limit_reached() const override { return limit_reached_; }
     const std::vector<std::string>& broken_invariants() const override { return broken_; }
-    std::uint64_t load_bias() const override { return load_bias_; }
     const std::string& program_path() const override { return program_path_; }
+    const mm::MmStruct* current_mm() const override {
+        return current_ != nullptr ? current_->task.mm.get() : first_mm();
+    }
     std::size_t peek(VirtAddr address, std::span<std::byte> into) const override {
-        const mm::MmStruct* mm = current_ != nullptr ? current_->task.mm.get() : first_mm();
+        const mm::MmStruct* mm = current_mm();
         return mm != nullptr ? peek_memory(ram_, *mm, address, into) : 0;
     }
     std::string dump_mm(std::string_view occasion) const override {
@@ -161,7 +163,6 @@ private:
     std::string limit_reached_;
     std::chrono::steady_clock::time_point started_;
 
-    std::uint64_t load_bias_ = 0;
     VirtAddr kernel_entry_{};  // what the program was executing when the kernel took over
     bool in_user_mode_ = false;
     PageCount used_before_exec_;
@@ -225,7 +226,7 @@ tl::expected<void, std::string> MachineImplementation::load(const ProgramSpec& p
     Task& task = first_->task;
     task.executable = program_path_ = file->identity().path;
     const ExecRequest request{task.exe_file, program.path, program.argv, program.environment};
-    if (auto loaded = load_into_task(*first_, request, file, image, &load_bias_); !loaded) return loaded;
+    if (auto loaded = load_into_task(*first_, request, file, image); !loaded) return loaded;
     task.files = std::make_shared<FileTable>(FileTable::standard_streams());
     const auto directory = vfs_->make_directories(options_.host.guest_path(program.working_directory));
     task.fs = std::make_shared<FileSystemContext>(

@@ -99,9 +99,9 @@ public:
     // Invariants found broken at the end (checked in debug builds and under Paranoia::every_step); empty: none.
     virtual const std::vector<std::string>& broken_invariants() const = 0;
 
-    // Between exec() and the end of run(): what the tracer needs to name an instruction.
-    virtual std::uint64_t load_bias() const = 0;
     virtual const std::string& program_path() const = 0;  // absolute, symbolic links resolved
+    // Between exec() and the end of run(): the address space of the task whose turn it is; nullptr: none.
+    virtual const mm::MmStruct* current_mm() const = 0;
     // The program's bytes at `address` as they are in memory now, without faults and without touching A and D;
     // returns how many could be read.
     virtual std::size_t peek(VirtAddr address, std::span<std::byte> into) const = 0;

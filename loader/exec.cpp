@@ -144,7 +144,9 @@ private:
                                        .arg_start = strings.arguments.start,
                                        .arg_end = strings.arguments.end,
                                        .env_start = strings.environment.start,
-                                       .env_end = strings.environment.end});
+                                       .env_end = strings.environment.end,
+                                       .load_bias = bias});
+        mm_.set_exe_file(file_);
         const bool fixed = image_.type == ElfType::fixed;
         mm_.set_start_brk(fixed ? extent.end.page_ceil() : position_independent_brk);
     }

@@ -20,6 +20,7 @@ Result<std::unique_ptr<MmStruct>> MmStruct::fork() {
     child.start_brk_ = start_brk_;
     child.brk_ = brk_;
     child.bounds_ = bounds_;
+    child.exe_file_ = exe_file_;
     child.saved_auxv_ = saved_auxv_;
     child.def_flags_ = def_flags_ & ~vm_locked_mask;
     child.hiwater_rss_ = rss_.total();

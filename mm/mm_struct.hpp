@@ -95,6 +95,7 @@ struct ImageBounds {
     VirtAddr start_code, end_code, start_data, end_data;
     VirtAddr start_stack;
     VirtAddr arg_start, arg_end, env_start, env_end;
+    std::uint64_t load_bias = 0;  // what was added to the executable's addresses
 };
 
 // Resident pages by kind (MM_ANONPAGES, MM_FILEPAGES, MM_SHMEMPAGES). The zero page does not count.
@@ -164,6 +165,7 @@ public:
     Result<void> map_special(VirtRange range, VmFlags flags, SpecialBacking backing);
     void set_start_brk(VirtAddr start) { start_brk_ = brk_ = start; }
     void set_bounds(const ImageBounds& bounds) { bounds_ = bounds; }
+    void set_exe_file(std::shared_ptr<const File> file) { exe_file_ = std::move(file); }
     // Pairs of (type, value) ending with (0, 0), as on the stack.
     void set_saved_auxv(std::vector<std::uint64_t> auxv) { saved_auxv_ = std::move(auxv); }
 
@@ -211,6 +213,8 @@ public:
     VirtAddr mmap_base() const { return mmap_base_; }
     VirtAddr highest_vm_end() const;
     const ImageBounds& bounds() const { return bounds_; }
+    // What exec loaded; nullptr before that.
+    const File* exe_file() const { return exe_file_.get(); }
     const std::vector<std::uint64_t>& saved_auxv() const { return saved_auxv_; }
     const RssCounters& rss() const { return rss_; }
     const VmCounters& vm() const { return vm_; }
@@ -325,6 +329,7 @@ private:
     VirtAddr start_brk_{};
     VirtAddr brk_{};
     ImageBounds bounds_{};
+    std::shared_ptr<const File> exe_file_;
     std::vector<std::uint64_t> saved_auxv_;
     RssCounters rss_;
     VmCounters vm_;

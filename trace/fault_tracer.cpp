@@ -1,5 +1,7 @@
 #include "trace/fault_tracer.hpp"
 
+#include "mm/file.hpp"
+
 #include <algorithm>
 #include <exception>
 #include <utility>
@@ -10,14 +12,41 @@ namespace {
 
 // Programs fault at a few thousand places; one that generates code without end must not fill the host's memory.
 constexpr std::size_t max_known_instructions = 65536;
+constexpr std::size_t max_images = 16;
+// A larger file has no names: it may be a hole without end.
+constexpr std::uint64_t max_image_bytes = 256 << 20;
+
+// Empty where the file cannot be read.
+std::vector<std::byte> bytes_of(const mm::File& file) {
+    if (file.size_bytes() > max_image_bytes) return {};
+    std::vector<std::byte> bytes(file.size_bytes());
+    if (!file.read_uncached(0, bytes)) return {};
+    return bytes;
+}
 
 }  // namespace
 
-void FaultTracer::attach(ImageInfo image, const CodeReader& code) {
-    symbolizer_ = std::make_unique<Symbolizer>(std::move(image));
+void FaultTracer::attach(const CodeReader& code) {
     disassembler_ = std::make_unique<Disassembler>();
     code_ = &code;
-    known_.clear();
+    images_.clear();
+    known_count_ = 0;
+}
+
+FaultTracer::Image& FaultTracer::current_image() {
+    const auto running = code_->image();
+    const ImageKey key = running ? ImageKey{running->file->id(), running->load_bias} : ImageKey{};
+    auto found = images_.find(key);
+    if (found == images_.end()) {
+        if (images_.size() >= max_images) {
+            images_.clear();
+            known_count_ = 0;
+        }
+        auto bytes = running ? bytes_of(*running->file) : std::vector<std::byte>();
+        Image image{std::make_unique<Symbolizer>(std::move(bytes), key.second), {}};
+        found = images_.emplace(key, std::move(image)).first;
+    }
+    return found->second;
 }
 
 void FaultTracer::on_fault(const mm::FaultEvent& event) noexcept {
@@ -40,19 +69,19 @@ const Instruction& FaultTracer::instruction_at(VirtAddr address) {
     code.size = code_->peek(address, code.bytes);
     // What lies behind the readable bytes is not part of what is compared.
     std::fill(code.bytes.begin() + static_cast<std::ptrdiff_t>(code.size), code.bytes.end(), std::byte{0});
-    auto found = known_.find(address);
-    if (found == known_.end()) {
-        if (known_.size() >= max_known_instructions) known_.clear();
-        found = known_.try_emplace(address).first;
-        describe(found->second, address, code);
-    } else if (found->second.code != code) {
-        describe(found->second, address, code);
+    if (known_count_ >= max_known_instructions) {
+        for (auto& [key, image] : images_) image.instructions.clear();
+        known_count_ = 0;
     }
+    Image& image = current_image();
+    const auto [found, is_new] = image.instructions.try_emplace(address);
+    if (is_new) ++known_count_;
+    if (is_new || found->second.code != code) describe(found->second, image, address, code);
     return found->second.instruction;
 }
 
-void FaultTracer::describe(KnownInstruction& known, VirtAddr address, const Code& code) {
-    CodeLocation location = symbolizer_->locate(address);
+void FaultTracer::describe(KnownInstruction& known, const Image& image, VirtAddr address, const Code& code) {
+    CodeLocation location = image.names->locate(address);
     std::string text = disassembler_->disassemble(address, std::span(code.bytes).first(code.size));
     known.instruction = {++last_id_, std::move(location.symbol), std::move(location.source), std::move(text)};
     known.code = code;

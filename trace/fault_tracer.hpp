@@ -1,7 +1,7 @@
 // FaultTracer: sees every fault, finds out which instruction took it, and hands both to a writer.
 //
-// What was found out is kept by address and shown again only while the bytes there are the same, so that code which
-// writes itself is shown as it was at each fault.
+// What was found out is kept by program and address and shown again only while the bytes there are the same, so that
+// code which writes itself is shown as it was at each fault.
 #pragma once
 
 #include "trace/code_reader.hpp"
@@ -11,8 +11,11 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <memory>
+#include <optional>
 #include <unordered_map>
+#include <utility>
 
 namespace fl::trace {
 
@@ -21,9 +24,9 @@ public:
     // `writer` must outlive the tracer.
     explicit FaultTracer(Writer& writer) : writer_(writer) {}
 
-    // The program is loaded: from now on its instructions can be named. Faults that exec itself took came before and
+    // The program is loaded: from now on instructions can be named. Faults that exec itself took came before and
     // have none. `code` must live for as long as faults arrive.
-    void attach(ImageInfo image, const CodeReader& code);
+    void attach(const CodeReader& code);
 
     void on_fault(const mm::FaultEvent& event) noexcept override;
 
@@ -38,14 +41,22 @@ private:
         Instruction instruction;
     };
 
+    // A program at a place in memory: its file's number, and what was added to its addresses.
+    using ImageKey = std::pair<std::uint32_t, std::uint64_t>;
+    struct Image {
+        std::unique_ptr<Symbolizer> names;
+        std::unordered_map<VirtAddr, KnownInstruction> instructions;
+    };
+
+    Image& current_image();
     const Instruction& instruction_at(VirtAddr address);
-    void describe(KnownInstruction& known, VirtAddr address, const Code& code);
+    void describe(KnownInstruction& known, const Image& image, VirtAddr address, const Code& code);
 
     Writer& writer_;
     const CodeReader* code_ = nullptr;
-    std::unique_ptr<Symbolizer> symbolizer_;
     std::unique_ptr<Disassembler> disassembler_;
-    std::unordered_map<VirtAddr, KnownInstruction> known_;
+    std::map<ImageKey, Image> images_;
+    std::size_t known_count_ = 0;  // instructions of all images
     std::uint64_t last_id_ = 0;
     const Instruction unknown_{};
 };

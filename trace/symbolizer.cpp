@@ -39,10 +39,8 @@ int open_regular_file(const std::string& path) {
     return descriptor;
 }
 
-// Read, not mapped: a file that shrinks under us then gives an error in place of SIGBUS.
-Elf* begin_elf(int descriptor) {
-    if (descriptor < 0 || elf_version(EV_CURRENT) == EV_NONE) return nullptr;
-    Elf* elf = elf_begin(descriptor, ELF_C_READ, nullptr);
+// nullptr where it is not a program's; takes `elf`, which may be nullptr.
+Elf* checked(Elf* elf) {
     GElf_Ehdr header{};
     if (elf != nullptr && (elf_kind(elf) != ELF_K_ELF || gelf_getehdr(elf, &header) == nullptr ||
                            header.e_ident[EI_CLASS] != ELFCLASS64 || header.e_machine != EM_X86_64)) {
@@ -50,6 +48,17 @@ Elf* begin_elf(int descriptor) {
         return nullptr;
     }
     return elf;
+}
+
+// Read, not mapped: a file that shrinks under us then gives an error in place of SIGBUS.
+Elf* begin_elf(int descriptor) {
+    if (descriptor < 0 || elf_version(EV_CURRENT) == EV_NONE) return nullptr;
+    return checked(elf_begin(descriptor, ELF_C_READ, nullptr));
+}
+
+Elf* begin_elf(std::vector<std::byte>& bytes) {
+    if (bytes.empty() || elf_version(EV_CURRENT) == EV_NONE) return nullptr;
+    return checked(elf_memory(reinterpret_cast<char*>(bytes.data()), bytes.size()));
 }
 
 struct ElfEnd {
@@ -61,12 +70,22 @@ struct ElfEnd {
 // The members are made, and unmade, in the order in which they need each other.
 struct Symbolizer::OpenImage {
     FileDescriptor descriptor;
+    std::vector<std::byte> bytes;
     std::unique_ptr<Elf, ElfEnd> elf;
     SymbolTable symbols;
     std::unique_ptr<LineTable> lines;
 
     explicit OpenImage(const std::string& path)
         : descriptor(open_regular_file(path)), elf(begin_elf(descriptor.get())) {
+        read_tables();
+    }
+    explicit OpenImage(std::vector<std::byte> file_bytes)
+        : descriptor(-1), bytes(std::move(file_bytes)), elf(begin_elf(bytes)) {
+        read_tables();
+    }
+
+private:
+    void read_tables() {
         if (elf == nullptr) return;
         symbols = SymbolTable::read(*elf);
         lines = std::make_unique<LineTable>(*elf);
@@ -74,6 +93,9 @@ struct Symbolizer::OpenImage {
 };
 
 Symbolizer::Symbolizer(ImageInfo image) : image_(std::move(image)) {}
+
+Symbolizer::Symbolizer(std::vector<std::byte> file_bytes, std::uint64_t load_bias)
+    : image_{{}, load_bias}, tried_(true), open_image_(std::make_unique<OpenImage>(std::move(file_bytes))) {}
 
 Symbolizer::~Symbolizer() = default;
 

@@ -1,14 +1,16 @@
 // Symbolizer: addresses of a running program as names of its source.
 //
-// The ELF file is opened by the first question, so that a trace without faults in user code costs nothing. It is
-// untrusted, and it may be gone or changed by then: whatever is wrong with it, the answers are empty.
+// The ELF file is untrusted; one of the host's is opened by the first question, and may be gone or changed by then.
+// Whatever is wrong with it, the answers are empty.
 #pragma once
 
 #include "emu/address.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace fl::trace {
 
@@ -26,6 +28,8 @@ struct CodeLocation {
 class Symbolizer {
 public:
     explicit Symbolizer(ImageInfo image);
+    // Of a file that need not be the host's.
+    Symbolizer(std::vector<std::byte> file_bytes, std::uint64_t load_bias);
     Symbolizer(const Symbolizer&) = delete;
     Symbolizer& operator=(const Symbolizer&) = delete;
     ~Symbolizer();

@@ -243,7 +243,17 @@ void TextWriter::append_header() {
     end_line();
 }
 
+// Whose faults follow, where that changes: a program of one task has no such line.
+void TextWriter::append_task(std::uint32_t tid) {
+    if (last_tid_.value_or(tid) != tid) {
+        append_tinted(dim, fmt::format("  [pid {:>5}]", tid));
+        end_line();
+    }
+    last_tid_ = tid;
+}
+
 void TextWriter::append_line(const TracedFault& fault) {
+    append_task(fault.event.origin.tid);
     for (const Column* column : columns_) {
         cell_.clear();
         column->print(cell_, fault);

@@ -11,6 +11,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,7 @@ private:
 
     void choose_columns();
     void append_header();
+    void append_task(std::uint32_t tid);
     void append_line(const TracedFault& fault);
     void append_cell(const Column& column, std::string_view tint);
     void append_legend();
@@ -46,6 +48,7 @@ private:
     std::vector<const Column*> columns_;
     unsigned last_column_width_ = 0;  // 0: as wide as its text
     bool header_written_ = false;
+    std::optional<std::uint32_t> last_tid_;  // of the line before
     std::array<std::uint64_t, mm::fault_kind_count> counts_{};
     std::uint64_t major_count_ = 0;
     std::string cell_;

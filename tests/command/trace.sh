@@ -96,6 +96,16 @@ check "the pages were not there before" is "$(grep -cF '"pte_before":"0x0"' <<<"
 faultline run --trace --trace-format=jsonl "$walk"
 check "stderr holds the same trace" cmp -s .stderr heap.jsonl
 
+# --- several programs -------------------------------------------------------------------------------------------------
+busybox=$(command -v busybox || true)
+if [[ -n $busybox && $(ldd "$busybox" 2>&1 || true) == *"not a dynamic"* ]]; then
+  faultline run --trace=both.txt --bind "$GUESTS:/guests" "$busybox" sh -c '/guests/brk-walk-musl; /guests/touch-musl'
+  check "the programs of a shell run" is "$status" 0
+  check "a line says when another task faults" contains "$(<both.txt)" $'\n  [pid     3]\n'
+  check "the first program's lines are named" matches "$(grep -F 'brk-walk.c:' both.txt)" 'main\+0x[0-9a-f]+ '
+  check "and the second's" matches "$(grep -F 'touch.c:' both.txt)" '[a-z_]+\+0x[0-9a-f]+ '
+fi
+
 # --- system calls ----------------------------------------------------------------------------------------------------
 faultline run --strace "$walk"
 check "--strace: stdout is the guest's" is "$stdout" "$transcript"

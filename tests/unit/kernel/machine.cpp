@@ -301,7 +301,7 @@ TEST_CASE("peek reads what the program would, touched or not") {
     CHECK((*machine)->peek(VirtAddr(Program::bss + (1 << 16) - 2), bytes) == 2);
     CHECK((*machine)->peek(VirtAddr(0), bytes) == 0);
     CHECK((*machine)->peek(VirtAddr(~std::uint64_t{0}), bytes) == 0);
-    CHECK((*machine)->load_bias() == 0);
+    CHECK((*machine)->current_mm()->bounds().load_bias == 0);
     CHECK((*machine)->run().status == 0);
     CHECK((*machine)->peek(VirtAddr(code_start), bytes) == 0);
 }

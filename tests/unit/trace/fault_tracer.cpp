@@ -1,10 +1,13 @@
 #include "trace/fault_tracer.hpp"
 
 #include "event_support.hpp"
+#include "mm/file.hpp"
 
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <fstream>
+#include <iterator>
 #include <vector>
 
 using namespace fl;
@@ -38,12 +41,36 @@ public:
         std::copy_n(code.begin(), size, into.begin());
         return size;
     }
+    std::optional<RunningImage> image() const override { return running; }
     std::vector<std::byte> code;
+    std::optional<RunningImage> running;
 
     void set(std::initializer_list<unsigned> values) {
         code.clear();
         for (const unsigned value : values) code.push_back(static_cast<std::byte>(value));
     }
+};
+
+// Guest programs as files of a machine.
+class Programs {
+public:
+    Programs() : ram_(*emu::Ram::create(mm::PhysicalMemory::min_page_count)), memory_(ram_), files_(memory_) {}
+
+    std::shared_ptr<mm::File> open(const std::string& name) {
+        std::ifstream stream(std::string(FAULTLINE_GUEST_FOLDER) + "/" + name, std::ios::binary);
+        REQUIRE(stream.good());
+        const std::string text{std::istreambuf_iterator<char>(stream), {}};
+        const auto bytes = std::as_bytes(std::span(text));
+        return files_.open(mm::memory_file_source({bytes.begin(), bytes.end()}), {});
+    }
+    std::shared_ptr<mm::File> hole(std::uint64_t size_bytes) {
+        return files_.create({}, mm::FileKind::memory, size_bytes);
+    }
+
+private:
+    emu::Ram ram_;
+    mm::PhysicalMemory memory_;
+    mm::FileRegistry files_;
 };
 
 mm::FaultEvent fault_at(std::uint64_t instruction) {
@@ -61,7 +88,7 @@ TEST_CASE("faults of exec come before anything can be named") {
     tracer.on_fault(fault_at(0x401000));
     FakeCode code;
     code.set({0xc3});
-    tracer.attach({"", 0}, code);
+    tracer.attach(code);
     mm::FaultEvent in_exec = fault_at(0);
     in_exec.mode = emu::Mode::kernel;
     tracer.on_fault(in_exec);
@@ -77,7 +104,7 @@ TEST_CASE("a program that called address 0 is at address 0, and not in exec") {
     FaultTracer tracer(writer);
     FakeCode code;
     code.set({0xc3});
-    tracer.attach({"", 0}, code);
+    tracer.attach(code);
     mm::FaultEvent call_of_null = fault_at(0);
     call_of_null.mode = emu::Mode::user;
     tracer.on_fault(call_of_null);
@@ -89,7 +116,7 @@ TEST_CASE("an instruction is looked at once, and again when its bytes have chang
     RecordingWriter writer;
     FaultTracer tracer(writer);
     FakeCode code;
-    tracer.attach({"", 0}, code);
+    tracer.attach(code);
     code.set({0x89, 0x07});
     tracer.on_fault(fault_at(0x401000));
     tracer.on_fault(fault_at(0x401000));
@@ -111,7 +138,7 @@ TEST_CASE("code that cannot be read has no text, until it can") {
     RecordingWriter writer;
     FaultTracer tracer(writer);
     FakeCode code;
-    tracer.attach({"", 0}, code);
+    tracer.attach(code);
     tracer.on_fault(fault_at(0x401000));
     code.set({0xc3});
     tracer.on_fault(fault_at(0x401000));
@@ -125,7 +152,7 @@ TEST_CASE("more instructions than are kept are still all described") {
     FaultTracer tracer(writer);
     FakeCode code;
     code.set({0xc3});
-    tracer.attach({"", 0}, code);
+    tracer.attach(code);
     constexpr std::uint64_t count = 70'000;
     for (std::uint64_t index = 1; index <= count; ++index) tracer.on_fault(fault_at(index));
     CHECK(std::all_of(writer.seen.begin(), writer.seen.end(),
@@ -136,12 +163,60 @@ TEST_CASE("names come from the program's file") {
     RecordingWriter writer;
     FaultTracer tracer(writer);
     FakeCode code;
-    tracer.attach({std::string(FAULTLINE_GUEST_FOLDER) + "/hello-musl", 0}, code);
+    Programs programs;
+    const auto hello = programs.open("hello-musl");
+    code.running = RunningImage{hello.get(), 0};
+    tracer.attach(code);
     for (std::uint64_t address = 0x401000; address < 0x401800; ++address) tracer.on_fault(fault_at(address));
     const auto in_main = [](const Seen& seen) {
         return seen.instruction.symbol == "main+0x0" && seen.instruction.source.starts_with("guest-programs/hello.c:");
     };
     CHECK(std::count_if(writer.seen.begin(), writer.seen.end(), in_main) == 1);
+}
+
+TEST_CASE("each program's instructions have its own names, also where programs take turns") {
+    RecordingWriter writer;
+    FaultTracer tracer(writer);
+    FakeCode code;
+    code.set({0xc3});
+    Programs programs;
+    const auto hello = programs.open("hello-musl"), walk = programs.open("brk-walk-musl");
+    tracer.attach(code);
+    constexpr std::uint64_t first = 0x401000, end = 0x401800;
+    for (std::uint64_t address = first; address < end; ++address) {
+        for (const mm::File* file : {hello.get(), walk.get()}) {
+            code.running = RunningImage{file, 0};
+            tracer.on_fault(fault_at(address));
+        }
+    }
+    REQUIRE(writer.seen.size() == 2 * (end - first));
+    const auto names_main = [&](std::size_t which, const char* source) {
+        for (std::size_t index = which; index < writer.seen.size(); index += 2) {
+            const Instruction& instruction = writer.seen[index].instruction;
+            if (instruction.symbol == "main+0x0" && instruction.source.starts_with(source)) return true;
+        }
+        return false;
+    };
+    CHECK(names_main(0, "guest-programs/hello.c:"));
+    CHECK(names_main(1, "guest-programs/brk-walk.c:"));
+    // The same program at another place has the same names there.
+    code.running = RunningImage{hello.get(), 0x1000};
+    tracer.on_fault(fault_at(first + 0x1000));
+    CHECK(writer.seen.back().instruction.symbol == writer.seen.front().instruction.symbol);
+}
+
+TEST_CASE("a file too large to be looked at has no names") {
+    RecordingWriter writer;
+    FaultTracer tracer(writer);
+    FakeCode code;
+    code.set({0xc3});
+    Programs programs;
+    const auto hole = programs.hole(std::uint64_t{1} << 40);
+    code.running = RunningImage{hole.get(), 0};
+    tracer.attach(code);
+    tracer.on_fault(fault_at(0x401000));
+    CHECK(writer.seen.back().instruction.symbol.empty());
+    CHECK(writer.seen.back().instruction.text == "ret");
 }
 
 TEST_CASE("a fault that ends the program is handed to the system at once") {

@@ -5,6 +5,7 @@
 #include "trace/text_cell.hpp"
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <string>
@@ -40,6 +41,19 @@ std::string without_colours(const std::string& line) {
 }
 
 }  // namespace
+
+TEST_CASE("where another task faults a line says which") {
+    std::vector<mm::FaultEvent> events(4, test::heap_write());
+    events[1].origin.tid = 5;
+    events[2].origin.tid = 5;
+    const std::vector<std::string> lines = written({}, events);
+    REQUIRE(lines.size() > 7);
+    CHECK(lines[2] == "  [pid     5]");
+    CHECK(contains(lines[3], "demand_zero"));
+    CHECK(contains(lines[4], "demand_zero"));
+    CHECK(lines[5] == fmt::format("  [pid {:>5}]", events[0].origin.tid));
+    CHECK(contains(lines[6], "demand_zero"));
+}
 
 TEST_CASE("a header, one line per fault, and what the kinds mean") {
     const std::vector<std::string> lines = written({}, {test::heap_write(), test::wild_read()});

@@ -1,6 +1,7 @@
-// bench-fork fork|exec|switch|null [ROUNDS]: what processes cost.
+// bench-fork fork|cow|exec|switch|null [ROUNDS]: what processes cost.
 //
 //   fork     fork, exit and wait of a process with 10 MiB that it has written to
+//   cow      the same, and the child writes to each of the 2560 pages
 //   exec     fork, exec of itself, exit and wait
 //   switch   a byte to another process and back through two pipes: two switches
 //   null     getppid
@@ -36,6 +37,10 @@ static void switch_rounds(long rounds) {
     wait_for(child);
 }
 
+static void write_each(char* memory, size_t size) {
+    for (size_t at = 0; at < size; at += page_size) memory[at] = 2;
+}
+
 int main(int count, char** arguments) {
     const char* what = count > 1 ? arguments[1] : "fork";
     long rounds = count > 2 ? atol(arguments[2]) : 10;
@@ -46,13 +51,15 @@ int main(int count, char** arguments) {
     } else if (strcmp(what, "null") == 0) {
         for (long round = 0; round < rounds; ++round) syscall(SYS_getppid);
     } else {
-        size_t size = strcmp(what, "fork") == 0 ? 10ul << 20 : page_size;
+        const int execs = strcmp(what, "exec") == 0, writes = strcmp(what, "cow") == 0;
+        size_t size = execs ? page_size : 10ul << 20;
         char* memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         CHECK(memory != MAP_FAILED);
         memset(memory, 1, size);
         for (long round = 0; round < rounds; ++round) {
             pid_t child = fork();
-            if (child == 0 && size == page_size) execl("/proc/self/exe", arguments[0], "child", NULL);
+            if (child == 0 && writes) write_each(memory, size);
+            if (child == 0 && execs) execl("/proc/self/exe", arguments[0], "child", NULL);
             if (child == 0) _exit(0);
             wait_for(child);
         }

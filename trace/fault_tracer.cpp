@@ -42,9 +42,8 @@ FaultTracer::Image& FaultTracer::current_image() {
             images_.clear();
             known_count_ = 0;
         }
-        auto bytes = running ? bytes_of(*running->file) : std::vector<std::byte>();
-        Image image{std::make_unique<Symbolizer>(std::move(bytes), key.second), {}};
-        found = images_.emplace(key, std::move(image)).first;
+        found =
+            images_.try_emplace(key, running ? bytes_of(*running->file) : std::vector<std::byte>(), key.second).first;
     }
     return found->second;
 }
@@ -80,8 +79,8 @@ const Instruction& FaultTracer::instruction_at(VirtAddr address) {
     return found->second.instruction;
 }
 
-void FaultTracer::describe(KnownInstruction& known, const Image& image, VirtAddr address, const Code& code) {
-    CodeLocation location = image.names->locate(address);
+void FaultTracer::describe(KnownInstruction& known, Image& image, VirtAddr address, const Code& code) {
+    CodeLocation location = image.names.locate(address);
     std::string text = disassembler_->disassemble(address, std::span(code.bytes).first(code.size));
     known.instruction = {++last_id_, std::move(location.symbol), std::move(location.source), std::move(text)};
     known.code = code;

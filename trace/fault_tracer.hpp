@@ -16,6 +16,7 @@
 #include <optional>
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
 namespace fl::trace {
 
@@ -44,13 +45,15 @@ private:
     // A program at a place in memory: its file's number, and what was added to its addresses.
     using ImageKey = std::pair<std::uint32_t, std::uint64_t>;
     struct Image {
-        std::unique_ptr<Symbolizer> names;
+        Image(std::vector<std::byte> file_bytes, std::uint64_t load_bias) : names(std::move(file_bytes), load_bias) {}
+
+        Symbolizer names;
         std::unordered_map<VirtAddr, KnownInstruction> instructions;
     };
 
     Image& current_image();
     const Instruction& instruction_at(VirtAddr address);
-    void describe(KnownInstruction& known, const Image& image, VirtAddr address, const Code& code);
+    void describe(KnownInstruction& known, Image& image, VirtAddr address, const Code& code);
 
     Writer& writer_;
     const CodeReader* code_ = nullptr;

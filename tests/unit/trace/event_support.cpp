@@ -52,7 +52,7 @@ mm::FaultEvent heap_write() {
 mm::FaultEvent wild_read() {
     mm::FaultEvent event;
     event.sequence = 8;
-    event.origin = {0, 1, 1, VirtAddr()};
+    event.origin = {0, 1000, 1001, VirtAddr()};
     event.address = VirtAddr(0x10);
     event.access = emu::Access::read;
     event.mode = emu::Mode::kernel;

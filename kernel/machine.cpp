@@ -3,6 +3,7 @@
 #include "kernel/exec.hpp"
 #include "kernel/fiber.hpp"
 #include "kernel/futex.hpp"
+#include "kernel/host_heap.hpp"
 #include "kernel/host_signals.hpp"
 #include "kernel/mm_dump.hpp"
 #include "kernel/peek.hpp"
@@ -33,6 +34,9 @@ constexpr bool debug_build = false;
 #else
 constexpr bool debug_build = true;
 #endif
+
+// What tasks, mappings, open files and pipes may take of the host's memory beyond as much as the machine has RAM.
+constexpr std::uint64_t kernel_objects_beside_ram = 64 << 20;
 
 // Short of memory or unreadable: what is missing comes, or fails, when it is touched.
 void warm_up(mm::File& file) {
@@ -162,6 +166,7 @@ private:
     std::string program_path_;
     std::string limit_reached_;
     std::chrono::steady_clock::time_point started_;
+    std::uint64_t heap_at_start_ = 0;
 
     VirtAddr kernel_entry_{};  // what the program was executing when the kernel took over
     bool in_user_mode_ = false;
@@ -237,6 +242,7 @@ tl::expected<void, std::string> MachineImplementation::load(const ProgramSpec& p
 ExitStatus MachineImplementation::run() {
     FL_ASSERT(first_ != nullptr && first_->task.mm != nullptr);
     started_ = std::chrono::steady_clock::now();
+    heap_at_start_ = HostHeap::bytes_in_use();
     {
         const SigpipeIgnored sigpipe_ignored;
         const HostSignals host_signals(*cpu_);
@@ -417,6 +423,11 @@ void MachineImplementation::check_limits() {
     if (options_.timeout && std::chrono::steady_clock::now() - started_ >= *options_.timeout) {
         const double seconds = std::chrono::duration<double>(*options_.timeout).count();
         stop_at_limit(fmt::format("stopped after {} s", seconds));
+    }
+    const std::uint64_t kernel_bytes = HostHeap::bytes_in_use() - std::min(HostHeap::bytes_in_use(), heap_at_start_);
+    if (kernel_bytes > options_.memory.bytes() + kernel_objects_beside_ram) {
+        stop_at_limit(fmt::format("stopped with {} MiB of kernel objects, beside {} MiB of memory", kernel_bytes >> 20,
+                                  options_.memory.bytes() >> 20));
     }
 }
 

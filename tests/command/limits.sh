@@ -36,6 +36,23 @@ check "under the host's clock" is "$status" 124
 faultline run --timeout 0.2 "$GUESTS/hello-musl"
 check "hello does not wait" is "$status" 0
 
+# What the kernel keeps beside the RAM is bounded too: mappings that never had a page, in ever more processes.
+cat >maps.c <<'C'
+#include <sys/mman.h>
+#include <unistd.h>
+int main(void) {
+    for (int i = 0; i < 60000; ++i) {
+        if (mmap(0, 4096, i % 2 ? PROT_READ : PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED) return 1;
+    }
+    while (fork() > 0) continue;
+    pause();
+}
+C
+gcc -static -O1 -o maps maps.c
+faultline run --mem 16M ./maps
+check "a bomb of mappings is stopped" is "$status" 124
+check "and said so in one line" matches "$stderr" 'maps: stopped with [0-9]+ MiB of kernel objects, beside 16 MiB of memory$'
+
 for wrong in "--max-tasks 0" "--max-tasks x" "--max-instructions 0" "--timeout 0" "--timeout -1" "--timeout soon" \
   "--max-instructions 5 --clock host"; do
   # shellcheck disable=SC2086

@@ -146,7 +146,8 @@ Result<void> execute(System& system, ExecRequest request) {
     process.has_executed = true;
     task.executable = file->identity().path;
     task.signals.reset_for_exec();
-    task.files = std::make_shared<FileTable>(*task.files);
+    // unshare_files(): who has it alone keeps it, and with it its record locks.
+    if (task.files.use_count() > 1) task.files = std::make_shared<FileTable>(*task.files);
     task.files->close_on_exec();
     task.fs = std::make_shared<FileSystemContext>(*task.fs);
     task.rseq.reset();

@@ -2,12 +2,27 @@
 
 #include "kernel/vfs/host_stream.hpp"
 
+#include <utility>
+
 namespace fl::kernel {
 
 FileTable FileTable::standard_streams() { return FileTable({0, 1, 2}); }
 
 FileTable::FileTable(const std::vector<int>& host_fds) {
     for (const int host_fd : host_fds) slots_.push_back({HostStream::of(host_fd), OnExec::keep});
+}
+
+FileTable::~FileTable() {
+    for (Slot& slot : slots_) empty(slot);
+}
+
+// filp_close(). What was there is handed out, so that the slot is free before the file goes.
+DescriptionPointer FileTable::empty(Slot& slot) {
+    DescriptionPointer old = std::exchange(slot, Slot{}).description;
+    if (old != nullptr && !old->is_path_only() && old->inode() != nullptr) {
+        old->inode()->record_locks().release(this);
+    }
+    return old;
 }
 
 FileTable::Slot* FileTable::slot(std::uint64_t fd) {
@@ -41,7 +56,7 @@ Result<void> FileTable::set_on_exec(std::uint64_t fd, OnExec on_exec) {
 Result<void> FileTable::close(std::uint64_t fd) {
     Slot* found = slot(fd);
     if (found == nullptr) return fail(Errno::ebadf);
-    *found = Slot{};
+    const auto closed = empty(*found);
     return {};
 }
 
@@ -55,6 +70,7 @@ Result<std::uint32_t> FileTable::find_free(std::uint64_t lowest, std::uint64_t l
 
 void FileTable::put(std::uint32_t fd, DescriptionPointer description, OnExec on_exec) {
     if (fd >= slots_.size()) slots_.resize(std::size_t{fd} + 1);
+    const auto closed = empty(slots_[fd]);
     slots_[fd] = Slot{std::move(description), on_exec};
 }
 
@@ -80,7 +96,7 @@ Result<std::uint64_t> FileTable::duplicate_to(std::uint64_t fd, std::uint64_t ta
 
 void FileTable::close_on_exec() {
     for (Slot& slot : slots_) {
-        if (slot.on_exec == OnExec::close) slot = Slot{};
+        if (slot.on_exec == OnExec::close) empty(slot);
     }
 }
 

@@ -19,6 +19,10 @@ public:
     static FileTable standard_streams();
     // Descriptors 0, 1, ... for these streams of the host: for tests.
     explicit FileTable(const std::vector<int>& host_fds = {});
+    FileTable(const FileTable&) = default;
+    FileTable& operator=(const FileTable&) = delete;
+    // Record locks are the table's: they go with it, and with every descriptor of their file that is closed.
+    ~FileTable();
 
     // EBADF. `fd` is a system call's argument, of which the lower half counts. find() knows no file that was opened
     // with O_PATH, find_any() does (fdget, fdget_raw).
@@ -46,6 +50,7 @@ private:
         OnExec on_exec = OnExec::keep;
     };
     Slot* slot(std::uint64_t fd);
+    DescriptionPointer empty(Slot& slot);
 
     std::vector<Slot> slots_;
 };

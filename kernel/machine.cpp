@@ -487,6 +487,8 @@ void MachineImplementation::tear_down() {
     faults_.set_mm(nullptr);
     current_ = first_ = nullptr;
     processes_.clear();
+    // Files that only messages between sockets hold.
+    if (vfs_) vfs_->unix_sockets().collect();
 }
 
 // Whatever exec and the program took has come back. A file that an observer still holds keeps its cached pages.

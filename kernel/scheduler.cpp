@@ -11,13 +11,6 @@
 
 namespace fl::kernel {
 
-void WaitQueue::wake_all() {
-    // Waking takes nobody out: that is the task's own doing.
-    for (Task* task : waiting_) task->scheduler->wake(*task, WakeReason::event);
-}
-
-void WaitQueue::remove(const Task& task) { std::erase(waiting_, &task); }
-
 void Scheduler::add(Task& task) {
     FL_ASSERT(task.scheduler == nullptr);
     task.scheduler = this;

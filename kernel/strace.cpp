@@ -5,6 +5,7 @@
 #include "kernel/strace_files.hpp"
 #include "kernel/strace_names.hpp"
 #include "kernel/strace_processes.hpp"
+#include "kernel/strace_sockets.hpp"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -260,6 +261,7 @@ std::string argument_text(const System& system, const SyscallLine& line, std::si
     const bool failed = result == nullptr || !result->has_value();
     if (auto text = file_argument_text(system, line, index, result)) return *text;
     if (auto text = process_argument_text(system, line, index, result)) return *text;
+    if (auto text = socket_argument_text(system, line, index, result)) return *text;
     if (format.direction == Direction::out && failed) return address_text(value);
     const std::uint64_t next = index + 1 < line.arguments.size() ? line.arguments[index + 1] : 0;
     switch (format.kind) {

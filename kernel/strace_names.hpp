@@ -61,6 +61,17 @@ extern const FlagNames mount_flag_names;
 extern const FlagNames unmount_flag_names;
 extern const FlagNames file_system_type_names;
 extern const FlagNames file_system_flag_names;
+extern const FlagNames socket_family_names;
+extern const FlagNames socket_type_names;
+extern const FlagNames socket_flag_names;
+extern const FlagNames socket_level_names;
+extern const FlagNames socket_option_names;
+extern const FlagNames message_flag_names;
+extern const FlagNames shutdown_names;
+extern const FlagNames splice_flag_names;
+extern const FlagNames epoll_operation_names;
+extern const FlagNames epoll_flag_names;
+extern const FlagNames epoll_event_names;
 
 struct CodeName {
     int signal;

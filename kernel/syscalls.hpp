@@ -243,14 +243,42 @@ Result<std::uint64_t> sys_pipe(System&, const Arguments&);
 Result<std::uint64_t> sys_pipe2(System&, const Arguments&);
 Result<std::uint64_t> sys_eventfd(System&, const Arguments&);
 Result<std::uint64_t> sys_eventfd2(System&, const Arguments&);
-Result<std::uint64_t> sys_socket(System&, const Arguments&);
-Result<std::uint64_t> sys_socketpair(System&, const Arguments&);
-Result<std::uint64_t> sys_shutdown(System&, const Arguments&);
-Result<std::uint64_t> sys_sendto(System&, const Arguments&);
-Result<std::uint64_t> sys_recvfrom(System&, const Arguments&);
 Result<std::uint64_t> sys_poll(System&, const Arguments&);
 Result<std::uint64_t> sys_ppoll(System&, const Arguments&);
 Result<std::uint64_t> sys_select(System&, const Arguments&);
 Result<std::uint64_t> sys_pselect6(System&, const Arguments&);
+Result<std::uint64_t> sys_splice(System&, const Arguments&);
+Result<std::uint64_t> sys_tee(System&, const Arguments&);
+Result<std::uint64_t> sys_vmsplice(System&, const Arguments&);
+// Two free numbers, which go to the program before the files are theirs. EMFILE, EFAULT.
+Result<std::array<std::uint32_t, 2>> write_free_pair(System& system, std::uint64_t address);
+
+// --- epoll
+Result<std::uint64_t> sys_epoll_create(System&, const Arguments&);
+Result<std::uint64_t> sys_epoll_create1(System&, const Arguments&);
+Result<std::uint64_t> sys_epoll_ctl(System&, const Arguments&);
+Result<std::uint64_t> sys_epoll_wait(System&, const Arguments&);
+Result<std::uint64_t> sys_epoll_pwait(System&, const Arguments&);
+Result<std::uint64_t> sys_epoll_pwait2(System&, const Arguments&);
+
+// --- sockets
+Result<std::uint64_t> sys_socket(System&, const Arguments&);
+Result<std::uint64_t> sys_socketpair(System&, const Arguments&);
+Result<std::uint64_t> sys_bind(System&, const Arguments&);
+Result<std::uint64_t> sys_listen(System&, const Arguments&);
+Result<std::uint64_t> sys_accept(System&, const Arguments&);
+Result<std::uint64_t> sys_accept4(System&, const Arguments&);
+Result<std::uint64_t> sys_connect(System&, const Arguments&);
+Result<std::uint64_t> sys_getsockname(System&, const Arguments&);
+Result<std::uint64_t> sys_getpeername(System&, const Arguments&);
+Result<std::uint64_t> sys_shutdown(System&, const Arguments&);
+Result<std::uint64_t> sys_getsockopt(System&, const Arguments&);
+Result<std::uint64_t> sys_setsockopt(System&, const Arguments&);
+Result<std::uint64_t> sys_sendto(System&, const Arguments&);
+Result<std::uint64_t> sys_recvfrom(System&, const Arguments&);
+Result<std::uint64_t> sys_sendmsg(System&, const Arguments&);
+Result<std::uint64_t> sys_recvmsg(System&, const Arguments&);
+Result<std::uint64_t> sys_sendmmsg(System&, const Arguments&);
+Result<std::uint64_t> sys_recvmmsg(System&, const Arguments&);
 
 }  // namespace fl::kernel

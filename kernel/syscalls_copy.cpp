@@ -1,4 +1,5 @@
 // From one open file to another without a detour through the program (Linux: fs/read_write.c, fs/splice.c).
+#include "kernel/splice.hpp"
 #include "kernel/syscalls.hpp"
 
 #include <fcntl.h>
@@ -29,7 +30,8 @@ Result<std::uint64_t> move_bytes(System& system, const Transfer& t) {
         const std::uint64_t before = t.from_position;
         auto into = UserSegments::of_kernel(room);
         const auto got = t.from.read(system, into, t.from_position);
-        if (!got || *got == 0) return done > 0 || got ? Result<std::uint64_t>(done) : fail(got.error());
+        if (!got && done == 0) return got;
+        if (!got || *got == 0) break;
         auto out = UserSegments::of_kernel(room.first(*got));
         const auto written = t.to.write(system, out, t.to_position);
         const std::uint64_t taken = written.value_or(0);
@@ -38,6 +40,8 @@ Result<std::uint64_t> move_bytes(System& system, const Transfer& t) {
         if (!written && done == 0) return fail(written.error());
         if (taken < *got) break;
     }
+    // What has been copied is an answer, and no call to make again.
+    if (done > 0) system.task.restart_call.reset();
     return done;
 }
 
@@ -115,6 +119,13 @@ Result<std::uint64_t> sys_sendfile(System& system, const Arguments& a) {
     const auto status = from.file->status(system);
     if (!status || S_ISDIR(status->st_mode) || !from.file->is_seekable()) return fail(Errno::einval);
     if (((*to)->status_flags().value_or(0) & O_APPEND) != 0) return fail(Errno::einval);
+    const auto* pipe = dynamic_cast<PipeDescription*>(to->get());
+    if (pipe != nullptr) {
+        const auto moved =
+            splice_into_pipe(system, *from.file, from.position(), *pipe->channel(), length_bytes, pipe->blocking());
+        if (auto stored = from.store(system); !stored) return fail(stored.error());
+        return moved;
+    }
     const auto sent = move_bytes(system, {*from.file, from.position(), **to, (*to)->position, length_bytes});
     if (auto stored = from.store(system); !stored) return fail(stored.error());
     return sent;

@@ -1,8 +1,10 @@
 // Descriptors: opening, duplicating and closing them, and what can be asked of them (Linux: fs/open.c, fs/fcntl.c,
 // fs/file.c).
+#include "kernel/file_control.hpp"
 #include "kernel/path_argument.hpp"
 #include "kernel/syscalls.hpp"
 #include "kernel/vfs/open.hpp"
+#include "kernel/vfs/pipe.hpp"
 #include "kernel/vfs/regular_file.hpp"
 
 namespace fl::kernel {
@@ -23,8 +25,11 @@ Result<std::uint64_t> open_at(System& system, std::uint64_t directory_fd, std::u
     if (!start) return fail(start.error());
     auto description = open_path(system, std::move(*start), *path, *request);
     if (!description) return fail(description.error());
-    system.task.files->put(*fd, std::move(*description), request->on_exec);
-    return *fd;
+    // A FIFO may have let others run.
+    const auto still_free = system.task.files->find_free(*fd, open_file_limit(system));
+    if (!still_free) return fail(Errno::emfile);
+    system.task.files->put(*still_free, std::move(*description), request->on_exec);
+    return *still_free;
 }
 
 // memfd_fcntl()
@@ -37,6 +42,31 @@ Result<std::uint64_t> seals_of(const FileDescription& file, int command, std::ui
     const auto seals = regular->seals();
     if (!seals) return fail(seals.error());
     return *seals;
+}
+
+// F_GETPIPE_SZ, F_SETPIPE_SZ. EBADF for what is no pipe.
+Result<std::uint64_t> control_pipe(FileDescription& file, const Arguments& a) {
+    auto* pipe = dynamic_cast<PipeDescription*>(&file);
+    if (pipe == nullptr) return fail(Errno::ebadf);
+    if (int_argument(a[1]) == F_GETPIPE_SZ) return pipe->channel()->capacity();
+    return pipe->channel()->set_capacity(static_cast<std::uint32_t>(a[2]));
+}
+
+// What fcntl(2) does with an open file, and not with a descriptor.
+Result<std::uint64_t> control_opened(System& system, const DescriptionPointer& file, const Arguments& a) {
+    constexpr int same_file = 1027;  // F_DUPFD_QUERY
+    const int command = int_argument(a[1]);
+    if (file->is_path_only()) return fail(Errno::ebadf);
+    if (is_lock_command(command)) return control_locks(system, file, a);
+    if (is_owner_command(command)) return control_owner(system, *file, a);
+    if (command == F_GETPIPE_SZ || command == F_SETPIPE_SZ) return control_pipe(*file, a);
+    if (command == same_file) {
+        const auto other = system.task.files->find_any(a[2]);
+        if (!other) return fail(other.error());
+        return *other == file ? 1 : 0;
+    }
+    // F_NOTIFY as a kernel without dnotify answers it.
+    return fail(Errno::einval);
 }
 
 }  // namespace
@@ -96,7 +126,7 @@ Result<std::uint64_t> sys_fcntl(System& system, const Arguments& a) {
             return answer((*file)->set_status_flags(int_argument(a[2])));
         case F_GET_SEALS:
         case F_ADD_SEALS: return seals_of(**file, int_argument(a[1]), static_cast<std::uint32_t>(a[2]));
-        default: return fail((*file)->is_path_only() ? Errno::ebadf : Errno::einval);
+        default: return control_opened(system, *file, a);
     }
 }
 

@@ -1,6 +1,7 @@
 // Input and output on descriptors (Linux: fs/read_write.c, fs/ioctl.c).
 #include "kernel/syscalls.hpp"
 
+#include <sys/ioctl.h>
 #include <sys/uio.h>
 
 #include <limits>
@@ -69,6 +70,14 @@ Result<Place> place_of_v2(const System& system, const Arguments& a) {
     return a[3] == ~std::uint64_t{0} ? place_of(system, a[0]) : place_at(system, a[0], a[3]);
 }
 
+Result<std::uint64_t> set_nonblocking(System& system, FileDescription& file, std::uint64_t address) {
+    const auto on = system.user().read<std::int32_t>(VirtAddr(address));
+    if (!on) return fail(on.error());
+    const auto flags = file.status_flags();
+    if (!flags) return fail(flags.error());
+    return answer(file.set_status_flags(*on != 0 ? *flags | O_NONBLOCK : *flags & ~O_NONBLOCK));
+}
+
 }  // namespace
 
 Result<std::uint64_t> sys_read(System& system, const Arguments& a) {
@@ -117,7 +126,13 @@ Result<std::uint64_t> sys_lseek(System& system, const Arguments& a) {
 Result<std::uint64_t> sys_ioctl(System& system, const Arguments& a) {
     const auto file = system.task.files->find(a[0]);
     if (!file) return fail(file.error());
-    return (*file)->control(system, static_cast<std::uint32_t>(a[1]), a[2]);
+    // Those that mean the descriptor, or any file (do_vfs_ioctl).
+    switch (const auto request = static_cast<std::uint32_t>(a[1])) {
+        case FIOCLEX: return answer(system.task.files->set_on_exec(a[0], OnExec::close));
+        case FIONCLEX: return answer(system.task.files->set_on_exec(a[0], OnExec::keep));
+        case FIONBIO: return set_nonblocking(system, **file, a[2]);
+        default: return (*file)->control(system, request, a[2]);
+    }
 }
 
 }  // namespace fl::kernel

@@ -1,4 +1,5 @@
 // Waiting for several files at once (Linux: fs/select.c).
+#include "kernel/signal_mask.hpp"
 #include "kernel/syscalls.hpp"
 #include "kernel/user_time.hpp"
 #include "kernel/user_usage.hpp"
@@ -16,16 +17,6 @@ struct Watched {
     pollfd entry;
     DescriptionPointer file;
 };
-
-// The sets that signals are blocked by while the call waits (set_user_sigmask). EINVAL, EFAULT.
-Result<void> change_mask(System& system, std::uint64_t address, std::uint64_t size_bytes) {
-    if (address == 0) return {};
-    if (size_bytes != sizeof(std::uint64_t)) return fail(Errno::einval);
-    const auto bits = system.user().read<std::uint64_t>(VirtAddr(address));
-    if (!bits) return fail(bits.error());
-    system.task.signals.suspend_with(SignalSet(*bits));
-    return {};
-}
 
 // Fills in `revents`; returns how many entries have some.
 std::uint64_t look(std::span<Watched> watched) {
@@ -47,7 +38,7 @@ Result<std::uint64_t> wait_for(System& system, std::span<Watched> watched, std::
     for (const Watched& one : watched) {
         if (one.file == nullptr) continue;
         for (WaitQueue* queue : one.file->wait_queues()) queues.push_back(queue);
-        if (const auto fd = one.file->host_descriptor()) host_events.push_back({*fd, one.entry.events});
+        for (const HostEvent& event : one.file->host_events(one.entry.events)) host_events.push_back(event);
     }
     for (;;) {
         if (const std::uint64_t ready = look(watched); ready > 0) return ready;
@@ -66,7 +57,7 @@ std::optional<std::uint64_t> deadline_after(System& system, std::optional<std::u
     return add_times(system.clock.monotonic_ns(), *timeout_ns);
 }
 
-Result<std::uint64_t> poll_until(System& system, const Arguments& a, std::optional<std::uint64_t> timeout_ns) {
+Result<std::uint64_t> poll_until(System& system, const Arguments& a, std::optional<std::uint64_t> deadline_ns) {
     const auto count = static_cast<std::uint32_t>(a[1]);
     if (count > soft_limit(system.task.process->limits, Limit::open_files)) return fail(Errno::einval);
     std::vector<Watched> watched(count);
@@ -83,7 +74,7 @@ Result<std::uint64_t> poll_until(System& system, const Arguments& a, std::option
             watched[i].entry.revents = POLLNVAL;
         }
     }
-    const auto ready = wait_for(system, watched, deadline_after(system, timeout_ns));
+    const auto ready = wait_for(system, watched, deadline_ns);
     if (!ready) return ready;
     for (std::uint64_t i = 0; i < count; ++i) {
         const VirtAddr place(a[0] + i * sizeof(pollfd) + offsetof(pollfd, revents));
@@ -105,11 +96,11 @@ struct DescriptorSets {
     }
 };
 
-Result<std::uint64_t> select_until(System& system, const Arguments& a, std::optional<std::uint64_t> timeout_ns) {
+Result<std::uint64_t> select_until(System& system, const Arguments& a, std::optional<std::uint64_t> deadline_ns) {
     if (int_argument(a[0]) < 0) return fail(Errno::einval);
     // No more than there are descriptors (core_sys_select).
     const auto& used = system.task.files->numbers();
-    const std::uint64_t highest = used.empty() ? 0 : used.back() + 1;
+    const std::uint64_t highest = used.empty() ? 1 : used.back() + 1;
     const std::uint64_t count = std::min<std::uint64_t>(static_cast<std::uint32_t>(a[0]), (highest + 63) / 64 * 64);
     const std::uint64_t word_count = (count + 63) / 64;
     DescriptorSets wanted;
@@ -132,7 +123,7 @@ Result<std::uint64_t> select_until(System& system, const Arguments& a, std::opti
         one.file = std::move(*file);
         watched.push_back(std::move(one));
     }
-    if (const auto ready = wait_for(system, watched, deadline_after(system, timeout_ns)); !ready) return ready;
+    if (const auto ready = wait_for(system, watched, deadline_ns); !ready) return ready;
     std::uint64_t bits = 0;
     DescriptorSets found;
     for (std::size_t i = 0; i < 3; ++i) found.words[i].resize(wanted.words[i].size());
@@ -152,13 +143,32 @@ Result<std::uint64_t> select_until(System& system, const Arguments& a, std::opti
     return bits;
 }
 
+// What is left of the time goes back to where it came from (poll_select_finish); an answer that cannot be written
+// there stays what it was.
+template <class Time>
+void write_time_left(System& system, std::uint64_t address, std::uint64_t deadline_ns, Time (*time_of)(std::uint64_t)) {
+    constexpr std::uint32_t sticky_timeouts = 0x400'0000;  // personality(2)
+    if (address == 0 || (system.task.personality & sticky_timeouts) != 0) return;
+    const std::uint64_t now_ns = system.clock.monotonic_ns();
+    (void)system.user().write(VirtAddr(address), time_of(deadline_ns > now_ns ? deadline_ns - now_ns : 0));
+}
+
 }  // namespace
+
+Result<void> suspend_with_mask(System& system, std::uint64_t address, std::uint64_t size_bytes) {
+    if (address == 0) return {};
+    if (size_bytes != sizeof(std::uint64_t)) return fail(Errno::einval);
+    const auto bits = system.user().read<std::uint64_t>(VirtAddr(address));
+    if (!bits) return fail(bits.error());
+    system.task.signals.suspend_with(SignalSet(*bits));
+    return {};
+}
 
 Result<std::uint64_t> sys_poll(System& system, const Arguments& a) {
     const std::int32_t timeout_ms = int_argument(a[2]);
     constexpr std::uint64_t ns_per_ms = 1'000'000;
     if (timeout_ms < 0) return poll_until(system, a, std::nullopt);
-    return poll_until(system, a, static_cast<std::uint64_t>(timeout_ms) * ns_per_ms);
+    return poll_until(system, a, deadline_after(system, static_cast<std::uint64_t>(timeout_ms) * ns_per_ms));
 }
 
 Result<std::uint64_t> sys_ppoll(System& system, const Arguments& a) {
@@ -168,8 +178,10 @@ Result<std::uint64_t> sys_ppoll(System& system, const Arguments& a) {
         if (!read) return fail(read.error());
         timeout_ns = *read;
     }
-    if (auto changed = change_mask(system, a[3], a[4]); !changed) return fail(changed.error());
-    const auto ready = poll_until(system, a, timeout_ns);
+    if (auto changed = suspend_with_mask(system, a[3], a[4]); !changed) return fail(changed.error());
+    const auto deadline_ns = deadline_after(system, timeout_ns);
+    const auto ready = poll_until(system, a, deadline_ns);
+    if (deadline_ns) write_time_left(system, a[2], *deadline_ns, timespec_of);
     if (ready || ready.error() != Errno::eintr) system.task.signals.restore_mask();
     return ready;
 }
@@ -185,7 +197,10 @@ Result<std::uint64_t> sys_select(System& system, const Arguments& a) {
                          ? time_max_ns
                          : add_times(seconds * ns_per_s, static_cast<std::uint64_t>(time->microseconds) * ns_per_us);
     }
-    return select_until(system, a, timeout_ns);
+    const auto deadline_ns = deadline_after(system, timeout_ns);
+    const auto ready = select_until(system, a, deadline_ns);
+    if (deadline_ns) write_time_left(system, a[4], *deadline_ns, timeval_of);
+    return ready;
 }
 
 Result<std::uint64_t> sys_pselect6(System& system, const Arguments& a) {
@@ -198,9 +213,11 @@ Result<std::uint64_t> sys_pselect6(System& system, const Arguments& a) {
     if (a[5] != 0) {
         const auto mask = system.user().read<std::array<std::uint64_t, 2>>(VirtAddr(a[5]));
         if (!mask) return fail(mask.error());
-        if (auto changed = change_mask(system, (*mask)[0], (*mask)[1]); !changed) return fail(changed.error());
+        if (auto changed = suspend_with_mask(system, (*mask)[0], (*mask)[1]); !changed) return fail(changed.error());
     }
-    const auto ready = select_until(system, a, timeout_ns);
+    const auto deadline_ns = deadline_after(system, timeout_ns);
+    const auto ready = select_until(system, a, deadline_ns);
+    if (deadline_ns) write_time_left(system, a[4], *deadline_ns, timespec_of);
     if (ready || ready.error() != Errno::eintr) system.task.signals.restore_mask();
     return ready;
 }

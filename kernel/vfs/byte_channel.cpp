@@ -2,99 +2,178 @@
 
 #include "kernel/system.hpp"
 
+#include <poll.h>
+
 #include <algorithm>
+#include <bit>
 
 namespace fl::kernel {
 
-Result<void> ByteChannel::set_capacity(std::uint64_t bytes) {
-    if (bytes < size_bytes_) return fail(Errno::ebusy);
-    capacity_ = bytes;
-    changed_.wake_all();
-    return {};
+namespace {
+
+constexpr short readable = POLLIN | POLLRDNORM, writable = POLLOUT | POLLWRNORM;
+
+}  // namespace
+
+std::uint64_t ByteChannel::size_bytes() const {
+    std::uint64_t sum = 0;
+    for (const Buffer& buffer : buffers_) sum += buffer.left();
+    return sum;
+}
+
+// pipe_set_size(), round_pipe_size()
+Result<std::uint64_t> ByteChannel::set_capacity(std::uint32_t bytes) {
+    constexpr std::uint32_t largest = 1U << 31;
+    if (bytes > largest) return fail(Errno::einval);
+    const std::uint64_t rounded = std::bit_ceil(std::max<std::uint64_t>(bytes, page_size));
+    if (rounded > max_capacity && rounded > capacity()) return fail(Errno::eperm);
+    if (rounded / page_size < buffers_.size()) return fail(Errno::ebusy);
+    const bool was_full = is_full();
+    slots_ = rounded / page_size;
+    if (was_full && !is_full()) changed_.wake_all(writable);
+    return rounded;
+}
+
+void ByteChannel::open_reader() {
+    ++readers_ever_;
+    if (readers_++ == 0) changed_.wake_all();
+}
+
+void ByteChannel::open_writer() {
+    ++writers_ever_;
+    if (writers_++ == 0) changed_.wake_all();
 }
 
 void ByteChannel::close_reader() {
-    --readers_;
-    changed_.wake_all();
+    if (--readers_ == 0) changed_.wake_all();
+    if (readers_ == 0 && writers_ == 0) buffers_.clear();
 }
 
 void ByteChannel::close_writer() {
-    --writers_;
-    changed_.wake_all();
+    if (--writers_ == 0) changed_.wake_all();
+    if (readers_ == 0 && writers_ == 0) buffers_.clear();
+}
+
+void ByteChannel::drop_first() {
+    const bool was_full = is_full();
+    buffers_.pop_front();
+    if (was_full) changed_.wake_all(writable);
 }
 
 std::uint64_t ByteChannel::take(UserSegments& into) {
     std::uint64_t done = 0;
-    while (into.bytes_left() > 0 && !chunks_.empty()) {
-        const auto bytes = std::span<const std::byte>(chunks_.front()).subspan(first_taken_);
-        const std::uint64_t wanted = std::min<std::uint64_t>(bytes.size(), into.bytes_left());
-        const std::uint64_t copied = into.copy_to_guest(bytes.first(wanted));
+    while (into.bytes_left() > 0 && !buffers_.empty()) {
+        Buffer& first = buffers_.front();
+        const std::uint64_t wanted = std::min<std::uint64_t>(first.left(), into.bytes_left());
+        const std::uint64_t copied = into.copy_to_guest(std::span(first.bytes).subspan(first.taken, wanted));
         done += copied;
-        size_bytes_ -= copied;
-        first_taken_ += copied;
-        if (first_taken_ == chunks_.front().size()) {
-            chunks_.pop_front();
-            first_taken_ = 0;
-        }
+        first.taken += copied;
         if (copied < wanted) break;
+        const bool is_packet = first.framing == Framing::packets;
+        if (is_packet || first.left() == 0) drop_first();
+        if (is_packet) break;
     }
     return done;
 }
 
-std::uint64_t ByteChannel::put(UserSegments& from, std::uint64_t most) {
-    std::uint64_t done = 0;
-    while (done < most) {
-        std::vector<std::byte> chunk(std::min<std::uint64_t>(most - done, page_size));
-        const std::uint64_t wanted = chunk.size(), copied = from.copy_from_guest(chunk);
-        chunk.resize(copied);
-        done += copied;
-        size_bytes_ += copied;
-        // Small writes share a chunk, so that single bytes do not cost one each.
-        if (!chunks_.empty() && chunks_.back().size() + copied <= page_size) {
-            chunks_.back().insert(chunks_.back().end(), chunk.begin(), chunk.end());
-        } else if (copied > 0) {
-            chunks_.push_back(std::move(chunk));
-        }
-        if (copied < wanted) break;
-    }
-    return done;
-}
-
-Result<std::uint64_t> ByteChannel::read(System& system, UserSegments& into, Blocking blocking) {
-    if (into.bytes_left() == 0) return 0;
+Result<bool> ByteChannel::wait_for_data(System& system, Blocking blocking) {
     for (;;) {
-        if (size_bytes_ > 0) {
-            const std::uint64_t done = take(into);
-            changed_.wake_all();
-            return done > 0 ? Result<std::uint64_t>(done) : fail(Errno::efault);
-        }
-        if (writers_ == 0) return 0;
+        if (!is_empty()) return true;
+        if (writers_ == 0) return false;
         if (blocking == Blocking::no) return fail(Errno::eagain);
         if (system.scheduler.wait(system.task, changed_) == WakeReason::signal) return fail(interrupted(system.task));
     }
 }
 
-Result<std::uint64_t> ByteChannel::write(System& system, UserSegments& from, Blocking blocking) {
+Result<void> ByteChannel::wait_for_room(System& system, Blocking blocking) {
+    for (;;) {
+        if (readers_ == 0) return fail(Errno::epipe);
+        if (!is_full()) return {};
+        if (blocking == Blocking::no) return fail(Errno::eagain);
+        if (system.scheduler.wait(system.task, changed_) == WakeReason::signal) return fail(interrupted(system.task));
+    }
+}
+
+Result<std::uint64_t> ByteChannel::read(System& system, UserSegments& into, Blocking blocking) {
+    if (into.bytes_left() == 0) return 0;
+    const auto something = wait_for_data(system, blocking);
+    if (!something) return fail(something.error());
+    if (!*something) return 0;
+    const std::uint64_t done = take(into);
+    return done > 0 ? Result<std::uint64_t>(done) : fail(Errno::efault);
+}
+
+// What is left over when whole pages are taken off goes behind the last buffer's where there is room for all of it
+// (pipe_write). Whether the call goes on. EFAULT.
+Result<bool> ByteChannel::append_to_last(UserSegments& from, std::uint64_t& done) {
+    const std::uint64_t part = from.bytes_left() % page_size;
+    if (part == 0 || buffers_.empty()) return true;
+    Buffer& last = buffers_.back();
+    const std::size_t used = last.bytes.size();
+    if (last.framing == Framing::packets || used + part > page_size) return true;
+    last.bytes.reserve(page_size);
+    last.bytes.resize(used + part);
+    const std::uint64_t copied = from.copy_from_guest(std::span(last.bytes).subspan(used));
+    if (copied < part) {
+        last.bytes.resize(used);
+        return fail(Errno::efault);
+    }
+    done += copied;
+    return from.bytes_left() > 0;
+}
+
+Result<std::uint64_t> ByteChannel::write(System& system, UserSegments& from, Blocking blocking, Framing framing) {
     std::uint64_t done = 0;
-    while (from.bytes_left() > 0) {
-        if (readers_ == 0) return done > 0 ? Result<std::uint64_t>(done) : fail(Errno::epipe);
-        const std::uint64_t wanted = from.bytes_left();
-        // What is small comes in one piece.
-        const std::uint64_t needed = done == 0 && wanted <= atomic_bytes ? wanted : 1;
-        if (room() >= needed) {
-            const std::uint64_t most = std::min(wanted, room());
-            const std::uint64_t copied = put(from, most);
-            done += copied;
-            changed_.wake_all();
-            if (copied < most) return done > 0 ? Result<std::uint64_t>(done) : fail(Errno::efault);
-            continue;
+    if (from.bytes_left() == 0) return 0;
+    if (readers_ == 0) return fail(Errno::epipe);
+    const auto goes_on = append_to_last(from, done);
+    const auto ended_by = [&done](Errno error) { return done > 0 ? Result<std::uint64_t>(done) : fail(error); };
+    while (goes_on && *goes_on && from.bytes_left() > 0) {
+        if (auto room = wait_for_room(system, blocking); !room) {
+            // What has been written is an answer, and no call to make again.
+            if (done > 0) system.task.restart_call.reset();
+            if (done > 0) changed_.wake_all(readable);
+            return ended_by(room.error());
         }
-        if (blocking == Blocking::no) return done > 0 ? Result<std::uint64_t>(done) : fail(Errno::eagain);
-        if (system.scheduler.wait(system.task, changed_) == WakeReason::signal) {
-            return done > 0 ? Result<std::uint64_t>(done) : fail(interrupted(system.task));
+        Buffer buffer{std::vector<std::byte>(std::min<std::uint64_t>(page_size, from.bytes_left())), 0, framing};
+        const std::uint64_t wanted = buffer.bytes.size(), copied = from.copy_from_guest(buffer.bytes);
+        if (copied < wanted) {
+            if (done > 0) changed_.wake_all(readable);
+            return ended_by(Errno::efault);
         }
+        done += copied;
+        buffers_.push_back(std::move(buffer));
+        if (is_full() && from.bytes_left() > 0) changed_.wake_all(readable);
+    }
+    changed_.wake_all(readable);
+    return goes_on ? Result<std::uint64_t>(done) : fail(goes_on.error());
+}
+
+std::uint64_t ByteChannel::peek(std::span<std::byte> into) const {
+    std::uint64_t done = 0;
+    for (const Buffer& buffer : buffers_) {
+        const std::uint64_t part = std::min<std::uint64_t>(buffer.left(), into.size() - done);
+        const auto from = std::span(buffer.bytes).subspan(buffer.taken, part);
+        std::copy(from.begin(), from.end(), into.begin() + static_cast<std::ptrdiff_t>(done));
+        done += part;
     }
     return done;
+}
+
+void ByteChannel::consume(std::uint64_t count) {
+    while (count > 0) {
+        Buffer& first = buffers_.front();
+        const std::uint64_t part = std::min<std::uint64_t>(first.left(), count);
+        first.taken += part;
+        count -= part;
+        if (first.left() == 0) drop_first();
+    }
+}
+
+void ByteChannel::push(std::span<const std::byte> bytes) {
+    FL_ASSERT(!is_full() && !bytes.empty() && bytes.size() <= page_size);
+    buffers_.push_back(Buffer{{bytes.begin(), bytes.end()}, 0, Framing::stream});
+    changed_.wake_all(readable);
 }
 
 }  // namespace fl::kernel

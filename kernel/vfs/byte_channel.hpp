@@ -1,7 +1,7 @@
-// ByteChannel: bytes on their way from writers to readers, first in, first out: what a pipe is, and each half of a pair
-// of stream sockets (Linux: struct pipe_inode_info).
+// ByteChannel: what is inside a pipe, first in, first out (Linux: struct pipe_inode_info). It is a ring of buffers of a
+// page each: what is written goes behind what the last one holds where it fits whole, else into buffers of its own.
 //
-// Invariant: at most `capacity` bytes are inside.
+// Invariants: there are no more buffers than slots, and none is empty.
 #pragma once
 
 #include "kernel/user_segments.hpp"
@@ -19,40 +19,65 @@ class ByteChannel {
 public:
     static constexpr std::uint64_t default_capacity = 65536;  // PIPE_DEF_BUFFERS pages
     static constexpr std::uint64_t max_capacity = 1 << 20;    // pipe_max_size
-    static constexpr std::uint64_t atomic_bytes = 4096;       // PIPE_BUF: written as a whole or not at all
 
     enum class Blocking : std::uint8_t { no, yes };
+    enum class Framing : std::uint8_t {
+        stream,
+        packets,  // each buffer is read on its own, and what a read leaves of it is lost (O_DIRECT)
+    };
 
-    std::uint64_t size_bytes() const { return size_bytes_; }
-    std::uint64_t capacity() const { return capacity_; }
-    std::uint64_t room() const { return capacity_ - size_bytes_; }
-    // EBUSY where more is inside.
-    Result<void> set_capacity(std::uint64_t bytes);
+    std::uint64_t size_bytes() const;
+    std::uint64_t capacity() const { return slots_ * page_size; }
+    bool is_empty() const { return buffers_.empty(); }
+    bool is_full() const { return buffers_.size() >= slots_; }
+    // F_SETPIPE_SZ; answers the capacity. EBUSY where more is inside, EPERM above max_capacity, EINVAL.
+    Result<std::uint64_t> set_capacity(std::uint32_t bytes);
 
-    void open_reader() { ++readers_; }
-    void open_writer() { ++writers_; }
+    void open_reader();
+    void open_writer();
     void close_reader();
     void close_writer();
     bool has_readers() const { return readers_ > 0; }
     bool has_writers() const { return writers_ > 0; }
+    // How many there ever were.
+    std::uint64_t readers_ever() const { return readers_ever_; }
+    std::uint64_t writers_ever() const { return writers_ever_; }
 
     // What is there, 0 once nobody writes any more. EAGAIN, EINTR, EFAULT.
     Result<std::uint64_t> read(System& system, UserSegments& into, Blocking blocking);
     // All of it where it may block. EPIPE without a signal, EAGAIN, EINTR, EFAULT.
-    Result<std::uint64_t> write(System& system, UserSegments& from, Blocking blocking);
+    Result<std::uint64_t> write(System& system, UserSegments& from, Blocking blocking, Framing framing);
+
+    // For splice(2): until there is something to read (true) or nobody writes any more (false), and until there is
+    // room. EAGAIN, EINTR; EPIPE without a signal.
+    Result<bool> wait_for_data(System& system, Blocking blocking);
+    Result<void> wait_for_room(System& system, Blocking blocking);
+    // The first bytes, which stay, buffer by buffer; as many as `into` takes.
+    std::uint64_t peek(std::span<std::byte> into) const;
+    void consume(std::uint64_t count);
+    std::size_t buffer_count() const { return buffers_.size(); }
+    std::uint64_t buffer_bytes(std::size_t index) const { return buffers_[index].left(); }
+    // A buffer of its own, of a page at most. Not full.
+    void push(std::span<const std::byte> bytes);
 
     // Woken when there is something to read, or nobody writes any more; and when there is room, or nobody reads.
     WaitQueue& changed() { return changed_; }
 
 private:
+    struct Buffer {
+        std::vector<std::byte> bytes;
+        std::size_t taken = 0;  // bytes of it that were read
+        Framing framing = Framing::stream;
+        std::size_t left() const { return bytes.size() - taken; }
+    };
     std::uint64_t take(UserSegments& into);
-    std::uint64_t put(UserSegments& from, std::uint64_t most);
+    Result<bool> append_to_last(UserSegments& from, std::uint64_t& done);
+    void drop_first();
 
-    std::deque<std::vector<std::byte>> chunks_;
-    std::size_t first_taken_ = 0;  // bytes of the first chunk that were read
-    std::uint64_t size_bytes_ = 0;
-    std::uint64_t capacity_ = default_capacity;
+    std::deque<Buffer> buffers_;
+    std::size_t slots_ = default_capacity / page_size;
     unsigned readers_ = 0, writers_ = 0;
+    std::uint64_t readers_ever_ = 0, writers_ever_ = 0;
     WaitQueue changed_;
 };
 

@@ -5,7 +5,14 @@
 namespace fl::kernel {
 
 FileDescription::~FileDescription() {
-    if (inode() != nullptr) inode()->locks().release(*this);
+    if (inode() == nullptr) return;
+    inode()->locks().release(*this);
+    inode()->record_locks().release(this);
+}
+
+std::vector<HostEvent> FileDescription::host_events(short wanted) {
+    const auto fd = host_descriptor();
+    return fd ? std::vector<HostEvent>{{*fd, wanted}} : std::vector<HostEvent>{};
 }
 
 Result<void> FileDescription::set_status_flags(int flags) {

@@ -2,7 +2,9 @@
 // dup(2) made share one.
 #pragma once
 
+#include "kernel/scheduler.hpp"
 #include "kernel/user_segments.hpp"
+#include "kernel/vfs/epoll_links.hpp"
 #include "kernel/vfs/inode.hpp"
 #include "kernel/wait_queue.hpp"
 #include "mm/file.hpp"
@@ -22,6 +24,13 @@ inline constexpr int large_file_flag = 0x8000;
 struct FileRange {
     std::uint64_t offset;
     std::uint64_t length_bytes;
+};
+
+// Who is to hear of it by a signal (struct fown_struct).
+struct SignalOwner {
+    int type = F_OWNER_PID;
+    std::int32_t id = 0;
+    int signal = 0;
 };
 
 class FileDescription {
@@ -67,6 +76,16 @@ public:
     // What is woken when these may have changed; and what of the host's has to be asked too.
     virtual std::vector<WaitQueue*> wait_queues() { return {}; }
     virtual std::optional<int> host_descriptor() const { return std::nullopt; }
+    // For poll(2)'s `wanted`, where several of the host's are behind it (epoll).
+    virtual std::vector<HostEvent> host_events(short wanted);
+    // Whether epoll(7) can watch it (file_can_poll).
+    virtual bool is_pollable() const { return false; }
+
+    // What epoll instances have of it; they forget it when it goes (f_ep).
+    EpollLinks& epoll_links() { return epoll_links_; }
+    const EpollLinks& epoll_links() const { return epoll_links_; }
+    // F_SETOWN and F_SETSIG: kept, and of no effect.
+    SignalOwner signal_owner;
 
     // Where read, write and lseek go on.
     std::uint64_t position = 0;
@@ -77,6 +96,7 @@ protected:
 private:
     DentryPointer dentry_;
     int flags_;
+    EpollLinks epoll_links_;
 };
 
 // What O_PATH opens: a place in the tree that nothing can be read from.

@@ -19,7 +19,8 @@ Result<void> FileLocks::take(const FileDescription& owner, LockKind kind) {
 }
 
 void FileLocks::release(const FileDescription& owner) {
-    std::erase_if(locks_, [&owner](const Lock& lock) { return lock.owner == &owner; });
+    const auto gone = std::erase_if(locks_, [&owner](const Lock& lock) { return lock.owner == &owner; });
+    if (gone > 0) changed_.wake_all();
 }
 
 }  // namespace fl::kernel

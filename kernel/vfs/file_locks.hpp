@@ -2,6 +2,7 @@
 // that descriptors made by dup(2) share it, and goes when that is closed for the last time.
 #pragma once
 
+#include "kernel/wait_queue.hpp"
 #include "mm/errno.hpp"
 
 #include <cstdint>
@@ -19,6 +20,8 @@ public:
     // lock is gone then, as on Linux.
     Result<void> take(const FileDescription& owner, LockKind kind);
     void release(const FileDescription& owner);
+    // Woken when a lock is let go.
+    WaitQueue& changed() { return changed_; }
 
 private:
     struct Lock {
@@ -26,6 +29,7 @@ private:
         LockKind kind;
     };
     std::vector<Lock> locks_;
+    WaitQueue changed_;
 };
 
 }  // namespace fl::kernel

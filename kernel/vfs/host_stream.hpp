@@ -34,6 +34,7 @@ public:
     Result<struct stat> status(const System& system) const override;
     Result<std::uint64_t> control(System& system, std::uint64_t request, std::uint64_t argument) override;
     short ready_events() const override;
+    bool is_pollable() const override { return kind_ == StreamKind::pipe || kind_ == StreamKind::other; }
     std::optional<int> host_descriptor() const override { return host_fd_; }
 
 private:

@@ -1,6 +1,7 @@
 #include "kernel/vfs/inode.hpp"
 
 #include "emu/address.hpp"
+#include "kernel/vfs/fifo.hpp"
 #include "kernel/vfs/file_description.hpp"
 
 #include <sys/sysmacros.h>
@@ -117,8 +118,8 @@ Result<std::shared_ptr<FileDescription>> Directory::open(System&, const DentryPo
     return std::make_shared<DirectoryDescription>(dentry, flags);
 }
 
-Result<std::shared_ptr<FileDescription>> SpecialNode::open(System&, const DentryPointer&, int) {
-    return fail(Errno::enxio);
+Result<std::shared_ptr<FileDescription>> SpecialNode::open(System& system, const DentryPointer& dentry, int flags) {
+    return S_ISFIFO(mode()) ? open_fifo(system, dentry, flags) : fail(Errno::enxio);
 }
 
 // Only O_PATH opens a link itself.

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "kernel/vfs/file_locks.hpp"
+#include "kernel/vfs/record_locks.hpp"
 #include "mm/file.hpp"
 
 #include <sys/stat.h>
@@ -23,12 +24,14 @@
 namespace fl::kernel {
 
 struct System;
+class ByteChannel;
 class Dentry;
 class Directory;
 class FileDescription;
 class HostNode;
 class RegularFile;
 class SymbolicLink;
+class UnixSocket;
 using DentryPointer = std::shared_ptr<Dentry>;
 
 inline constexpr std::size_t max_name_bytes = 255;   // NAME_MAX
@@ -107,10 +110,14 @@ public:
     // chmod(2) and its like; the caller has checked that it may.
     virtual Result<void> change_attributes(const AttributeChange& change, std::uint64_t now_ns);
     FileLocks& locks() { return locks_; }
+    RecordLocks& record_locks() { return record_locks_; }
     // EACCES where `wanted` (may_ bits) is not allowed (generic_permission).
     Result<void> check_access(Owner who, unsigned wanted) const;
 
     std::uint64_t accessed_ns, modified_ns, changed_ns;  // since 1970
+    // While a FIFO is open, what is inside (i_pipe); the socket that is bound to a socket's name.
+    std::weak_ptr<ByteChannel> pipe;
+    std::weak_ptr<UnixSocket> bound_socket;
 
 private:
     FileSystem& file_system_;
@@ -121,6 +128,7 @@ private:
     dev_t rdev_ = 0;
     dev_t device_;
     FileLocks locks_;
+    RecordLocks record_locks_;
 };
 
 class Dentry : public std::enable_shared_from_this<Dentry> {
@@ -232,7 +240,7 @@ private:
     std::string target_;
 };
 
-// A FIFO or a socket's name. There is nothing behind it yet: opening it is ENXIO.
+// A FIFO or a socket's name, which cannot be opened (ENXIO).
 class SpecialNode final : public Inode {
 public:
     using Inode::Inode;

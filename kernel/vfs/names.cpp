@@ -182,13 +182,13 @@ Result<DentryPointer> make_file(System& system, const LastComponent& last, mode_
 }
 
 Result<DentryPointer> make_nameless_file(System& system, const DentryPointer& directory, mode_t mode,
-                                         NamelessFile kind) {
+                                         NameLater kind) {
     const auto allowed = check_create(system, *directory);
     if (!allowed) return fail(allowed.error() == Errno::eperm ? Errno::eopnotsupp : allowed.error());
     if (directory->inode->directory()->is_of_host()) return fail(Errno::eopnotsupp);
     auto inode = make_regular_file(system, directory->inode->file_system(), mode & 07777 & ~system.task.fs->umask);
     inode->set_link_count(0);
-    if (kind == NamelessFile::may_get_name) inode->set_linkable();
+    if (kind == NameLater::may_get_name) inode->set_linkable();
     auto dentry = std::make_shared<Dentry>("#" + std::to_string(inode->number()), directory, std::move(inode));
     dentry->unlinked = true;
     name_mappings(*dentry);

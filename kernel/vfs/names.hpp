@@ -14,9 +14,9 @@ Result<LastComponent> find_new_name(const System& system, DentryPointer start, s
 Result<DentryPointer> make_file(System& system, const LastComponent& last, mode_t mode);
 
 // One that has no name (O_TMPFILE). ENOENT, EACCES, ENOSPC, EOPNOTSUPP where the file system makes no files.
-enum class NamelessFile : std::uint8_t { stays_so, may_get_name };
+enum class NameLater : std::uint8_t { stays_so, may_get_name };
 Result<DentryPointer> make_nameless_file(System& system, const DentryPointer& directory, mode_t mode,
-                                         NamelessFile kind);
+                                         NameLater kind);
 
 // A path, and where it starts if it is relative.
 struct PathFrom {

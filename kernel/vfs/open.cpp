@@ -55,7 +55,7 @@ Result<DescriptionPointer> open_existing(System& system, const PathWalk::Found& 
 Result<DescriptionPointer> open_nameless(System& system, const PathWalk::Found& found, const OpenRequest& request) {
     if (found.dentry == nullptr) return fail(Errno::enoent);
     if (found.dentry->inode->directory() == nullptr) return fail(Errno::enotdir);
-    const auto kind = (request.flags & O_EXCL) != 0 ? NamelessFile::stays_so : NamelessFile::may_get_name;
+    const auto kind = (request.flags & O_EXCL) != 0 ? NameLater::stays_so : NameLater::may_get_name;
     const auto made = make_nameless_file(system, found.dentry, request.mode, kind);
     if (!made) return fail(made.error());
     return (*made)->inode->open(system, *made, lasting_flags(request.flags));

@@ -17,80 +17,100 @@ NamelessFile nameless_file(System& system, mode_t mode) {
     return NamelessFile{++file_system.last_inode, mode, system.clock.realtime_ns()};
 }
 
-Result<struct stat> NamelessDescription::status(const System& system) const {
+struct stat NamelessFile::status(const System& system) const {
     struct stat status {};
     // pipefs and its like have devices of their own.
     status.st_dev = ::makedev(0, 14);
-    status.st_ino = file_.inode;
-    status.st_mode = file_.mode;
+    status.st_ino = inode;
+    status.st_mode = mode;
     status.st_nlink = 1;
     status.st_uid = system.task.uid;
     status.st_gid = system.task.gid;
     status.st_blksize = page_size;
     constexpr std::uint64_t ns_per_second = 1'000'000'000;
-    status.st_atim = {static_cast<time_t>(file_.made_ns / ns_per_second),
-                      static_cast<long>(file_.made_ns % ns_per_second)};
+    status.st_atim = {static_cast<time_t>(made_ns / ns_per_second), static_cast<long>(made_ns % ns_per_second)};
     status.st_mtim = status.st_ctim = status.st_atim;
     return status;
 }
 
-ChannelDescription::ChannelDescription(int flags, NamelessFile file, std::shared_ptr<ByteChannel> in,
-                                       std::shared_ptr<ByteChannel> out)
-    : NamelessDescription(flags, file), in_(std::move(in)), out_(std::move(out)) {
-    if (in_ != nullptr) in_->open_reader();
-    if (out_ != nullptr) out_->open_writer();
-    reads_ = in_ != nullptr;
-    writes_ = out_ != nullptr;
+PipeDescription::PipeDescription(int flags, NamelessFile file, std::shared_ptr<ByteChannel> channel)
+    : FileDescription(nullptr, flags), nameless_(file), channel_(std::move(channel)) {
+    take_ends();
 }
 
-ChannelDescription::~ChannelDescription() { shut_down(true, true); }
-
-void ChannelDescription::shut_down(bool reading, bool writing) {
-    if (reading && std::exchange(reads_, false)) in_->close_reader();
-    if (writing && std::exchange(writes_, false)) out_->close_writer();
+PipeDescription::PipeDescription(int flags, DentryPointer dentry, std::shared_ptr<ByteChannel> channel)
+    : FileDescription(std::move(dentry), flags), channel_(std::move(channel)) {
+    take_ends();
 }
 
-std::string ChannelDescription::path() const {
-    return fmt::format("{}:[{}]", is_socket() ? "socket" : "pipe", inode_number());
+void PipeDescription::take_ends() {
+    if (is_readable()) channel_->open_reader();
+    if (is_writable()) channel_->open_writer();
 }
 
-Result<std::uint64_t> ChannelDescription::read(System& system, UserSegments& into, std::uint64_t&) {
-    if (!reads_) return in_ != nullptr ? Result<std::uint64_t>(0) : fail(Errno::ebadf);
-    return in_->read(system, into, blocking());
+PipeDescription::~PipeDescription() {
+    if (is_readable()) channel_->close_reader();
+    if (is_writable()) channel_->close_writer();
 }
 
-Result<std::uint64_t> ChannelDescription::write(System& system, UserSegments& from, std::uint64_t&) {
-    const auto written = writes_ ? out_->write(system, from, blocking()) : Result<std::uint64_t>(fail(Errno::epipe));
+// fifo_open(). Who has come and gone meanwhile was there all the same.
+Result<void> PipeDescription::wait_for_partner(System& system) {
+    if (is_readable() && is_writable()) return {};
+    const auto there = [this] { return is_readable() ? channel_->has_writers() : channel_->has_readers(); };
+    const auto ever = [this] { return is_readable() ? channel_->writers_ever() : channel_->readers_ever(); };
+    if (there()) return {};
+    const std::uint64_t before = ever();
+    if (blocking() == ByteChannel::Blocking::no) {
+        if (is_writable()) return fail(Errno::enxio);
+        writers_before_ = before;
+        return {};
+    }
+    while (ever() == before) {
+        const WakeReason reason = system.scheduler.wait(system.task, channel_->changed());
+        if (reason == WakeReason::signal && ever() == before) return fail(interrupted(system.task));
+    }
+    return {};
+}
+
+std::string PipeDescription::path() const {
+    return nameless_ ? fmt::format("pipe:[{}]", nameless_->inode) : FileDescription::path();
+}
+
+Result<struct stat> PipeDescription::status(const System& system) const {
+    return nameless_ ? nameless_->status(system) : FileDescription::status(system);
+}
+
+Result<std::uint64_t> PipeDescription::read(System& system, UserSegments& into, std::uint64_t&) {
+    return channel_->read(system, into, blocking());
+}
+
+Result<std::uint64_t> PipeDescription::write(System& system, UserSegments& from, std::uint64_t&) {
+    const bool packets = (flags() & O_DIRECT) != 0;
+    const auto written = channel_->write(system, from, blocking(),
+                                         packets ? ByteChannel::Framing::packets : ByteChannel::Framing::stream);
     if (!written && written.error() == Errno::epipe) signal_self(system.task, SIGPIPE);
     return written;
 }
 
-Result<std::uint64_t> ChannelDescription::control(System& system, std::uint64_t request, std::uint64_t argument) {
+Result<std::uint64_t> PipeDescription::control(System& system, std::uint64_t request, std::uint64_t argument) {
     if (request != FIONREAD) return fail(Errno::enotty);
-    const auto waiting = static_cast<std::int32_t>(in_ != nullptr ? in_->size_bytes() : out_->size_bytes());
+    const auto waiting = static_cast<std::int32_t>(channel_->size_bytes());
     if (auto done = system.user().write(VirtAddr(argument), waiting); !done) return fail(done.error());
     return 0;
 }
 
-// pipe_poll(), unix_poll().
-short ChannelDescription::ready_events() const {
+// pipe_poll()
+short PipeDescription::ready_events() const {
     int events = 0;
-    if (in_ != nullptr) {
-        if (in_->size_bytes() > 0) events |= POLLIN | POLLRDNORM;
-        if (!in_->has_writers() || !reads_) events |= is_socket() ? POLLIN | POLLRDNORM | POLLRDHUP : POLLHUP;
+    if (is_readable()) {
+        if (!channel_->is_empty()) events |= POLLIN | POLLRDNORM;
+        if (!channel_->has_writers() && channel_->writers_ever() != writers_before_) events |= POLLHUP;
     }
-    if (out_ != nullptr) {
-        if (out_->room() >= ByteChannel::atomic_bytes) events |= POLLOUT | POLLWRNORM;
-        if (!out_->has_readers()) events |= is_socket() ? POLLHUP | POLLOUT : POLLERR;
+    if (is_writable()) {
+        if (!channel_->is_full()) events |= POLLOUT | POLLWRNORM;
+        if (!channel_->has_readers()) events |= POLLERR;
     }
     return static_cast<short>(events);
-}
-
-std::vector<WaitQueue*> ChannelDescription::wait_queues() {
-    std::vector<WaitQueue*> queues;
-    if (in_ != nullptr) queues.push_back(&in_->changed());
-    if (out_ != nullptr) queues.push_back(&out_->changed());
-    return queues;
 }
 
 // --- eventfd
@@ -103,7 +123,7 @@ Result<std::uint64_t> EventDescription::read(System& system, UserSegments& into,
     }
     const std::uint64_t taken = is_semaphore_ ? 1 : count_;
     count_ -= taken;
-    changed_.wake_all();
+    changed_.wake_all(POLLOUT);
     if (into.copy_to_guest(std::as_bytes(std::span(&taken, 1))) != sizeof taken) return fail(Errno::efault);
     return sizeof taken;
 }
@@ -119,7 +139,7 @@ Result<std::uint64_t> EventDescription::write(System& system, UserSegments& from
         if (system.scheduler.wait(system.task, changed_) == WakeReason::signal) return fail(interrupted(system.task));
     }
     count_ += added;
-    changed_.wake_all();
+    changed_.wake_all(POLLIN);
     return sizeof added;
 }
 
@@ -134,14 +154,8 @@ short EventDescription::ready_events() const {
 std::array<std::shared_ptr<FileDescription>, 2> make_pipe(System& system, int flags) {
     auto channel = std::make_shared<ByteChannel>();
     const NamelessFile file = nameless_file(system, S_IFIFO | 0600);
-    return {std::make_shared<ChannelDescription>(O_RDONLY | flags, file, channel, nullptr),
-            std::make_shared<ChannelDescription>(O_WRONLY | flags, file, nullptr, channel)};
-}
-
-std::array<std::shared_ptr<FileDescription>, 2> make_socket_pair(System& system, int flags) {
-    auto there = std::make_shared<ByteChannel>(), back = std::make_shared<ByteChannel>();
-    return {std::make_shared<ChannelDescription>(O_RDWR | flags, nameless_file(system, S_IFSOCK | 0777), there, back),
-            std::make_shared<ChannelDescription>(O_RDWR | flags, nameless_file(system, S_IFSOCK | 0777), back, there)};
+    return {std::make_shared<PipeDescription>(O_RDONLY | flags, file, channel),
+            std::make_shared<PipeDescription>(O_WRONLY | flags, file, channel)};
 }
 
 }  // namespace fl::kernel

@@ -1,11 +1,11 @@
-// Pipes and pairs of connected sockets, eventfd: open files that only live in memory and have no name (Linux:
-// fs/pipe.c, net/unix, fs/eventfd.c).
+// Pipes and FIFOs, eventfd: open files that only live in memory (Linux: fs/pipe.c, fs/eventfd.c).
 #pragma once
 
 #include "kernel/vfs/byte_channel.hpp"
 #include "kernel/vfs/file_description.hpp"
 
 #include <array>
+#include <optional>
 
 namespace fl::kernel {
 
@@ -14,6 +14,8 @@ struct NamelessFile {
     std::uint64_t inode;
     mode_t mode;
     std::uint64_t made_ns;
+
+    struct stat status(const System& system) const;
 };
 
 class NamelessDescription : public FileDescription {
@@ -21,7 +23,8 @@ public:
     NamelessDescription(int flags, NamelessFile file) : FileDescription(nullptr, flags), file_(file) {}
     bool is_seekable() const override { return false; }
     Result<std::uint64_t> seek(System&, std::int64_t, int) override { return fail(Errno::espipe); }
-    Result<struct stat> status(const System& system) const override;
+    Result<struct stat> status(const System& system) const override { return file_.status(system); }
+    bool is_pollable() const override { return true; }
 
 protected:
     ByteChannel::Blocking blocking() const {
@@ -33,29 +36,42 @@ private:
     NamelessFile file_;
 };
 
-// One end of a pipe, or of a pair of sockets, which has both.
-class ChannelDescription final : public NamelessDescription {
+// One end of a pipe, or of a FIFO, which may be opened for both.
+class PipeDescription final : public FileDescription {
 public:
-    // Either may be nullptr.
-    ChannelDescription(int flags, NamelessFile file, std::shared_ptr<ByteChannel> in, std::shared_ptr<ByteChannel> out);
-    ChannelDescription(const ChannelDescription&) = delete;
-    ChannelDescription& operator=(const ChannelDescription&) = delete;
-    ~ChannelDescription() override;
+    // The access mode of `flags` says which ends it holds. `file` for a pipe, `dentry` for a FIFO.
+    PipeDescription(int flags, NamelessFile file, std::shared_ptr<ByteChannel> channel);
+    PipeDescription(int flags, DentryPointer dentry, std::shared_ptr<ByteChannel> channel);
+    PipeDescription(const PipeDescription&) = delete;
+    PipeDescription& operator=(const PipeDescription&) = delete;
+    ~PipeDescription() override;
 
-    bool is_socket() const { return in_ != nullptr && out_ != nullptr; }
+    // Until somebody has the other end of a FIFO (wait_for_partner). ENXIO for a writer that does not wait, EINTR.
+    Result<void> wait_for_partner(System& system);
+
     std::string path() const override;
+    bool is_seekable() const override { return false; }
+    Result<std::uint64_t> seek(System&, std::int64_t, int) override { return fail(Errno::espipe); }
+    Result<struct stat> status(const System& system) const override;
     Result<std::uint64_t> read(System& system, UserSegments& into, std::uint64_t& at) override;
     Result<std::uint64_t> write(System& system, UserSegments& from, std::uint64_t& at) override;
     Result<std::uint64_t> control(System& system, std::uint64_t request, std::uint64_t argument) override;
+    bool is_pollable() const override { return true; }
     short ready_events() const override;
-    std::vector<WaitQueue*> wait_queues() override;
-    // shutdown(2): SHUT_RD, SHUT_WR, SHUT_RDWR.
-    void shut_down(bool reading, bool writing);
-    ByteChannel& channel() { return in_ != nullptr ? *in_ : *out_; }
+    std::vector<WaitQueue*> wait_queues() override { return {&channel_->changed()}; }
+
+    const std::shared_ptr<ByteChannel>& channel() const { return channel_; }
+    ByteChannel::Blocking blocking() const {
+        return (flags() & O_NONBLOCK) != 0 ? ByteChannel::Blocking::no : ByteChannel::Blocking::yes;
+    }
 
 private:
-    std::shared_ptr<ByteChannel> in_, out_;
-    bool reads_ = false, writes_ = false;
+    void take_ends();
+
+    std::optional<NamelessFile> nameless_;
+    std::shared_ptr<ByteChannel> channel_;
+    // Of a FIFO that was opened for reading before anybody wrote: until somebody has, there is no end to tell of.
+    std::optional<std::uint64_t> writers_before_;
 };
 
 // eventfd(2): a number that is added to and taken.
@@ -77,7 +93,6 @@ private:
 
 // The two ends of a pipe: for reading, and for writing.
 std::array<std::shared_ptr<FileDescription>, 2> make_pipe(System& system, int flags);
-std::array<std::shared_ptr<FileDescription>, 2> make_socket_pair(System& system, int flags);
 NamelessFile nameless_file(System& system, mode_t mode);
 
 }  // namespace fl::kernel

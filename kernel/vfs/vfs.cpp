@@ -75,6 +75,7 @@ Vfs::Vfs(mm::FileRegistry& files, PageCount memory, std::uint64_t now_ns)
 }
 
 Vfs::~Vfs() {
+    unix_sockets_.collect();
     drop_tree(std::exchange(root_, nullptr));
     for (const auto& layer : layers_) layer->clear();
 }
@@ -139,6 +140,12 @@ DentryPointer Vfs::add_executable(const std::string& path, const struct stat& ho
     auto inode = std::make_shared<ExecutableFile>(file_system, host_status, std::move(file));
     if (!has_place) return std::make_shared<Dentry>(name, nullptr, std::move(inode));
     return add(parent, name, std::move(inode));
+}
+
+// eventpoll_init(): a twenty-fifth of memory, at what an item costs Linux.
+std::uint64_t Vfs::max_epoll_items() const {
+    constexpr std::uint64_t part = 25, item_bytes = 192;
+    return memory_.bytes() / part / item_bytes;
 }
 
 void Vfs::write_back() {

@@ -2,10 +2,12 @@
 // file system is in it but the program's own executable and what mount() puts there.
 #pragma once
 
+#include "kernel/net/unix_sockets.hpp"
 #include "kernel/procfs.hpp"
 #include "kernel/vfs/host_layer.hpp"
 #include "kernel/vfs/host_tree.hpp"
 #include "kernel/vfs/inode.hpp"
+#include "kernel/vfs/record_locks.hpp"
 #include "mm/file.hpp"
 
 namespace fl::kernel {
@@ -24,6 +26,12 @@ public:
     FileSystem& nameless_memory() { return nameless_fs_; }
     // Shows the program folders and files of the host. Call it before anybody holds the root. The error is one line.
     tl::expected<void, std::string> mount(const HostTree& tree);
+    // What all epoll instances watch together, and how much that may be (max_user_watches).
+    std::uint64_t& epoll_items() { return epoll_items_; }
+    std::uint64_t max_epoll_items() const;
+    // Who waits for whose record locks, and the sockets that have names or are under way.
+    LockWaits& lock_waits() { return lock_waits_; }
+    UnixSockets& unix_sockets() { return unix_sockets_; }
     // sync(2)
     void write_back();
     // The directory at an absolute path, made where it is missing, which never changes the host; nullptr where a file
@@ -47,6 +55,9 @@ private:
     std::uint64_t now_ns_;
     PageCount memory_;
     FileSystem root_fs_, device_fs_, shared_fs_, nameless_fs_;
+    std::uint64_t epoll_items_ = 0;
+    LockWaits lock_waits_;
+    UnixSockets unix_sockets_;
     ProcFs proc_;
     std::vector<std::unique_ptr<HostLayer>> layers_;  // of the host
     DentryPointer root_;

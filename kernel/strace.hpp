@@ -84,6 +84,11 @@ struct ArgumentFormat {
         wait_status,
         wait_flags,
         futex_operation,
+        interval_setting,  // struct itimerval
+        timer_setting,     // struct itimerspec
+        signal_event,      // struct sigevent
+        timer_number,      // [n]
+        process_times,     // struct tms
     };
     // Whether the call reads what an address leads to, or writes it: then it is printed only where the call worked.
     enum class Direction : std::uint8_t { in, out };

@@ -62,6 +62,12 @@ extern const FlagNames unmount_flag_names;
 extern const FlagNames file_system_type_names;
 extern const FlagNames file_system_flag_names;
 
+extern const FlagNames interval_timer_names;
+extern const FlagNames timer_flag_names;
+extern const FlagNames timer_file_flag_names;
+extern const FlagNames timer_file_set_flag_names;
+extern const FlagNames signal_file_flag_names;
+
 struct CodeName {
     int signal;
     int code;

@@ -59,6 +59,7 @@ enum class Errno : std::uint16_t {
     eisconn = 106,
     enotconn = 107,
     etimedout = 110,
+    ecanceled = 125,
     econnrefused = 111,
 };
 

@@ -1,5 +1,7 @@
 #include "kernel_support.hpp"
 
+#include "kernel/process_timers.hpp"
+
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -54,11 +56,13 @@ TestSystem::TestSystem(PageCount frames, std::FILE* strace_output)
       random_(1),
       vfs_(std::in_place, files_, memory_.total_page_count(), clock_.realtime_ns()),
       scheduler_(clock_, [this](kernel::Task& task) { faults_.set_mm(task.mm.get()); }),
-      processes_(scheduler_, {.run =
-                                  [this](kernel::System& system) {
-                                      if (task_work) task_work(system);
-                                      system.task.exit_with(0);
-                                  }}),
+      processes_(scheduler_, kernel::ProcessesOptions{.run =
+                                                          [this](kernel::System& system) {
+                                                              if (task_work) task_work(system);
+                                                              system.task.exit_with(0);
+                                                          },
+                                                      .at_end = {},
+                                                      .too_many = {}}),
       system_{task_, cpu_,       clock_,     random_,  memory_, faults_, *vfs_,
               mmu_,  scheduler_, processes_, futexes_, nullptr, {}},
       dispatcher_(strace_output) {

@@ -1,6 +1,7 @@
 // Timers of time and of the processor, on a system with one task whose work the test sets by hand.
 #include "kernel/clock_timer.hpp"
 #include "kernel/cpu_limit.hpp"
+#include "kernel/process_timers.hpp"
 #include "kernel_support.hpp"
 
 #include <sys/time.h>

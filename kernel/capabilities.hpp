@@ -13,6 +13,8 @@ enum class Capability : std::uint8_t {
     sys_rawio = 17,
     sys_admin = 21,
     sys_resource = 24,
+    sys_time = 25,
+    wake_alarm = 35,
 };
 
 // A bit for each capability that Linux 6.18 knows.

@@ -55,7 +55,25 @@ std::uint64_t Clock::monotonic_ns() const { return mode_ == ClockMode::host ? ho
 
 std::uint64_t Clock::realtime_ns() {
     tick_if_due(elapsed_ns());
-    return add_times(realtime_offset_ns_, monotonic_ns());
+    return add_times(realtime_offset_ns_ + realtime_step_ns_, monotonic_ns());
+}
+
+std::uint64_t Clock::now_ns(TimeBase base) {
+    switch (base) {
+        case TimeBase::realtime: return realtime_ns();
+        case TimeBase::tai: {
+            const std::int64_t offset_ns = tai_offset_s_ * static_cast<std::int64_t>(ns_per_s);
+            return realtime_ns() + static_cast<std::uint64_t>(offset_ns);
+        }
+        case TimeBase::monotonic: break;
+    }
+    return monotonic_ns();
+}
+
+void Clock::set_realtime(std::uint64_t realtime_ns) {
+    realtime_step_ns_ += realtime_ns - this->realtime_ns();
+    if (time_page_ != nullptr) publish();
+    for (const auto& [number, observer] : observers_) observer();
 }
 
 std::uint64_t Clock::timestamp_cycles() {
@@ -91,7 +109,7 @@ void Clock::publish_to(fl_time_page& page) {
 // sees that the sequence went on.
 void Clock::publish() {
     fl_time_page& page = *time_page_;
-    const std::uint64_t realtime_base_ns = realtime_offset_ns_ + host_start_ns_;
+    const std::uint64_t realtime_base_ns = realtime_offset_ns_ + realtime_step_ns_ + host_start_ns_;
     page = fl_time_page{.sequence = page.sequence + 2,
                         .shift = 0,
                         .multiplier = 1,

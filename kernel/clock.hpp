@@ -10,6 +10,8 @@
 #include "loader/vdso/time_page.h"
 
 #include <cstdint>
+#include <functional>
+#include <map>
 
 namespace fl::kernel {
 
@@ -17,6 +19,9 @@ enum class ClockMode : std::uint8_t {
     virtual_time,  // retired instructions plus a cost for each fault: the same in every run
     host,          // the host's monotonic clock; instructions are not counted
 };
+
+// Where timers of the machine's clocks count from. CLOCK_REALTIME may be set meanwhile, and its timers follow it.
+enum class TimeBase : std::uint8_t { monotonic, realtime, tai };
 
 // What a page fault costs in virtual time. The defaults are of the order of a present machine: a fault that only needs
 // a frame, and one that has to wait for a solid-state disk.
@@ -65,6 +70,18 @@ public:
     // CLOCK_MONOTONIC and CLOCK_REALTIME. Virtual monotonic time starts at 0, as after a boot.
     std::uint64_t monotonic_ns() const;
     std::uint64_t realtime_ns();
+    std::uint64_t now_ns(TimeBase base);
+    // Steps CLOCK_REALTIME, for the guest; the host's stays as it is. Then tells those who asked to be told.
+    void set_realtime(std::uint64_t realtime_ns);
+    // CLOCK_TAI minus CLOCK_REALTIME.
+    void set_tai_offset(std::int32_t seconds) { tai_offset_s_ = seconds; }
+    std::int32_t tai_offset_s() const { return tai_offset_s_; }
+    // `observer` is told of steps of CLOCK_REALTIME until forget_observer() of the number that is the answer.
+    std::uint64_t observe_steps(std::function<void()> observer) {
+        observers_.emplace(++last_observer_, std::move(observer));
+        return last_observer_;
+    }
+    void forget_observer(std::uint64_t number) { observers_.erase(number); }
     // Where the vDSO's code finds what it needs to tell the same time; kept up to date from now on.
     void publish_to(fl_time_page& page);
     // User time is instructions, system time is minor faults; a major fault waits for a disk and takes no processor.
@@ -88,7 +105,11 @@ private:
     std::uint64_t host_cpu_start_ns_ = 0;
     // CLOCK_REALTIME minus CLOCK_MONOTONIC: constant but for steps of the host's clock, which are noticed at a tick.
     std::uint64_t realtime_offset_ns_ = realtime_epoch_s * 1'000'000'000;
+    std::uint64_t realtime_step_ns_ = 0;  // what was set on top; wraps below 0
+    std::int32_t tai_offset_s_ = 0;
     std::uint64_t next_tick_ns_ = 0;
+    std::map<std::uint64_t, std::function<void()>> observers_;
+    std::uint64_t last_observer_ = 0;
     fl_time_page* time_page_ = nullptr;
 };
 

@@ -1,5 +1,6 @@
 #include "kernel/exec.hpp"
 
+#include "kernel/process_timers.hpp"
 #include "kernel/processes.hpp"
 #include "kernel/vfs/path.hpp"
 #include "kernel/vfs/regular_file.hpp"
@@ -146,6 +147,7 @@ Result<void> execute(System& system, ExecRequest request) {
     process.has_executed = true;
     task.executable = file->identity().path;
     task.signals.reset_for_exec();
+    if (process.timers != nullptr) process.timers->posix().clear();
     // unshare_files(): who has it alone keeps it, and with it its record locks.
     if (task.files.use_count() > 1) task.files = std::make_shared<FileTable>(*task.files);
     task.files->close_on_exec();

@@ -1,5 +1,6 @@
 #include "kernel/machine.hpp"
 
+#include "kernel/cpu_limit.hpp"
 #include "kernel/exec.hpp"
 #include "kernel/fiber.hpp"
 #include "kernel/futex.hpp"
@@ -303,6 +304,7 @@ void MachineImplementation::process_ends(System& system) {
 
 emu::Exit MachineImplementation::run_user_code(Task& task) {
     auto budget = scheduler_.instruction_budget();
+    if (const auto left_ns = cpu_time_left_ns(*current_)) budget = std::min(budget.value_or(*left_ns), *left_ns);
     if (options_.max_instructions) {
         const std::uint64_t left =
             *options_.max_instructions - std::min(*options_.max_instructions, cpu_->retired_instructions());
@@ -341,6 +343,7 @@ void MachineImplementation::step(System& system) {
     settle(system);
     check_limits();
     scheduler_.tick();
+    expire_cpu_timers(system);
     take_host_signals();
     deliver(system);
     const bool time_is_up = exit.reason == emu::Exit::Reason::quantum || exit.reason == emu::Exit::Reason::halt;

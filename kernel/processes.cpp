@@ -2,6 +2,7 @@
 
 #include "kernel/fiber.hpp"
 #include "kernel/futex.hpp"
+#include "kernel/process_timers.hpp"
 #include "kernel/robust_list.hpp"
 
 #include <sched.h>
@@ -298,8 +299,8 @@ void Processes::leave_process(System& system) {
         process.child_changed.wake_all();
         return;
     }
-    if (process.alarm) scheduler_.timers().cancel(*process.alarm);
-    process.alarm.reset();
+    system.task.signals.set_timer_signals(nullptr);
+    process.timers.reset();
     process.is_zombie = true;
     give_children_away(process);
     notify_parent(process);
@@ -448,12 +449,7 @@ Result<void> Processes::send_to_process(Process& process, const SignalInfo& info
     }
     const std::uint64_t limit = soft_limit(process.limits, Limit::pending_signals);
     const auto sent = process.threads.front()->signals.send(SignalQueue::process, info, limit);
-    // The first that does not block it takes it.
-    for (Task* thread : process.threads) {
-        if (thread->signals.blocked().has(info.number) || thread->scheduler == nullptr) continue;
-        scheduler_.signal_arrived(*thread);
-        break;
-    }
+    tell_of_signal(process, info.number);
     return sent;
 }
 
@@ -466,7 +462,7 @@ Result<void> Processes::send_to_task(Task& task, const SignalInfo& info) {
     }
     const auto sent =
         task.signals.send(SignalQueue::thread, info, soft_limit(task.process->limits, Limit::pending_signals));
-    if (task.scheduler != nullptr) scheduler_.signal_arrived(task);
+    tell_of_signal(task);
     return sent;
 }
 

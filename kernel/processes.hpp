@@ -32,6 +32,13 @@ struct ProcessesOptions {
     std::function<void()> too_many;
 };
 
+// Whom a timer's signal is for.
+struct TimerTarget {
+    Process& process;
+    std::uint32_t tid;  // 0: whichever thread
+};
+enum class TimerSent : std::uint8_t { queued, ignored, nobody };
+
 class Processes {
 public:
     static constexpr std::uint32_t first_pid = 2;
@@ -85,6 +92,9 @@ public:
     // EAGAIN for a real-time signal that finds no room. Permissions are the caller's to check.
     Result<void> send_to_process(Process& process, const SignalInfo& info);
     Result<void> send_to_task(Task& task, const SignalInfo& info);
+    TimerSent send_of_timer(const TimerTarget& target, const SignalInfo& info);
+    // Signals that wait, and timers that may send one, of all processes of a user: what RLIMIT_SIGPENDING limits.
+    std::size_t queued_signals(std::uint32_t uid) const;
     bool group_exists(std::uint32_t group) const;
     // A group whose members' parents are all inside of it, or of another session (is_current_pgrp_orphaned).
     bool is_orphaned(std::uint32_t group, const Process* without = nullptr) const;
@@ -106,6 +116,8 @@ private:
     void give_children_away(Process& process);
     void notify_parent(Process& process);
     void tell_parent(Process& process, int code, int status);
+    void tell_of_signal(Task& task);
+    void tell_of_signal(Process& process, int number);
     void before_signal(Process& process, int number);
     Process& reaper_of(const Process& process);
 

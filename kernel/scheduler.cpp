@@ -32,6 +32,7 @@ void Scheduler::suspend(Task& task) {
     while (task.state != TaskState::ready || ready_.front() != &task) run_one();
     ready_.pop_front();
     task.state = TaskState::running;
+    current_ = &task;
     switch_to_(task);
 }
 
@@ -43,11 +44,12 @@ WakeReason Scheduler::wait(Task& task, const WaitRequest& request) {
     for (WaitQueue* queue : request.queues) queue->add(task);
     for (const HostEvent& event : request.host_events) host_waits_.push_back({&task, event});
     std::optional<Timers::Id> timer;
+    Timers& timers = this->timers(request.deadline_base);
     if (request.deadline_ns) {
-        timer = timers_.add(*request.deadline_ns, [this, &task] { wake(task, WakeReason::timeout); });
+        timer = timers.add(*request.deadline_ns, [this, &task] { wake(task, WakeReason::timeout); });
     }
     suspend(task);
-    if (timer) timers_.cancel(*timer);
+    if (timer) timers.cancel(*timer);
     for (WaitQueue* queue : request.queues) queue->remove(task);
     if (!request.host_events.empty()) {
         std::erase_if(host_waits_, [&task](const HostWait& wait) { return wait.task == &task; });
@@ -97,17 +99,31 @@ void Scheduler::signal_arrived(Task& task) {
 }
 
 void Scheduler::tick() {
-    if (!timers_.empty()) timers_.expire(clock_.monotonic_ns());
+    for (const TimeBase base : {TimeBase::monotonic, TimeBase::realtime, TimeBase::tai}) {
+        if (!timers(base).empty()) timers(base).expire(clock_.now_ns(base));
+    }
+}
+
+// 0: one is due.
+std::optional<std::uint64_t> Scheduler::time_to_next_timer_ns() const {
+    std::optional<std::uint64_t> left;
+    for (const TimeBase base : {TimeBase::monotonic, TimeBase::realtime, TimeBase::tai}) {
+        const auto deadline = timers_[static_cast<std::size_t>(base)].first_deadline_ns();
+        if (!deadline) continue;
+        const std::uint64_t now = clock_.now_ns(base);
+        const std::uint64_t own = *deadline > now ? *deadline - now : 0;
+        left = std::min(left.value_or(own), own);
+    }
+    return left;
 }
 
 std::optional<std::uint64_t> Scheduler::instruction_budget() const {
     std::optional<std::uint64_t> budget;
     if (!ready_.empty()) budget = time_slice_instructions;
-    if (const auto deadline = timers_.first_deadline_ns()) {
+    if (const auto left = time_to_next_timer_ns()) {
         // An instruction takes a nanosecond at least.
-        const std::uint64_t now = clock_.monotonic_ns();
-        const std::uint64_t left = *deadline > now ? *deadline - now : 1;
-        budget = std::min(budget.value_or(left), left);
+        const std::uint64_t most = std::max<std::uint64_t>(*left, 1);
+        budget = std::min(budget.value_or(most), most);
     }
     return budget;
 }
@@ -124,8 +140,10 @@ void Scheduler::run_one() {
     if (task.fiber == nullptr) return;
     ready_.pop_front();
     task.state = TaskState::running;
+    current_ = &task;
     switch_to_(task);
     task.fiber->resume();
+    current_ = nullptr;
 }
 
 // Wakes whose event is there; false where none is.
@@ -143,18 +161,14 @@ bool Scheduler::poll_host(int timeout_ms) {
 void Scheduler::idle() {
     constexpr int longest_ms = 100;  // so that a signal of the host's that slipped in between is seen
     if (HostSignals::arrived()) return;
-    const auto deadline = timers_.first_deadline_ns();
-    if (deadline && (host_waits_.empty() || clock_.mode() == ClockMode::virtual_time)) {
-        const std::uint64_t now = clock_.monotonic_ns();
-        if (*deadline > now) (void)clock_.sleep_ns(*deadline - now);
+    const auto left_ns = time_to_next_timer_ns();
+    if (left_ns && (host_waits_.empty() || clock_.mode() == ClockMode::virtual_time)) {
+        if (*left_ns > 0) (void)clock_.sleep_ns(*left_ns);
         return;
     }
+    constexpr std::uint64_t ns_per_ms = 1'000'000;
     int timeout_ms = longest_ms;
-    if (deadline) {
-        const std::uint64_t now = clock_.monotonic_ns();
-        const std::uint64_t left_ms = *deadline > now ? (*deadline - now) / 1'000'000 : 0;
-        timeout_ms = static_cast<int>(std::min<std::uint64_t>(left_ms, longest_ms));
-    }
+    if (left_ns) timeout_ms = static_cast<int>(std::min<std::uint64_t>(*left_ns / ns_per_ms, longest_ms));
     (void)poll_host(timeout_ms);
 }
 

@@ -10,6 +10,8 @@
 #include "kernel/timers.hpp"
 #include "kernel/wait_queue.hpp"
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -41,7 +43,8 @@ struct HostEvent {
 struct WaitRequest {
     std::span<WaitQueue* const> queues{};
     std::span<const HostEvent> host_events{};
-    std::optional<std::uint64_t> deadline_ns{};  // of CLOCK_MONOTONIC
+    std::optional<std::uint64_t> deadline_ns{};
+    TimeBase deadline_base = TimeBase::monotonic;
     Interruptible interruptible = Interruptible::by_signals;
 };
 
@@ -55,7 +58,15 @@ public:
     Scheduler(const Scheduler&) = delete;
     Scheduler& operator=(const Scheduler&) = delete;
 
-    Timers& timers() { return timers_; }
+    Timers& timers(TimeBase base = TimeBase::monotonic) { return timers_[static_cast<std::size_t>(base)]; }
+    std::uint64_t now_ns(TimeBase base) const { return clock_.now_ns(base); }
+
+    // Whose turn it is; nullptr: nobody's.
+    Task* current() const { return current_; }
+    // A task that runs on its caller's stack, for tests.
+    void set_current(Task& task) { current_ = &task; }
+    // Woken whenever a signal is queued, whoever's it is: for those who wait for signals by reading a file.
+    WaitQueue& signal_queued() { return signal_queued_; }
 
     // A new task is ready to run.
     void add(Task& task);
@@ -87,12 +98,15 @@ public:
 
 private:
     void suspend(Task& task);
+    std::optional<std::uint64_t> time_to_next_timer_ns() const;
     void idle();
     bool poll_host(int timeout_ms);
 
     Clock& clock_;
     std::function<void(Task&)> switch_to_;
-    Timers timers_;
+    std::array<Timers, 3> timers_;  // by TimeBase
+    Task* current_ = nullptr;
+    WaitQueue signal_queued_;
     std::deque<Task*> ready_;
     struct HostWait {
         Task* task;

@@ -37,9 +37,13 @@ void Signals::Queue::add(const SignalInfo& info) {
     waiting.push_back(info);
 }
 
-void Signals::Queue::remove(SignalSet numbers) {
+void Signals::Queue::remove(SignalSet numbers, TimerSignals* timers) {
     set = set & ~numbers;
-    std::erase_if(waiting, [numbers](const SignalInfo& info) { return numbers.has(info.number); });
+    std::erase_if(waiting, [&](const SignalInfo& info) {
+        if (!numbers.has(info.number)) return false;
+        if (timers != nullptr && info.detail == SignalInfo::Detail::timer) timers->discarded(info);
+        return true;
+    });
 }
 
 SignalInfo Signals::Queue::take(int number) {
@@ -79,14 +83,19 @@ bool Signals::is_ignored(int number) const {
 
 void Signals::set_action(int number, const SignalAction& action) {
     FL_ASSERT(!unblockable.has(number));
+    const bool was_ignored = is_ignored(number);
     action_of(number) = action;
     action_of(number).mask &= ~unblockable.bits();
-    if (is_ignored(number)) discard(SignalSet::of(number));
+    if (is_ignored(number)) {
+        discard(SignalSet::of(number));
+    } else if (was_ignored && process_->timers != nullptr) {
+        process_->timers->no_longer_ignored(number);
+    }
 }
 
 void Signals::discard(SignalSet numbers) {
-    thread_.remove(numbers);
-    process_->remove(numbers);
+    thread_.remove(numbers, process_->timers);
+    process_->remove(numbers, process_->timers);
 }
 
 Signals Signals::for_new_task(Sharing sharing) const {
@@ -123,18 +132,28 @@ void Signals::restore_mask() {
 }
 
 std::optional<SignalInfo> Signals::take(SignalSet wanted) {
-    for (Queue* queue : {&thread_, process_.get()}) {
-        SignalSet ready = queue->set & wanted;
-        if (ready.empty()) continue;
-        if (const SignalSet first = ready & synchronous; !first.empty()) ready = first;
-        return queue->take(std::countr_zero(ready.bits()) + 1);
+    for (const SignalQueue which : {SignalQueue::thread, SignalQueue::process}) {
+        Queue& queue = which == SignalQueue::thread ? thread_ : *process_;
+        for (SignalSet ready = queue.set & wanted; !ready.empty(); ready = queue.set & wanted) {
+            if (const SignalSet first = ready & synchronous; !first.empty()) ready = first;
+            SignalInfo info = queue.take(std::countr_zero(ready.bits()) + 1);
+            if (was_taken(which, info)) return info;
+        }
     }
     return std::nullopt;
 }
 
+// false: there is nothing behind it any more.
+bool Signals::was_taken(SignalQueue queue, SignalInfo& info) {
+    TimerSignals* timers = process_->timers;
+    if (timers == nullptr) return info.detail != SignalInfo::Detail::timer;
+    if (queue == SignalQueue::process && info.number == SIGALRM) timers->alarm_taken();
+    return info.detail != SignalInfo::Detail::timer || timers->taken(info);
+}
+
 Result<void> Signals::send(SignalQueue queue, const SignalInfo& info, std::uint64_t queue_limit) {
     // A blocked signal waits even where it is ignored: the program may change its mind before it unblocks it.
-    if (!blocked_.has(info.number) && is_ignored(info.number)) return {};
+    if (drops(info.number)) return {};
     Queue& target = queue == SignalQueue::thread ? thread_ : *process_;
     if (info.number < first_realtime) {
         if (!target.set.has(info.number)) target.add(info);
@@ -143,6 +162,12 @@ Result<void> Signals::send(SignalQueue queue, const SignalInfo& info, std::uint6
     if (waiting_count() >= queue_limit) return fail(Errno::eagain);
     target.add(info);
     return {};
+}
+
+bool Signals::send_of_timer(SignalQueue queue, const SignalInfo& info) {
+    if (drops(info.number)) return false;
+    (queue == SignalQueue::thread ? thread_ : *process_).add(info);
+    return true;
 }
 
 void Signals::force(const SignalInfo& info) {

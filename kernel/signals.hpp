@@ -66,6 +66,7 @@ static_assert(sizeof(SignalAction) == 32);
 inline constexpr int si_code_user = 0;       // SI_USER
 inline constexpr int si_code_kernel = 0x80;  // SI_KERNEL
 inline constexpr int si_code_tkill = -6;     // SI_TKILL
+inline constexpr int si_code_timer = -2;     // SI_TIMER
 
 struct SignalInfo {
     enum class Detail : std::uint8_t { none, sender, address, value, timer, child };
@@ -114,9 +115,25 @@ struct Delivery {
     SignalAction action;  // with Effect::run_handler
 };
 
+// Who has to know what becomes of the signals that timers send (Linux: posixtimer_deliver_signal and its like).
+class TimerSignals {
+public:
+    // Taken out of its queue to take effect now: says how often the timer expired since. false: it is void, as the
+    // timer was set anew or deleted meanwhile.
+    virtual bool taken(SignalInfo& info) = 0;
+    // It waits no longer, because it is ignored; and signals of this number are ignored no longer.
+    virtual void discarded(const SignalInfo& info) = 0;
+    virtual void no_longer_ignored(int number) = 0;
+    // A SIGALRM, whoever sent it, was taken out of the process's queue.
+    virtual void alarm_taken() = 0;
+
+protected:
+    ~TimerSignals() = default;
+};
+
 class Signals {
 public:
-    Signals() : actions_(std::make_shared<Actions>()), process_(std::make_shared<Queue>()) {}
+    Signals() : actions_(std::make_shared<Actions>()), process_(std::make_shared<ProcessQueue>()) {}
     // What a new task has: the same blocked signals, nothing pending of its own (kernel/fork.c, copy_sighand and
     // copy_signal).
     struct Sharing {
@@ -143,6 +160,11 @@ public:
     SignalSet pending(SignalQueue queue) const { return queue == SignalQueue::thread ? thread_.set : process_->set; }
     bool has_unblocked() const { return !(pending() & ~blocked_).empty(); }
     std::size_t waiting_count() const { return thread_.waiting.size() + process_->waiting.size(); }
+    std::size_t waiting_count(SignalQueue queue) const {
+        return queue == SignalQueue::thread ? thread_.waiting.size() : process_->waiting.size();
+    }
+    // For all threads of the process; nullptr: nobody has to know. Must outlive them, or be taken back.
+    void set_timer_signals(TimerSignals* timers) { process_->timers = timers; }
     // Waits no longer, whether or not it is blocked.
     void discard(SignalSet numbers);
     // Signals with SIG_IGN, and those with a handler.
@@ -151,6 +173,8 @@ public:
 
     // Queues a signal unless it is ignored. EAGAIN where a real-time signal finds `queue_limit` instances waiting.
     Result<void> send(SignalQueue queue, const SignalInfo& info, std::uint64_t queue_limit);
+    // Queues a timer's signal, whether or not others of its number wait already; false: it is ignored.
+    bool send_of_timer(SignalQueue queue, const SignalInfo& info);
     // A signal that the program's own instruction caused: one that is blocked or ignored kills (force_sig_info).
     void force(const SignalInfo& info);
     // The program cannot go on: this signal kills it, whatever it arranged for (force_fatal_sig).
@@ -183,12 +207,17 @@ private:
         std::deque<SignalInfo> waiting;
 
         void add(const SignalInfo& info);
-        void remove(SignalSet numbers);
+        void remove(SignalSet numbers, TimerSignals* timers);
         SignalInfo take(int number);
+    };
+    struct ProcessQueue : Queue {
+        TimerSignals* timers = nullptr;
     };
 
     static std::size_t index(int number) { return static_cast<std::size_t>(number - 1); }
     bool is_ignored(int number) const;
+    bool drops(int number) const { return !blocked_.has(number) && is_ignored(number); }
+    bool was_taken(SignalQueue queue, SignalInfo& info);
     SignalAction& action_of(int number) { return actions_->table[index(number)]; }
     std::optional<SignalInfo> dequeue();
 
@@ -196,7 +225,7 @@ private:
     SignalSet blocked_;
     std::optional<SignalSet> saved_blocked_;
     Queue thread_;
-    std::shared_ptr<Queue> process_;
+    std::shared_ptr<ProcessQueue> process_;
     AlternateStack alternate_stack_;
 };
 

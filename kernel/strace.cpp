@@ -6,6 +6,7 @@
 #include "kernel/strace_names.hpp"
 #include "kernel/strace_processes.hpp"
 #include "kernel/strace_sockets.hpp"
+#include "kernel/strace_timers.hpp"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -262,6 +263,7 @@ std::string argument_text(const System& system, const SyscallLine& line, std::si
     if (auto text = file_argument_text(system, line, index, result)) return *text;
     if (auto text = process_argument_text(system, line, index, result)) return *text;
     if (auto text = socket_argument_text(system, line, index, result)) return *text;
+    if (auto text = timer_argument_text(system, line, index, result)) return *text;
     if (format.direction == Direction::out && failed) return address_text(value);
     const std::uint64_t next = index + 1 < line.arguments.size() ? line.arguments[index + 1] : 0;
     switch (format.kind) {
@@ -336,6 +338,14 @@ std::string format_signal(const SignalInfo& info) {
             "--- {0} {{si_signo={0}, si_code={1}, si_pid={2}, si_uid={3}, si_status={4}, si_utime={5}, si_stime={6}}} "
             "---",
             name, code, info.pid, info.uid, status, info.user_ticks, info.system_ticks);
+    }
+    if (info.detail == SignalInfo::Detail::timer) {
+        return fmt::format(
+            "--- {0} {{si_signo={0}, si_code=SI_TIMER, si_timerid={1}, si_overrun={2}, si_int={3}, si_ptr={4}}} ---",
+            name, info.timer_id, info.overrun, static_cast<std::int32_t>(info.value), address_text(info.value));
+    }
+    if (info.detail == SignalInfo::Detail::none) {
+        return fmt::format("--- {0} {{si_signo={0}, si_code={1}}} ---", name, fault_code_name(info));
     }
     if (info.detail == SignalInfo::Detail::sender || info.detail == SignalInfo::Detail::value) {
         return fmt::format("--- {0} {{si_signo={0}, si_code={1}, si_pid={2}, si_uid={3}}} ---", name,

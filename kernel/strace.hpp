@@ -84,12 +84,17 @@ struct ArgumentFormat {
         wait_status,
         wait_flags,
         futex_operation,
-        socket_type,      // with SOCK_CLOEXEC and SOCK_NONBLOCK
-        socket_address,   // struct sockaddr, as long as the next argument says
-        target_address,   // the same, NULL where there is none
-        descriptor_pair,  // [3, 4]
-        epoll_event,      // not looked at by EPOLL_CTL_DEL, the operation two arguments before
-        epoll_events,     // as many as the call returned
+        socket_type,       // with SOCK_CLOEXEC and SOCK_NONBLOCK
+        socket_address,    // struct sockaddr, as long as the next argument says
+        target_address,    // the same, NULL where there is none
+        descriptor_pair,   // [3, 4]
+        epoll_event,       // not looked at by EPOLL_CTL_DEL, the operation two arguments before
+        epoll_events,      // as many as the call returned
+        interval_setting,  // struct itimerval
+        timer_setting,     // struct itimerspec
+        signal_event,      // struct sigevent
+        timer_number,      // [n]
+        process_times,     // struct tms
     };
     // Whether the call reads what an address leads to, or writes it: then it is printed only where the call worked.
     enum class Direction : std::uint8_t { in, out };

@@ -73,6 +73,12 @@ extern const FlagNames epoll_operation_names;
 extern const FlagNames epoll_flag_names;
 extern const FlagNames epoll_event_names;
 
+extern const FlagNames interval_timer_names;
+extern const FlagNames timer_flag_names;
+extern const FlagNames timer_file_flag_names;
+extern const FlagNames timer_file_set_flag_names;
+extern const FlagNames signal_file_flag_names;
+
 struct CodeName {
     int signal;
     int code;

@@ -238,6 +238,23 @@ Result<std::uint64_t> sys_time(System&, const Arguments&);
 Result<std::uint64_t> sys_nanosleep(System&, const Arguments&);
 Result<std::uint64_t> sys_clock_nanosleep(System&, const Arguments&);
 
+// --- timers, timers and signals as files, setting clocks
+Result<std::uint64_t> sys_timer_create(System&, const Arguments&);
+Result<std::uint64_t> sys_timer_settime(System&, const Arguments&);
+Result<std::uint64_t> sys_timer_gettime(System&, const Arguments&);
+Result<std::uint64_t> sys_timer_getoverrun(System&, const Arguments&);
+Result<std::uint64_t> sys_timer_delete(System&, const Arguments&);
+Result<std::uint64_t> sys_timerfd_create(System&, const Arguments&);
+Result<std::uint64_t> sys_timerfd_settime(System&, const Arguments&);
+Result<std::uint64_t> sys_timerfd_gettime(System&, const Arguments&);
+Result<std::uint64_t> sys_signalfd(System&, const Arguments&);
+Result<std::uint64_t> sys_signalfd4(System&, const Arguments&);
+Result<std::uint64_t> sys_clock_settime(System&, const Arguments&);
+Result<std::uint64_t> sys_settimeofday(System&, const Arguments&);
+Result<std::uint64_t> sys_adjtimex(System&, const Arguments&);
+Result<std::uint64_t> sys_clock_adjtime(System&, const Arguments&);
+Result<std::uint64_t> sys_times(System&, const Arguments&);
+
 // --- pipes and polling
 Result<std::uint64_t> sys_pipe(System&, const Arguments&);
 Result<std::uint64_t> sys_pipe2(System&, const Arguments&);

@@ -1,10 +1,14 @@
-// Interval timers (Linux: kernel/time/itimer.c).
+// Interval timers, and the timers of timer_create(2) (Linux: kernel/time/itimer.c, posix-timers.c).
+#include "kernel/process_timers.hpp"
 #include "kernel/processes.hpp"
 #include "kernel/syscalls.hpp"
-#include "kernel/user_time.hpp"
+#include "kernel/user_timer.hpp"
 #include "kernel/user_usage.hpp"
 
 #include <sys/time.h>
+
+#include <csignal>
+#include <ctime>
 
 namespace fl::kernel {
 
@@ -21,49 +25,77 @@ Result<std::uint64_t> ns_of(const UserTimeval& time) {
     return seconds * ns_per_s + static_cast<std::uint64_t>(time.microseconds) * ns_per_us;
 }
 
-// What is left of ITIMER_REAL; one that is about to ring still has a microsecond.
-UserInterval read_alarm(const System& system) {
-    const Process& process = *system.task.process;
-    if (!process.alarm) return {};
-    const std::uint64_t now_ns = system.clock.monotonic_ns(), deadline_ns = process.alarm->first;
-    const std::uint64_t left_ns = deadline_ns > now_ns + ns_per_us ? deadline_ns - now_ns : ns_per_us;
-    return {timeval_of(process.alarm_interval_ns), timeval_of(left_ns)};
+UserInterval user_interval(const TimerSetting& setting) {
+    return {timeval_of(setting.interval_ns), timeval_of(setting.value_ns)};
 }
 
-void arm(Scheduler& scheduler, Processes& processes, Process& process, std::uint64_t deadline_ns) {
-    process.alarm = scheduler.timers().add(deadline_ns, [&scheduler, &processes, &process, deadline_ns] {
-        process.alarm.reset();
-        if (process.alarm_interval_ns != 0) {
-            arm(scheduler, processes, process, add_times(deadline_ns, process.alarm_interval_ns));
+bool is_interval_timer(int which) { return which == ITIMER_REAL || which == ITIMER_VIRTUAL || which == ITIMER_PROF; }
+
+// What a timer had left, and what it gets.
+TimerSetting exchange_interval(System& system, int which, const TimerSetting& setting) {
+    system.processes.account(system);
+    IntervalTimers& timers = timers_of(system).intervals();
+    const TimerSetting old = timers.read(which);
+    timers.set(which, setting);
+    return old;
+}
+
+// --- timer_create and its like
+
+struct UserEvent {  // struct sigevent
+    std::uint64_t value;
+    std::int32_t signal;
+    std::int32_t notify;
+    std::int32_t thread;
+    std::array<std::int32_t, 11> padding;
+};
+static_assert(sizeof(UserEvent) == 64);
+
+// good_sigevent(). EINVAL.
+Result<TimerNotification> notification_of(const System& system, const UserEvent& event) {
+    TimerNotification made{.signal = event.signal, .value = event.value};
+    switch (event.notify) {
+        case SIGEV_NONE: made.kind = TimerNotification::Kind::none; return made;
+        case SIGEV_SIGNAL | SIGEV_THREAD_ID: {
+            made.kind = TimerNotification::Kind::thread;
+            made.thread = static_cast<std::uint32_t>(event.thread);
+            const System* target = system.processes.find_task(made.thread);
+            if (target == nullptr || target->task.process != system.task.process) return fail(Errno::einval);
+            break;
         }
-        (void)processes.send_to_process(process, SignalInfo{.number = SIGALRM, .code = si_code_kernel});
-    });
+        case SIGEV_SIGNAL:
+        case SIGEV_THREAD: break;
+        default: return fail(Errno::einval);
+    }
+    if (event.signal <= 0 || event.signal > signal_count) return fail(Errno::einval);
+    return made;
 }
 
-void set_alarm(System& system, std::uint64_t value_ns, std::uint64_t interval_ns) {
-    Process& process = *system.task.process;
-    if (process.alarm) system.scheduler.timers().cancel(*process.alarm);
-    process.alarm.reset();
-    process.alarm_interval_ns = value_ns != 0 ? interval_ns : 0;
-    if (value_ns == 0) return;
-    arm(system.scheduler, system.processes, process, add_times(system.clock.monotonic_ns(), value_ns));
+// Which clocks wake anybody: EINVAL, EOPNOTSUPP.
+Result<ClockId> clock_with_timers(const System& system, std::uint64_t id) {
+    const auto clock = find_clock(system, id, ClockUse::other);
+    if (!clock) return fail(Errno::einval);
+    const bool raw = clock->kind == ClockId::Kind::machine && clock->number == CLOCK_MONOTONIC_RAW;
+    if (clock->kind == ClockId::Kind::device || raw || clock->is_coarse()) return fail(Errno::eopnotsupp);
+    return *clock;
 }
 
 }  // namespace
 
 Result<std::uint64_t> sys_alarm(System& system, const Arguments& a) {
-    const UserInterval old = read_alarm(system);
-    set_alarm(system, static_cast<std::uint64_t>(static_cast<std::uint32_t>(a[0])) * ns_per_s, 0);
+    const std::uint64_t value_ns = static_cast<std::uint64_t>(static_cast<std::uint32_t>(a[0])) * ns_per_s;
+    const UserTimeval old = timeval_of(exchange_interval(system, ITIMER_REAL, {value_ns, 0}).value_ns);
     // Rounded, and never to 0 where there is something left (alarm_setitimer).
-    const bool rounds_up = (old.value.seconds == 0 && old.value.microseconds > 0) || old.value.microseconds >= 500'000;
-    return static_cast<std::uint64_t>(old.value.seconds) + (rounds_up ? 1 : 0);
+    const bool rounds_up = (old.seconds == 0 && old.microseconds > 0) || old.microseconds >= 500'000;
+    return static_cast<std::uint64_t>(old.seconds) + (rounds_up ? 1 : 0);
 }
 
-// Those that count processor time are there and do not ring.
 Result<std::uint64_t> sys_getitimer(System& system, const Arguments& a) {
     const int which = int_argument(a[0]);
-    if (which != ITIMER_REAL && which != ITIMER_VIRTUAL && which != ITIMER_PROF) return fail(Errno::einval);
-    return answer(system.user().write(VirtAddr(a[1]), which == ITIMER_REAL ? read_alarm(system) : UserInterval{}));
+    if (!is_interval_timer(which)) return fail(Errno::einval);
+    system.processes.account(system);
+    const auto now = user_interval(timers_of(system).intervals().read(which));
+    return answer(system.user().write(VirtAddr(a[1]), now));
 }
 
 Result<std::uint64_t> sys_setitimer(System& system, const Arguments& a) {
@@ -76,11 +108,67 @@ Result<std::uint64_t> sys_setitimer(System& system, const Arguments& a) {
     }
     const auto value_ns = ns_of(wanted.value), interval_ns = ns_of(wanted.interval);
     if (!value_ns || !interval_ns) return fail(Errno::einval);
-    if (which == ITIMER_VIRTUAL || which == ITIMER_PROF) return fail(Errno::enosys);
-    if (which != ITIMER_REAL) return fail(Errno::einval);
-    const UserInterval old = read_alarm(system);
-    set_alarm(system, *value_ns, *interval_ns);
-    return answer(write_optional(system, a[2], old));
+    if (!is_interval_timer(which)) return fail(Errno::einval);
+    const TimerSetting old = exchange_interval(system, which, {*value_ns, *interval_ns});
+    return answer(write_optional(system, a[2], user_interval(old)));
+}
+
+Result<std::uint64_t> sys_timer_create(System& system, const Arguments& a) {
+    std::optional<UserEvent> event;
+    if (a[1] != 0) {
+        const auto read = system.user().read<UserEvent>(VirtAddr(a[1]));
+        if (!read) return fail(read.error());
+        event = *read;
+    }
+    const auto clock = clock_with_timers(system, a[0]);
+    if (!clock) return fail(clock.error());
+    const std::uint64_t most = soft_limit(system.task.process->limits, Limit::pending_signals);
+    if (system.processes.queued_signals(system.task.uid) >= most) return fail(Errno::eagain);
+    std::optional<TimerNotification> notification;
+    if (event) {
+        const auto made = notification_of(system, *event);
+        if (!made) return fail(made.error());
+        notification = *made;
+    }
+    PosixTimers& timers = timers_of(system).posix();
+    const std::int32_t id = timers.add(*clock, notification);
+    const auto created = [&]() -> Result<void> {
+        if (auto done = system.user().write(VirtAddr(a[2]), id); !done) return done;
+        if (clock->counts_cpu_time() && clock->cpu == nullptr) return fail(Errno::einval);
+        if (!clock->is_alarm()) return {};
+        // There is no real-time clock that could wake the machine (alarm_timer_create).
+        return fail(Errno::eopnotsupp);
+    }();
+    if (!created) (void)timers.remove(id);
+    return answer(created);
+}
+
+Result<std::uint64_t> sys_timer_settime(System& system, const Arguments& a) {
+    if (a[2] == 0) return fail(Errno::einval);
+    const auto wanted = read_timer_setting(system, a[2]);
+    if (!wanted) return fail(wanted.error());
+    system.processes.account(system);
+    const bool is_absolute = (int_argument(a[1]) & TIMER_ABSTIME) != 0;
+    const auto old = timers_of(system).posix().set(int_argument(a[0]), *wanted, is_absolute);
+    if (!old) return fail(old.error());
+    return answer(write_optional(system, a[3], user_timer_setting(*old)));
+}
+
+Result<std::uint64_t> sys_timer_gettime(System& system, const Arguments& a) {
+    system.processes.account(system);
+    const auto setting = timers_of(system).posix().read(int_argument(a[0]));
+    if (!setting) return fail(setting.error());
+    return answer(system.user().write(VirtAddr(a[1]), user_timer_setting(*setting)));
+}
+
+Result<std::uint64_t> sys_timer_getoverrun(System& system, const Arguments& a) {
+    const auto count = timers_of(system).posix().overrun(int_argument(a[0]));
+    if (!count) return fail(count.error());
+    return static_cast<std::uint64_t>(*count);
+}
+
+Result<std::uint64_t> sys_timer_delete(System& system, const Arguments& a) {
+    return answer(timers_of(system).posix().remove(int_argument(a[0])));
 }
 
 }  // namespace fl::kernel

@@ -4,6 +4,7 @@
 #include "emu/registers.hpp"
 #include "kernel/capabilities.hpp"
 #include "kernel/clock.hpp"
+#include "kernel/cpu_clock.hpp"
 #include "kernel/file_table.hpp"
 #include "kernel/resource_limits.hpp"
 #include "kernel/scheduler.hpp"
@@ -21,6 +22,7 @@
 namespace fl::kernel {
 
 class Fiber;
+class ProcessTimers;
 
 // The wait of vfork(2) and CLONE_VFORK.
 struct VforkWait {
@@ -101,10 +103,16 @@ struct Process {
     int stop_signal = 0;
     bool stop_to_report = false, continue_to_report = false;
 
-    Usage dead_threads, children;     // children: of those that were waited for
-    WaitQueue child_changed;          // wait4(2)
-    std::optional<Timers::Id> alarm;  // ITIMER_REAL
-    std::uint64_t alarm_interval_ns = 0;
+    Usage dead_threads, children;  // children: of those that were waited for
+    WaitQueue child_changed;  // wait4(2)
+    // Shared with nobody; those who only look at it hold weak pointers.
+    std::shared_ptr<CpuClock> cpu_clock = std::make_shared<CpuClock>(*this);
+    std::unique_ptr<ProcessTimers> timers;  // nullptr: none was ever asked for
+
+    Process();
+    Process(const Process&) = delete;
+    Process& operator=(const Process&) = delete;
+    ~Process();
 };
 
 enum class TaskState : std::uint8_t {
@@ -164,6 +172,7 @@ struct Task {
     bool killable_only = false;  // waits for what no handler may interrupt
 
     Usage usage;  // up to when it last gave the processor up
+    std::shared_ptr<CpuClock> cpu_clock = std::make_shared<CpuClock>(*this);
 
     Task();
     Task(const Task&) = delete;

@@ -27,7 +27,9 @@ inline std::uint64_t add_times(std::uint64_t a, std::uint64_t b) {
     return a > time_max_ns || b > time_max_ns - a ? time_max_ns : a + b;
 }
 
-// timespec64_valid() and timespec64_to_ktime(): EINVAL, and what is too far away is as far as clocks go. EFAULT.
+// timespec64_valid() and timespec64_to_ktime(): EINVAL, and what is too far away is as far as clocks go.
+Result<std::uint64_t> time_ns_of(const UserTimespec& time);
+// EFAULT as well.
 Result<std::uint64_t> read_user_time(System& system, std::uint64_t address);
 
 }  // namespace fl::kernel

@@ -66,6 +66,7 @@ enum class Errno : std::uint16_t {
     enotconn = 107,
     etoomanyrefs = 109,
     etimedout = 110,
+    ecanceled = 125,
     econnrefused = 111,
 };
 

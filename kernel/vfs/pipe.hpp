@@ -80,6 +80,7 @@ public:
     EventDescription(int flags, NamelessFile file, std::uint64_t count, bool is_semaphore)
         : NamelessDescription(flags, file), count_(count), is_semaphore_(is_semaphore) {}
     std::string path() const override { return "anon_inode:[eventfd]"; }
+    Result<std::uint64_t> seek(System&, std::int64_t, int) override { return 0; }  // noop_llseek()
     Result<std::uint64_t> read(System& system, UserSegments& into, std::uint64_t& at) override;
     Result<std::uint64_t> write(System& system, UserSegments& from, std::uint64_t& at) override;
     short ready_events() const override;

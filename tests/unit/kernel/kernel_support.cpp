@@ -1,5 +1,7 @@
 #include "kernel_support.hpp"
 
+#include "kernel/process_timers.hpp"
+
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -53,12 +55,19 @@ TestSystem::TestSystem(PageCount frames, std::FILE* strace_output)
       clock_(kernel::ClockMode::virtual_time, work_),
       random_(1),
       vfs_(std::in_place, files_, memory_.total_page_count(), clock_.realtime_ns()),
-      scheduler_(clock_, [](kernel::Task&) {}),
-      processes_(scheduler_),
+      scheduler_(clock_, [this](kernel::Task& task) { faults_.set_mm(task.mm.get()); }),
+      processes_(scheduler_, kernel::ProcessesOptions{.run =
+                                                          [this](kernel::System& system) {
+                                                              if (task_work) task_work(system);
+                                                              system.task.exit_with(0);
+                                                          },
+                                                      .at_end = {},
+                                                      .too_many = {}}),
       system_{task_, cpu_,       clock_,     random_,  memory_, faults_, *vfs_,
               mmu_,  scheduler_, processes_, futexes_, nullptr, {}},
       dispatcher_(strace_output) {
     task_.scheduler = &scheduler_;
+    scheduler_.set_current(task_);
     processes_.adopt(system_);
     auto mm = mm::MmStruct::create(memory_, files_, task_.memory_limits());
     REQUIRE(mm.has_value());
@@ -78,9 +87,16 @@ TestSystem::TestSystem(PageCount frames, std::FILE* strace_output)
 }
 
 TestSystem::~TestSystem() {
+    // Tasks that clone(2) made come to their ends.
+    while (processes_.task_count() > 1) {
+        scheduler_.run_one();
+        processes_.bury();
+    }
     const std::array<const mm::MmStruct*, 1> all = {task_.mm.get()};
     CHECK(mm::verify(memory_, all, files_.files()) == std::vector<std::string>{});
     faults_.set_mm(nullptr);
+    task_.signals.set_timer_signals(nullptr);
+    task_.process->timers.reset();
     task_.user_memory.reset();
     task_.mm.reset();
     task_.files.reset();

@@ -14,6 +14,7 @@
 #include <array>
 #include <cstdint>
 #include <cstdio>
+#include <functional>
 #include <initializer_list>
 #include <string>
 #include <vector>
@@ -106,6 +107,9 @@ public:
     SetWork& work() { return work_; }
     kernel::Processes& processes() { return processes_; }
     const mm::FaultHandler& faults() const { return faults_; }
+    kernel::Scheduler& scheduler() { return scheduler_; }
+    // What a task does that clone(2) makes, on a fiber of its own; its exit status is 0.
+    std::function<void(kernel::System&)> task_work;
 
 private:
     std::uint64_t map(std::uint64_t address, std::uint64_t size_bytes, std::uint64_t prot);

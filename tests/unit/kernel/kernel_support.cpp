@@ -43,7 +43,7 @@ std::string HostPipe::take() const {
     return text;
 }
 
-TestSystem::TestSystem(PageCount frames, std::FILE* strace_output)
+TestSystem::TestSystem(PageCount frames, kernel::strace::LogOptions strace)
     : ram_(make_ram(frames)),
       memory_(ram_),
       files_(memory_),
@@ -57,7 +57,7 @@ TestSystem::TestSystem(PageCount frames, std::FILE* strace_output)
       processes_(scheduler_),
       system_{task_, cpu_,       clock_,     random_,  memory_, faults_, *vfs_,
               mmu_,  scheduler_, processes_, futexes_, nullptr, {}},
-      dispatcher_(strace_output) {
+      dispatcher_(std::move(strace)) {
     task_.scheduler = &scheduler_;
     processes_.adopt(system_);
     auto mm = mm::MmStruct::create(memory_, files_, task_.memory_limits());

@@ -57,7 +57,7 @@ static void waiting(void) {
         void* set;
         size_t size;
     } masks = {&mask, 8};
-    FD_SET(99, &in);
+    FD_SET(50, &in);
     CALL(SYS_pselect6, 100, &in, NULL, NULL, &ts, &masks);
 }
 

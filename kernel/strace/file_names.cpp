@@ -51,8 +51,6 @@ constexpr FlagName mount_flags[] = {NAMED(MS_RDONLY),      NAMED(MS_NOSUID),    
                                     NAMED(MS_REC),         NAMED(MS_SILENT),     NAMED(MS_PRIVATE),  NAMED(MS_SLAVE),
                                     NAMED(MS_SHARED),      NAMED(MS_RELATIME),   NAMED(MS_LAZYTIME)};
 constexpr FlagName unmount_flags[] = {NAMED(MNT_FORCE), NAMED(MNT_DETACH), NAMED(MNT_EXPIRE), NAMED(UMOUNT_NOFOLLOW)};
-constexpr FlagName read_write_flags[] = {
-    {1, "RWF_HIPRI"}, {2, "RWF_DSYNC"}, {4, "RWF_SYNC"}, {8, "RWF_NOWAIT"}, {16, "RWF_APPEND"}};
 constexpr FlagName splice_flags[] = {
     {1, "SPLICE_F_MOVE"}, {2, "SPLICE_F_NONBLOCK"}, {4, "SPLICE_F_MORE"}, {8, "SPLICE_F_GIFT"}};
 constexpr FlagName eventfd_flags[] = {{1, "EFD_SEMAPHORE"}, {O_CLOEXEC, "EFD_CLOEXEC"}, {O_NONBLOCK, "EFD_NONBLOCK"}};
@@ -84,7 +82,6 @@ const Names attribute_flag_names{attribute_flags, "XATTR_???"};
 const Names close_range_flag_names{close_range_flags, "CLOSE_RANGE_???"};
 const Names mount_flag_names{mount_flags, "MS_???"};
 const Names unmount_flag_names{unmount_flags, "MNT_???"};
-const Names read_write_flag_names{read_write_flags, "RWF_???"};
 const Names splice_flag_names{splice_flags, "SPLICE_F_???"};
 const Names eventfd_flag_names{eventfd_flags, "EFD_???"};
 const Names inotify_flag_names{inotify_flags, "IN_???"};

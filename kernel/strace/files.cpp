@@ -205,6 +205,13 @@ std::string print_swap_flags(const Argument& a) {
     return names + std::to_string(priority);
 }
 
+// The position takes two registers, of which the second is not used.
+std::string print_read_write_flags(const Argument& a) {
+    static constexpr FlagName flags[] = {
+        {1, "RWF_HIPRI"}, {2, "RWF_DSYNC"}, {4, "RWF_SYNC"}, {8, "RWF_NOWAIT"}, {16, "RWF_APPEND"}};
+    return flags_text({flags, "RWF_???"}, static_cast<std::uint32_t>(a.call.arguments[5]));
+}
+
 std::string print_attribute_value(const Argument& a) {
     constexpr std::uint64_t most_bytes = 65536;  // XATTR_SIZE_MAX
     return a.neighbour(1) > most_bytes ? address_text(a.value()) : print_buffer(a);

@@ -20,6 +20,7 @@ std::string print_node_mode(const Argument&);
 std::string print_node_device(const Argument&);
 std::string print_device_number(const Argument&);
 std::string print_swap_flags(const Argument&);
+std::string print_read_write_flags(const Argument&);  // of preadv2(2)
 std::string print_attribute_value(const Argument&);  // of setxattr(2)
 std::string print_mount_text(const Argument&);       // of mount(2): a string
 
@@ -49,7 +50,6 @@ extern const Names attribute_flag_names;
 extern const Names close_range_flag_names;
 extern const Names mount_flag_names;
 extern const Names unmount_flag_names;
-extern const Names read_write_flag_names;
 extern const Names splice_flag_names;
 extern const Names eventfd_flag_names;
 extern const Names inotify_flag_names;

@@ -214,7 +214,7 @@ std::string print_arch_prctl_filled(const Argument& a) {
     const std::uint64_t address = a.call.arguments[1];
     if (!a.call.succeeded()) return ", " + address_text(address);
     return ", " + pointed_to<std::uint64_t>(a.call, address,
-                                            [](std::uint64_t word) { return "[" + hexadecimal_text(word) + "]"; });
+                                            [](std::uint64_t word) { return "[" + address_text(word) + "]"; });
 }
 
 }  // namespace fl::kernel::strace

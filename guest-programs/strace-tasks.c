@@ -64,6 +64,16 @@ int main(int argc, char** argv) {
     CHECK(kill(child, SIGKILL) == 0);
     CHECK(waitpid(child, &status, 0) == child && WTERMSIG(status) == SIGKILL);
     child = fork();
+    if (child == 0) {
+        usleep(200000);
+        _exit(4);
+    }
+    usleep(50000);
+    CHECK(kill(child, SIGSTOP) == 0);
+    CHECK(waitpid(child, &status, WUNTRACED) == child && WIFSTOPPED(status));
+    CHECK(kill(child, SIGCONT) == 0);
+    CHECK(waitpid(child, &status, 0) == child && WEXITSTATUS(status) == 4);
+    child = fork();
     if (child == 0) abort();
     CHECK(waitpid(child, &status, 0) == child && WTERMSIG(status) == SIGABRT);
     child = fork();

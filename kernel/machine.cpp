@@ -284,6 +284,7 @@ void MachineImplementation::run_task(System& system) {
         settle(system);
     }
     while (!task.exit) step(system);
+    for (const SignalInfo& info : task.signals.take_unnoticed()) syscalls_->log_signal(task, info);
     syscalls_->log_end(task, *task.exit);
 }
 

@@ -6,11 +6,13 @@
 #include "cli/mm_dump_session.hpp"
 #include "cli/program_options.hpp"
 #include "cli/statistics.hpp"
+#include "cli/strace_session.hpp"
 
 #include <fmt/format.h>
 #include <sys/resource.h>
 #include <filesystem>
 
+#include <array>
 #include <charconv>
 #include <cstdio>
 #include <cstring>
@@ -27,7 +29,7 @@ constexpr const char* run_footer =
 output; trace, statistics, dumps and messages go to standard error or to the files named. Optional values need the '='.
 
 The exit status is the program's, 128 + N where signal N ended it; 125: it could not be started; 2: the command line is
-wrong; 1: a trace, statistics or a dump could not be written in full.
+wrong; 1: a trace, system calls, statistics or a dump could not be written in full.
 
   faultline run --trace ./program                     every page fault, explained
   faultline run --trace=t.jsonl --trace-format jsonl ./program
@@ -68,6 +70,7 @@ OutputFile open_output(const std::string& path, const std::string& program) {
 // The outputs of one run, all opened before anything runs.
 struct RunOutputs {
     std::unique_ptr<TraceSession> trace;
+    std::unique_ptr<StraceSession> strace;
     std::unique_ptr<MmDumpSession> dump;
     std::optional<OutputFile> statistics;
 
@@ -78,9 +81,8 @@ struct RunOutputs {
         }
         if (options.dump_mm || options.dump_at) dump = open_dump(options, program);
         if (options.statistics) statistics.emplace(open_output(*options.statistics, program));
-        refuse_shared_file(trace ? &trace->file() : nullptr, "the trace", statistics_file(), "the statistics");
-        refuse_shared_file(trace ? &trace->file() : nullptr, "the trace", dump ? &dump->file() : nullptr, "the dump");
-        refuse_shared_file(dump ? &dump->file() : nullptr, "the dump", statistics_file(), "the statistics");
+        if (options.strace) strace = std::make_unique<StraceSession>(open_output(*options.strace, program));
+        refuse_shared_files();
     }
 
     // Whom the machine tells of its faults.
@@ -93,6 +95,7 @@ struct RunOutputs {
 
     void begin(const kernel::Machine& machine) {
         if (trace) trace->begin(machine);
+        if (strace) strace->begin();
         if (dump) dump->begin();
         if (statistics) statistics->begin();
     }
@@ -108,8 +111,6 @@ struct RunOutputs {
     }
 
 private:
-    const OutputFile* statistics_file() const { return statistics ? &*statistics : nullptr; }
-
     static std::unique_ptr<MmDumpSession> open_dump(const RunOptions& options, const std::string& program) {
         std::set<std::uint64_t> at_faults;
         if (options.dump_at) {
@@ -121,10 +122,22 @@ private:
                                                options.dump_mm ? DumpAtEnd::yes : DumpAtEnd::no);
     }
 
-    static void refuse_shared_file(const OutputFile* one, const char* holds, const OutputFile* other,
-                                   const char* holds_too) {
-        if (one == nullptr || other == nullptr || !one->is_same_file(other->name())) return;
-        throw UsageError(fmt::format("{}: cannot hold both {} and {}", other->name(), holds, holds_too));
+    void refuse_shared_files() const {
+        struct Holder {
+            const OutputFile* file;
+            const char* holds;
+        };
+        const std::array<Holder, 4> holders = {{{trace ? &trace->file() : nullptr, "the trace"},
+                                                {strace ? &strace->file() : nullptr, "the system calls"},
+                                                {dump ? &dump->file() : nullptr, "the dump"},
+                                                {statistics ? &*statistics : nullptr, "the statistics"}}};
+        for (std::size_t i = 0; i < holders.size(); ++i) {
+            for (std::size_t other = i + 1; other < holders.size(); ++other) {
+                const Holder &one = holders.at(i), &two = holders.at(other);
+                if (one.file == nullptr || two.file == nullptr || !one.file->is_same_file(two.file->name())) continue;
+                throw UsageError(fmt::format("{}: cannot hold both {} and {}", two.file->name(), one.holds, two.holds));
+            }
+        }
     }
 };
 
@@ -191,7 +204,7 @@ kernel::MachineOptions machine_options(const RunOptions& options, RunOutputs& ou
     set_limits(machine, options);
     machine.fault_observer = outputs.fault_observer();
     if (outputs.dump) machine.at_end = [&outputs] { outputs.dump->at_end(); };
-    machine.strace_output = options.strace ? stderr : nullptr;
+    if (outputs.strace) machine.strace = outputs.strace->log();
     return machine;
 }
 
@@ -225,6 +238,9 @@ int run_program(const kernel::MachineOptions& options, const kernel::ProgramSpec
     std::vector<std::string> problems;
     if (outputs.trace) {
         if (auto problem = outputs.trace->finish()) problems.push_back(*std::move(problem));
+    }
+    if (outputs.strace) {
+        if (auto problem = outputs.strace->finish()) problems.push_back(*std::move(problem));
     }
     if (outputs.dump) {
         for (std::string& problem : outputs.dump->finish()) problems.push_back(std::move(problem));
@@ -279,7 +295,13 @@ void add_options(CLI::App& subcommand, RunOptions& options) {
                     "Pages of a file that one read fault maps, where cached (16); 0: the one asked for")
         ->type_name("PAGES")
         ->option_text("PAGES");
-    subcommand.add_flag("--strace", options.strace, "Report each system call on standard error");
+    subcommand
+        .add_option_function<std::vector<std::string>>(
+            "--strace",
+            [&options](const std::vector<std::string>& value) { options.strace = value.empty() ? "" : value.back(); },
+            "Report each system call and signal as strace -f does, to FILE or standard error")
+        ->expected(0, 1)
+        ->option_text("[=FILE]");
     subcommand.add_option("--seed", options.seed, "Where the program's random numbers start from (0)")
         ->type_name("N")
         ->option_text("N");

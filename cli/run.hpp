@@ -20,7 +20,7 @@ struct RunOptions {
     std::optional<std::string> dump_mm;     // as trace
     std::optional<std::string> dump_at;     // fault numbers
     std::string fault_around = "16";
-    bool strace = false;
+    std::optional<std::string> strace;  // as trace
     std::string seed = "0";
     std::string clock = "virtual";
     std::string max_tasks = "4096";

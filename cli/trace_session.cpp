@@ -14,18 +14,17 @@ namespace fl::cli {
 
 namespace {
 
-// What others write to as well, or what somebody watches, gets each line at once.
-trace::Delivery delivery_for(int descriptor) {
-    const bool shared = descriptor == STDERR_FILENO || ::isatty(descriptor) != 0;
-    return shared ? trace::Delivery::each_record : trace::Delivery::when_full;
-}
-
 std::unique_ptr<trace::Writer> make_writer(TraceFormat format, trace::Output& output, int descriptor) {
     if (format == TraceFormat::jsonl) return std::make_unique<trace::JsonlWriter>(output);
     return std::make_unique<trace::TextWriter>(output, trace::terminal_traits(descriptor));
 }
 
 }  // namespace
+
+trace::Delivery delivery_for(int descriptor) {
+    const bool shared = descriptor == STDERR_FILENO || ::isatty(descriptor) != 0;
+    return shared ? trace::Delivery::each_record : trace::Delivery::when_full;
+}
 
 TraceSession::TraceSession(OutputFile file, TraceFormat format)
     : file_(std::move(file)),

@@ -15,6 +15,9 @@ namespace fl::cli {
 
 enum class TraceFormat { text, jsonl };
 
+// What others write to as well, or what somebody watches, gets each line at once.
+trace::Delivery delivery_for(int descriptor);
+
 class TraceSession final : private trace::CodeReader {
 public:
     TraceSession(OutputFile file, TraceFormat format);

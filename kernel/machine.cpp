@@ -12,7 +12,7 @@
 #include "kernel/proc_maps.hpp"
 #include "kernel/processes.hpp"
 #include "kernel/signal_delivery.hpp"
-#include "kernel/syscall_table.hpp"
+#include "kernel/syscall_dispatcher.hpp"
 #include "kernel/traps.hpp"
 #include "loader/elf_image.hpp"
 #include "loader/exec.hpp"
@@ -128,6 +128,7 @@ private:
     void run_task(System& system);
     void process_ends(System& system);
     void step(System& system);
+    void wait_while_stopped(System& system);
     emu::Exit run_user_code(Task& task);
     void handle_fault(System& system, const emu::PageFault& fault);
     void handle_exception(System& system, emu::Vector vector);
@@ -188,7 +189,7 @@ tl::expected<void, std::string> MachineImplementation::start() {
     clock_.publish_to(vdso_->time_page());
     vfs_.emplace(files_, memory_.total_page_count(), clock_.realtime_ns());
     if (auto mounted = vfs_->mount(options_.host); !mounted) return mounted;
-    syscalls_.emplace(options_.strace_output);
+    syscalls_.emplace(options_.strace, &processes_);
     if (syscalls_->traces()) {
         signal_observer_ = [this](const Task& task, const SignalInfo& info) { syscalls_->log_signal(task, info); };
     }
@@ -223,6 +224,8 @@ tl::expected<void, std::string> MachineImplementation::exec(const ProgramSpec& p
         return named(loaded.error());
     }
     settle(*first_);
+    if (syscalls_->traces()) first_->task.signals.watch();
+    syscalls_->log_first_exec(first_->task, program.path, program.argv, program.environment.size());
     return {};
 }
 
@@ -289,6 +292,7 @@ void MachineImplementation::run_task(System& system) {
         settle(system);
     }
     while (!task.exit) step(system);
+    for (const SignalInfo& info : task.signals.take_unnoticed()) syscalls_->log_signal(task, info);
     syscalls_->log_end(task, *task.exit);
 }
 
@@ -324,10 +328,20 @@ emu::Exit MachineImplementation::run_user_code(Task& task) {
     return exit;
 }
 
+// What let it go on, SIGCONT, is delivered before the program runs.
+void MachineImplementation::wait_while_stopped(System& system) {
+    Task& task = system.task;
+    while (task.process->stop_signal != 0 && !task.exit) {
+        syscalls_->log_stop(task);
+        while (task.process->stop_signal != 0 && !task.exit) scheduler_.stop(task);
+        deliver(system);
+    }
+}
+
 // One trip into user mode and back.
 void MachineImplementation::step(System& system) {
     Task& task = system.task;
-    while (task.process->stop_signal != 0 && !task.exit) scheduler_.stop(task);
+    if (task.process->stop_signal != 0) wait_while_stopped(system);
     if (task.exit) return;
     const emu::Exit exit = run_user_code(task);
     switch (exit.reason) {
@@ -387,7 +401,9 @@ void MachineImplementation::handle_exception(System& system, emu::Vector vector)
 void MachineImplementation::deliver(System& system) {
     Task& task = system.task;
     if (task.exit) return;
-    if (task.signals.pending().empty() && !task.restart_call && !task.signals.restores_mask()) return;
+    const Signals& signals = task.signals;
+    const bool nothing = signals.pending().empty() && !task.restart_call && !signals.restores_mask();
+    if (nothing && !signals.has_unnoticed()) return;
     kernel_entry_ = VirtAddr(task.registers.rip);
     deliver_signals(system, signal_observer_);
     settle(system);

@@ -5,6 +5,7 @@
 
 #include "emu/cpu.hpp"
 #include "kernel/clock.hpp"
+#include "kernel/strace/log.hpp"
 #include "kernel/task.hpp"
 #include "kernel/vfs/host_tree.hpp"
 #include "mm/fault_handler.hpp"
@@ -15,7 +16,6 @@
 
 #include <chrono>
 #include <cstdint>
-#include <cstdio>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -47,7 +47,7 @@ struct MachineOptions {
     std::uint64_t seed = 0;                             // of every random source that the guest sees
     // Must outlive run(). An event's file belongs to the machine: nobody may keep it for longer than the machine lives.
     mm::FaultObserver* fault_observer = nullptr;
-    std::FILE* strace_output = nullptr;          // where system calls are logged; nullptr: not at all
+    strace::LogOptions strace;                   // where system calls are logged; the default: nowhere
     std::function<void()> at_end;                // called when the program is over and its address space is still there
     std::vector<VirtAddr>* cpuid_log = nullptr;  // where CPUID was executed, in order; must outlive run()
 };

@@ -33,6 +33,7 @@ bool peek_page(const emu::Ram& ram, const mm::MmStruct& mm, VirtAddr address, st
     const mm::Vma* vma = mm.vmas().find(address);
     if (vma == nullptr || vma->start() > address) return false;
     const emu::Pte* pte = mm.page_table().find(address);
+    if (pte != nullptr && pte->is_guard()) return false;
     if (pte == nullptr || !pte->is_resident()) return peek_untouched(ram, *vma, address, into);
     copy_from_frame(ram, pte->pfn(), address, into);
     return true;

@@ -393,6 +393,7 @@ Result<void> Processes::end_other_threads(System& system) {
     for (Task* thread : process.threads) {
         if (thread == &task) continue;
         if (!thread->exit) thread->exit = ExitStatus{};
+        if (thread->tid == process.pid) thread->superseded_by = task.tid;
         scheduler_.signal_arrived(*thread);
     }
     while (process.threads.size() > 1) {

@@ -16,6 +16,7 @@ void restart_interrupted_call(Task& task) {
     task.registers.rip -= syscall_instruction_bytes;
     task.registers.rax = task.restart_call->number;
     task.restarted_deadline_ns = task.restart_call->deadline_ns;
+    task.resumed_call = task.restart_call;
     task.restart_call.reset();
 }
 
@@ -45,8 +46,15 @@ void run_handler(System& system, const Delivery& delivery) {
 
 void deliver_signals(System& system, const SignalObserver& observer) {
     Task& task = system.task;
+    const auto tell_unnoticed = [&] {
+        for (const SignalInfo& info : task.signals.take_unnoticed()) {
+            if (observer) observer(task, info);
+        }
+    };
+    tell_unnoticed();
     while (!task.exit) {
         const auto delivery = task.signals.next();
+        tell_unnoticed();
         if (!delivery) {
             task.signals.restore_mask();
             return restart_interrupted_call(task);

@@ -103,6 +103,7 @@ Signals Signals::for_new_task(Sharing sharing) const {
     made.actions_ = sharing.actions ? actions_ : std::make_shared<Actions>(*actions_);
     if (sharing.process) made.process_ = process_;
     made.blocked_ = blocked_;
+    made.is_watched_ = is_watched_;
     if (sharing.stack) made.alternate_stack_ = alternate_stack_;
     return made;
 }
@@ -153,7 +154,10 @@ bool Signals::was_taken(SignalQueue queue, SignalInfo& info) {
 
 Result<void> Signals::send(SignalQueue queue, const SignalInfo& info, std::uint64_t queue_limit) {
     // A blocked signal waits even where it is ignored: the program may change its mind before it unblocks it.
-    if (drops(info.number)) return {};
+    if (drops(info.number)) {
+        note_ignored(info);
+        return {};
+    }
     Queue& target = queue == SignalQueue::thread ? thread_ : *process_;
     if (info.number < first_realtime) {
         if (!target.set.has(info.number)) target.add(info);
@@ -193,19 +197,27 @@ void Signals::frame_failed(int number) {
     }
 }
 
+void Signals::note_ignored(const SignalInfo& info) {
+    constexpr std::size_t most = 64;
+    if (is_watched_ && unnoticed_.size() < most) unnoticed_.push_back(info);
+}
+
 std::optional<SignalInfo> Signals::dequeue() { return take(~blocked_); }
 
 std::optional<Delivery> Signals::next() {
     while (const auto info = dequeue()) {
         SignalAction& action = action_of(info->number);
-        if (action.handler == SignalAction::ignore) continue;
+        if (action.handler == SignalAction::ignore) {
+            note_ignored(*info);
+            continue;
+        }
         if (action.handler != SignalAction::default_action) {
             const Delivery delivery{Delivery::Effect::run_handler, *info, action};
             if ((action.flags & SignalAction::flag_resethand) != 0) action.handler = SignalAction::default_action;
             return delivery;
         }
         switch (default_action(info->number)) {
-            case DefaultAction::ignore: break;
+            case DefaultAction::ignore: note_ignored(*info); break;
             case DefaultAction::terminate: return Delivery{Delivery::Effect::terminate, *info, action};
             case DefaultAction::stop: return Delivery{Delivery::Effect::stop, *info, action};
         }

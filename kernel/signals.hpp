@@ -18,6 +18,8 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace fl::kernel {
 
@@ -182,6 +184,12 @@ public:
     // The frame for a handler could not be written (force_sigsegv).
     void frame_failed(int number);
 
+    // Whether signals that are ignored are kept to be told of. Whoever the task makes is watched as well.
+    void watch() { is_watched_ = true; }
+    bool has_unnoticed() const { return !unnoticed_.empty(); }
+    // Those that were ignored since the last time, in their order; the first ones only, where there are many.
+    std::vector<SignalInfo> take_unnoticed() { return std::exchange(unnoticed_, {}); }
+
     // Takes the next signal that is to be delivered out of its queue; nullopt: none.
     std::optional<Delivery> next();
     // Takes one of `wanted` out of the queues, blocked or not (sigwait); nullopt: none is there.
@@ -220,6 +228,7 @@ private:
     bool was_taken(SignalQueue queue, SignalInfo& info);
     SignalAction& action_of(int number) { return actions_->table[index(number)]; }
     std::optional<SignalInfo> dequeue();
+    void note_ignored(const SignalInfo& info);
 
     std::shared_ptr<Actions> actions_;
     SignalSet blocked_;
@@ -227,6 +236,8 @@ private:
     Queue thread_;
     std::shared_ptr<ProcessQueue> process_;
     AlternateStack alternate_stack_;
+    bool is_watched_ = false;
+    std::vector<SignalInfo> unnoticed_;
 };
 
 }  // namespace fl::kernel

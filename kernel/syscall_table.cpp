@@ -1,10 +1,16 @@
 #include "kernel/syscall_table.hpp"
 
-#include "kernel/processes.hpp"
+#include "kernel/strace/files.hpp"
+#include "kernel/strace/ioctl.hpp"
+#include "kernel/strace/memory.hpp"
+#include "kernel/strace/polling.hpp"
+#include "kernel/strace/processes.hpp"
+#include "kernel/strace/scalars.hpp"
+#include "kernel/strace/signals.hpp"
+#include "kernel/strace/sockets.hpp"
+#include "kernel/strace/time.hpp"
 #include "kernel/syscall_names.hpp"
 
-#include <fmt/format.h>
-#include <spdlog/spdlog.h>
 #include <sys/syscall.h>
 
 #include <algorithm>
@@ -13,263 +19,354 @@ namespace fl::kernel {
 
 namespace {
 
-using Kind = ArgumentFormat::Kind;
+using namespace strace;
+using When = ArgumentFormat::When;
 
-constexpr ArgumentFormat as(Kind kind) { return {kind, ArgumentFormat::Direction::in}; }
-constexpr ArgumentFormat out(Kind kind) { return {kind, ArgumentFormat::Direction::out}; }
+// What the program passes; what the call fills, printed as an address where it failed; what is printed when the call is
+// over, whether or not it failed, and the same with a comma of its own.
+constexpr ArgumentFormat in(Printer print) { return {print, When::entry, nullptr, nullptr}; }
+constexpr ArgumentFormat out(Printer print) { return {print, When::exit, nullptr, nullptr}; }
+constexpr ArgumentFormat late(Printer print) { return {print, When::exit_as_is, nullptr, nullptr}; }
+constexpr ArgumentFormat more(Printer print) { return {print, When::exit_appended, nullptr, nullptr}; }
+constexpr ArgumentFormat flags(const Names& names) { return {print_flags, When::entry, &names, nullptr}; }
+constexpr ArgumentFormat code(const Names& names) { return {print_code, When::entry, &names, nullptr}; }
 
-constexpr ArgumentFormat flags(const FlagNames& names) { return {Kind::flags, ArgumentFormat::Direction::in, &names}; }
-constexpr ArgumentFormat code(const FlagNames& names) { return {Kind::code, ArgumentFormat::Direction::in, &names}; }
+constexpr ArgumentFormat number = in(print_int), unsigned_number = in(print_unsigned), size = in(print_size),
+                         offset = in(print_long), hex = in(print_hexadecimal), address = in(print_address),
+                         fd = in(print_int), dirfd = in(print_directory_fd), path = in(print_path),
+                         buffer = in(print_buffer), mode = in(print_permissions), owner = in(print_owner),
+                         sig = in(print_signal), sigset = in(print_signal_set), timespec = in(print_timespec),
+                         timeval = in(print_timeval), clock_id = code(clock_names), at = flags(at_flag_names),
+                         open_flags = in(print_open_flags), create_mode = in(print_create_mode),
+                         protection = in(print_protection), position = in(print_position),
+                         set = in(print_descriptor_set), segments = in(print_segments),
+                         filled_segments = late(print_filled_segments), segment_places = in(print_segment_places),
+                         socket_address = in(print_socket_address),
+                         filled_socket_address = out(print_filled_socket_address);
+constexpr ArgumentFormat socket_length = {print_socket_length, When::exit_as_is, nullptr, remember_socket_length};
 
-constexpr ArgumentFormat number = as(Kind::number), size = as(Kind::count), hex = as(Kind::hexadecimal),
-                         address = as(Kind::address), fd = as(Kind::descriptor), dirfd = as(Kind::directory),
-                         path = as(Kind::path), who = as(Kind::usage_who), sig = as(Kind::signal),
-                         clock_id = as(Kind::clock), mode = as(Kind::permissions), owner = as(Kind::owner),
-                         at = as(Kind::at_flags), position = as(Kind::position), buffer = as(Kind::buffer);
-
-// How a call without an entry is printed: all that it may have been given.
-constexpr ArgumentFormats unknown_arguments = {hex, hex, hex, hex, hex, hex};
-
-// By number. Calls without a function are there for --strace: programs ask for them often and live without.
+// By number. Calls without a function are there for --strace.
 // clang-format off
 constexpr SystemCall system_calls[] = {
-    {SYS_read, sys_read, {fd, out(Kind::buffer), size}},
-    {SYS_write, sys_write, {fd, as(Kind::buffer), size}},
-    {SYS_open, sys_open, {path, as(Kind::open_flags), as(Kind::create_mode)}},
+    {SYS_read, sys_read, {fd, out(print_filled_buffer), size}},
+    {SYS_write, sys_write, {fd, buffer, size}},
+    {SYS_open, sys_open, {path, open_flags, create_mode}},
     {SYS_close, sys_close, {fd}},
-    {SYS_stat, sys_stat, {path, out(Kind::status)}},
-    {SYS_fstat, sys_fstat, {fd, out(Kind::status)}},
-    {SYS_lstat, sys_lstat, {path, out(Kind::status)}},
-    {SYS_poll, sys_poll, {address, size, number}},
-    {SYS_lseek, sys_lseek, {fd, as(Kind::offset), as(Kind::seek)}},
-    {SYS_mmap, sys_mmap, {address, size, as(Kind::protection), as(Kind::map_flags), fd, hex}},
-    {SYS_mprotect, sys_mprotect, {address, size, as(Kind::protection)}},
+    {SYS_stat, sys_stat, {path, out(print_status)}},
+    {SYS_fstat, sys_fstat, {fd, out(print_status)}},
+    {SYS_lstat, sys_lstat, {path, out(print_status)}},
+    {SYS_poll, sys_poll, {in(print_poll_set), unsigned_number, number}, poll_result},
+    {SYS_lseek, sys_lseek, {fd, offset, code(seek_names)}},
+    {SYS_mmap, sys_mmap, {address, size, protection, in(print_map_flags), fd, hex}, hexadecimal_result},
+    {SYS_mprotect, sys_mprotect, {address, size, protection}},
     {SYS_munmap, sys_munmap, {address, size}},
-    {SYS_brk, sys_brk, {address}},
-    {SYS_rt_sigaction, sys_rt_sigaction, {sig, as(Kind::signal_action), out(Kind::signal_action), size}},
-    {SYS_rt_sigprocmask, sys_rt_sigprocmask, {as(Kind::signal_how), as(Kind::signal_set), out(Kind::signal_set), size}},
-    {SYS_rt_sigreturn, sys_rt_sigreturn, {as(Kind::sigreturn)}},
-    {SYS_ioctl, sys_ioctl, {fd, as(Kind::ioctl_request), address}},
-    {SYS_pread64, sys_pread64, {fd, out(Kind::buffer), size, as(Kind::offset)}},
-    {SYS_pwrite64, sys_pwrite64, {fd, as(Kind::buffer), size, as(Kind::offset)}},
-    {SYS_readv, sys_readv, {fd, out(Kind::segments), size}},
-    {SYS_writev, sys_writev, {fd, as(Kind::segments), size}},
-    {SYS_access, sys_access, {path, as(Kind::access_mode)}},
-    {SYS_pipe, sys_pipe, {out(Kind::descriptor_pair)}},
-    {SYS_select, sys_select, {number, address, address, address, as(Kind::timeval)}},
+    {SYS_brk, sys_brk, {address}, hexadecimal_result},
+    {SYS_rt_sigaction, sys_rt_sigaction, {sig, in(print_signal_action), out(print_signal_action), size}},
+    {SYS_rt_sigprocmask, sys_rt_sigprocmask, {code(signal_how_names), sigset, out(print_signal_set), size}},
+    {SYS_rt_sigreturn, sys_rt_sigreturn, {in(print_signal_frame)}},
+    {SYS_ioctl, sys_ioctl, {fd, in(print_ioctl_request), in(print_ioctl_argument), more(print_ioctl_filled)}},
+    {SYS_pread64, sys_pread64, {fd, out(print_filled_buffer), size, offset}},
+    {SYS_pwrite64, sys_pwrite64, {fd, buffer, size, offset}},
+    {SYS_readv, sys_readv, {fd, filled_segments, size}},
+    {SYS_writev, sys_writev, {fd, segments, size}},
+    {SYS_access, sys_access, {path, in(print_access_mode)}},
+    {SYS_pipe, sys_pipe, {out(print_int_pair)}},
+    {SYS_select, sys_select, {number, set, set, set, timeval}, select_result},
     {SYS_sched_yield, sys_sched_yield, {}},
-    {SYS_mremap, sys_mremap, {address, size, size, as(Kind::remap_flags), as(Kind::remap_target)}},
-    {SYS_msync, sys_msync, {address, size, as(Kind::sync_flags)}},
-    {SYS_mincore, sys_mincore, {address, size, out(Kind::residency)}},
-    {SYS_madvise, sys_madvise, {address, size, as(Kind::advice)}},
+    {SYS_mremap, sys_mremap,
+     {address, size, size, flags(remap_flag_names), in(print_remap_target)}, hexadecimal_result},
+    {SYS_msync, sys_msync, {address, size, flags(sync_flag_names)}},
+    {SYS_mincore, sys_mincore, {address, size, out(print_residency)}},
+    {SYS_madvise, sys_madvise, {address, size, code(advice_names)}},
+    {SYS_shmget, nullptr, {in(print_segment_id), size, in(print_shm_flags)}},
+    {SYS_shmat, nullptr, {number, address, flags(shm_attach_flag_names)}, hexadecimal_result},
+    {SYS_shmctl, nullptr, {number, code(shm_command_names), late(print_shm_structure)}},
     {SYS_dup, sys_dup, {fd}},
     {SYS_dup2, sys_dup2, {fd, fd}},
     {SYS_pause, sys_pause, {}},
-    {SYS_nanosleep, sys_nanosleep, {as(Kind::timespec), address}},
-    {SYS_getitimer, sys_getitimer, {code(interval_timer_names), out(Kind::interval_setting)}},
-    {SYS_alarm, sys_alarm, {number}},
-    {SYS_setitimer, sys_setitimer,
-     {code(interval_timer_names), as(Kind::interval_setting), out(Kind::interval_setting)}},
+    {SYS_nanosleep, sys_nanosleep, {timespec, late(print_time_left)}},
+    {SYS_getitimer, sys_getitimer, {code(itimer_names), out(print_itimerval)}},
+    {SYS_alarm, sys_alarm, {unsigned_number}},
+    {SYS_setitimer, sys_setitimer, {code(itimer_names), in(print_itimerval), out(print_itimerval)}},
     {SYS_getpid, sys_getpid, {}},
-    {SYS_sendfile, sys_sendfile, {fd, fd, position, size}},
-    {SYS_socket, sys_socket, {code(socket_family_names), as(Kind::socket_type), number}},
-    {SYS_connect, sys_connect, {fd, as(Kind::socket_address), size}},
-    {SYS_accept, sys_accept, {fd, address, address}},
-    {SYS_sendto, sys_sendto, {fd, buffer, size, flags(message_flag_names), as(Kind::target_address), number}},
-    {SYS_recvfrom, sys_recvfrom, {fd, out(Kind::buffer), size, flags(message_flag_names), address, address}},
-    {SYS_sendmsg, sys_sendmsg, {fd, address, flags(message_flag_names)}},
-    {SYS_recvmsg, sys_recvmsg, {fd, address, flags(message_flag_names)}},
+    {SYS_sendfile, sys_sendfile, {fd, fd, {print_moved_position, When::exit_as_is, nullptr, remember_position}, size}},
+    {SYS_socket, sys_socket, {code(socket_family_names), in(print_socket_type), in(print_socket_protocol)}},
+    {SYS_connect, sys_connect, {fd, socket_address, number}},
+    {SYS_accept, sys_accept, {fd, filled_socket_address, socket_length}},
+    {SYS_sendto, sys_sendto, {fd, buffer, size, flags(message_flag_names), socket_address, number}},
+    {SYS_recvfrom, sys_recvfrom,
+     {fd, out(print_filled_buffer), size, flags(message_flag_names), filled_socket_address, socket_length}},
+    {SYS_sendmsg, sys_sendmsg, {fd, in(print_message_header), flags(message_flag_names)}},
+    {SYS_recvmsg, sys_recvmsg,
+     {fd, {print_filled_message_header, When::exit_as_is, nullptr, remember_name_length}, flags(message_flag_names)}},
     {SYS_shutdown, sys_shutdown, {fd, code(shutdown_names)}},
-    {SYS_bind, sys_bind, {fd, as(Kind::socket_address), size}},
+    {SYS_bind, sys_bind, {fd, socket_address, number}},
     {SYS_listen, sys_listen, {fd, number}},
-    {SYS_getsockname, sys_getsockname, {fd, address, address}},
-    {SYS_getpeername, sys_getpeername, {fd, address, address}},
+    {SYS_getsockname, sys_getsockname, {fd, filled_socket_address, socket_length}},
+    {SYS_getpeername, sys_getpeername, {fd, filled_socket_address, socket_length}},
     {SYS_socketpair, sys_socketpair,
-     {code(socket_family_names), as(Kind::socket_type), number, out(Kind::descriptor_pair)}},
-    {SYS_setsockopt, sys_setsockopt,
-     {fd, code(socket_level_names), code(socket_option_names), address, number}},
+     {code(socket_family_names), in(print_socket_type), in(print_socket_protocol), out(print_int_pair)}},
+    {SYS_setsockopt, sys_setsockopt, {fd, code(socket_level_names), in(print_option_name), in(print_option), number}},
     {SYS_getsockopt, sys_getsockopt,
-     {fd, code(socket_level_names), code(socket_option_names), address, address}},
-    {SYS_clone, sys_clone, {as(Kind::clone_flags), address, address, address, hex}},
+     {fd, code(socket_level_names), in(print_option_name), out(print_filled_option), socket_length}},
+    {SYS_clone, sys_clone,
+     {in(print_clone_stack), in(print_clone_flags), more(print_clone_parent_tid), more(print_clone_tls),
+      more(print_clone_child_tid)}},
     {SYS_fork, sys_fork, {}},
     {SYS_vfork, sys_vfork, {}},
-    {SYS_execve, sys_execve, {path, as(Kind::strings), address}},
+    {SYS_execve, sys_execve, {path, in(print_strings), in(print_environment)}},
     {SYS_exit, sys_exit, {number}},
-    {SYS_wait4, sys_wait4, {number, out(Kind::wait_status), as(Kind::wait_flags), out(Kind::usage)}},
+    {SYS_wait4, sys_wait4, {number, out(print_wait_status), flags(wait_flag_names), out(print_wait_usage)}},
     {SYS_kill, sys_kill, {number, sig}},
-    {SYS_uname, sys_uname, {out(Kind::names)}},
-    {SYS_fcntl, sys_fcntl, {fd, as(Kind::fcntl_command), as(Kind::fcntl_argument)}},
+    {SYS_uname, sys_uname, {out(print_names)}},
+    {SYS_semget, nullptr, {in(print_segment_id), number, in(print_ipc_permissions)}},
+    {SYS_semop, nullptr, {number, in(print_sem_operations), unsigned_number}},
+    {SYS_semctl, nullptr, {number, number, code(sem_command_names), late(print_sem_argument)}},
+    {SYS_shmdt, nullptr, {address}},
+    {SYS_msgget, nullptr, {in(print_segment_id), in(print_ipc_permissions)}},
+    {SYS_msgsnd, nullptr, {number, in(print_message), size, flags(msg_receive_flag_names)}},
+    {SYS_msgrcv, nullptr, {number, out(print_filled_message), size, offset, flags(msg_receive_flag_names)}},
+    {SYS_msgctl, nullptr, {number, code(msg_command_names), late(print_msg_structure)}},
+    {SYS_fcntl, sys_fcntl,
+     {fd, code(fcntl_command_names), in(print_fcntl_argument), more(print_fcntl_filled)}, fcntl_result},
     {SYS_flock, sys_flock, {fd, flags(lock_command_names)}},
     {SYS_fsync, sys_fsync, {fd}},
     {SYS_fdatasync, sys_fsync, {fd}},
-    {SYS_truncate, sys_truncate, {path, as(Kind::offset)}},
-    {SYS_ftruncate, sys_ftruncate, {fd, as(Kind::offset)}},
-    {SYS_getdents, sys_getdents, {fd, out(Kind::directory_entries), size}},
-    {SYS_getcwd, sys_getcwd, {out(Kind::path), size}},
+    {SYS_truncate, sys_truncate, {path, size}},
+    {SYS_ftruncate, sys_ftruncate, {fd, size}},
+    {SYS_getdents, sys_getdents, {fd, out(print_directory_entries), size}},
+    {SYS_getcwd, sys_getcwd, {out(print_path), size}},
     {SYS_chdir, sys_chdir, {path}},
     {SYS_fchdir, sys_fchdir, {fd}},
     {SYS_rename, sys_rename, {path, path}},
-    {SYS_mkdir, sys_mkdir, {path, as(Kind::permissions)}},
+    {SYS_mkdir, sys_mkdir, {path, mode}},
     {SYS_rmdir, sys_rmdir, {path}},
-    {SYS_creat, sys_creat, {path, as(Kind::permissions)}},
+    {SYS_creat, sys_creat, {path, mode}},
     {SYS_link, sys_link, {path, path}},
     {SYS_unlink, sys_unlink, {path}},
     {SYS_symlink, sys_symlink, {path, path}},
-    {SYS_readlink, sys_readlink, {path, out(Kind::buffer), size}},
+    {SYS_readlink, sys_readlink, {path, out(print_filled_buffer), size}},
     {SYS_chmod, sys_chmod, {path, mode}},
     {SYS_fchmod, sys_fchmod, {fd, mode}},
     {SYS_chown, sys_chown, {path, owner, owner}},
     {SYS_fchown, sys_fchown, {fd, owner, owner}},
     {SYS_lchown, sys_lchown, {path, owner, owner}},
-    {SYS_umask, sys_umask, {as(Kind::permissions)}},
-    {SYS_gettimeofday, sys_gettimeofday, {out(Kind::timeval), address}},
-    {SYS_getrlimit, sys_getrlimit, {as(Kind::resource), out(Kind::limit)}},
-    {SYS_getrusage, sys_getrusage, {who, out(Kind::usage)}},
-    {SYS_sysinfo, sys_sysinfo, {address}},
-    {SYS_times, sys_times, {out(Kind::process_times)}},
+    {SYS_umask, sys_umask, {mode}, octal_result},
+    {SYS_gettimeofday, sys_gettimeofday, {out(print_timeval), out(print_timezone)}},
+    {SYS_getrlimit, sys_getrlimit, {code(resource_names), out(print_limit)}},
+    {SYS_getrusage, sys_getrusage, {code(usage_who_names), out(print_usage)}},
+    {SYS_sysinfo, sys_sysinfo, {out(print_system_information)}},
+    {SYS_times, sys_times, {out(print_tms)}},
     {SYS_getuid, sys_getuid, {}},
+    {SYS_syslog, nullptr, {number, address, number}},
     {SYS_getgid, sys_getgid, {}},
+    {SYS_setuid, nullptr, {owner}},
+    {SYS_setgid, nullptr, {owner}},
     {SYS_geteuid, sys_getuid, {}},
     {SYS_getegid, sys_getgid, {}},
     {SYS_setpgid, sys_setpgid, {number, number}},
     {SYS_getppid, sys_getppid, {}},
     {SYS_getpgrp, sys_getpgrp, {}},
     {SYS_setsid, sys_setsid, {}},
+    {SYS_setreuid, nullptr, {owner, owner}},
+    {SYS_setregid, nullptr, {owner, owner}},
+    {SYS_getgroups, nullptr, {number, out(print_filled_groups)}},
+    {SYS_setgroups, nullptr, {number, in(print_groups)}},
+    {SYS_setresuid, nullptr, {owner, owner, owner}},
+    {SYS_getresuid, nullptr, {out(print_int_pointer), out(print_int_pointer), out(print_int_pointer)}},
+    {SYS_setresgid, nullptr, {owner, owner, owner}},
+    {SYS_getresgid, nullptr, {out(print_int_pointer), out(print_int_pointer), out(print_int_pointer)}},
     {SYS_getpgid, sys_getpgid, {number}},
+    {SYS_setfsuid, nullptr, {owner}},
+    {SYS_setfsgid, nullptr, {owner}},
     {SYS_getsid, sys_getsid, {number}},
-    {SYS_capget, sys_capget, {address, address}},
-    {SYS_capset, sys_capset, {address, address}},
-    {SYS_rt_sigpending, sys_rt_sigpending, {out(Kind::signal_set), size}},
-    {SYS_rt_sigtimedwait, sys_rt_sigtimedwait, {as(Kind::signal_set), address, as(Kind::timespec), size}},
-    {SYS_rt_sigqueueinfo, sys_rt_sigqueueinfo, {number, sig, address}},
-    {SYS_rt_sigsuspend, sys_rt_sigsuspend, {as(Kind::signal_set), size}},
-    {SYS_sigaltstack, sys_sigaltstack, {as(Kind::signal_stack), out(Kind::signal_stack)}},
-    {SYS_utime, sys_utime, {path, address}},
-    {SYS_mknod, sys_mknod, {path, as(Kind::node_mode), as(Kind::node_device)}},
-    {SYS_personality, sys_personality, {as(Kind::persona)}},
-    {SYS_statfs, sys_statfs, {path, out(Kind::file_system)}},
-    {SYS_fstatfs, sys_fstatfs, {fd, out(Kind::file_system)}},
+    {SYS_capget, sys_capget, {in(print_capability_header), out(print_capability_sets)}},
+    {SYS_capset, sys_capset, {in(print_capability_header), in(print_capability_sets)}},
+    {SYS_rt_sigpending, sys_rt_sigpending, {out(print_signal_set), size}},
+    {SYS_rt_sigtimedwait, sys_rt_sigtimedwait, {sigset, out(print_siginfo), timespec, size}, signal_result},
+    {SYS_rt_sigqueueinfo, sys_rt_sigqueueinfo, {number, sig, in(print_siginfo)}},
+    {SYS_rt_sigsuspend, sys_rt_sigsuspend, {sigset, size}},
+    {SYS_sigaltstack, sys_sigaltstack, {in(print_signal_stack), out(print_signal_stack)}},
+    {SYS_utime, sys_utime, {path, in(print_utimbuf)}},
+    {SYS_mknod, sys_mknod, {path, in(print_node_mode), in(print_node_device)}},
+    {SYS_personality, sys_personality, {in(print_persona)}, persona_result},
+    {SYS_ustat, nullptr, {in(print_device_number), address}},
+    {SYS_statfs, sys_statfs, {path, out(print_file_system)}},
+    {SYS_fstatfs, sys_fstatfs, {fd, out(print_file_system)}},
+    {SYS_getpriority, nullptr, {code(priority_who_names), number}},
+    {SYS_setpriority, nullptr, {code(priority_who_names), number, number}},
+    {SYS_sched_setparam, nullptr, {number, in(print_int_pointer)}},
+    {SYS_sched_getparam, nullptr, {number, out(print_int_pointer)}},
+    {SYS_sched_setscheduler, nullptr, {number, code(scheduler_names), in(print_int_pointer)}},
+    {SYS_sched_getscheduler, nullptr, {number}, scheduler_result},
+    {SYS_sched_get_priority_max, nullptr, {code(scheduler_names)}},
+    {SYS_sched_get_priority_min, nullptr, {code(scheduler_names)}},
+    {SYS_sched_rr_get_interval, nullptr, {number, out(print_timespec)}},
     {SYS_mlock, sys_mlock, {address, size}},
     {SYS_munlock, sys_munlock, {address, size}},
-    {SYS_mlockall, sys_mlockall, {as(Kind::lock_all_flags)}},
+    {SYS_mlockall, sys_mlockall, {flags(lock_all_flag_names)}},
     {SYS_munlockall, sys_munlockall, {}},
+    {SYS_vhangup, nullptr, {}},
     {SYS_pivot_root, sys_pivot_root, {path, path}},
-    {SYS_prctl, sys_prctl, {hex, hex, hex, hex, hex}},
-    {SYS_arch_prctl, sys_arch_prctl, {as(Kind::prctl_code), address}},
-    {SYS_adjtimex, sys_adjtimex, {address}},
-    {SYS_setrlimit, sys_setrlimit, {as(Kind::resource), as(Kind::limit)}},
+    {SYS_prctl, sys_prctl, {in(print_prctl_option), in(print_prctl_arguments), more(print_prctl_filled)}, prctl_result},
+    {SYS_arch_prctl, sys_arch_prctl,
+     {code(arch_prctl_names), in(print_arch_prctl_argument), more(print_arch_prctl_filled)}},
+    {SYS_adjtimex, sys_adjtimex, {out(print_timex)}, timex_result},
+    {SYS_setrlimit, sys_setrlimit, {code(resource_names), in(print_limit)}},
     {SYS_chroot, sys_chroot, {path}},
     {SYS_sync, sys_sync, {}},
-    {SYS_settimeofday, sys_settimeofday, {as(Kind::timeval), address}},
-    {SYS_mount, sys_mount, {path, path, path, flags(mount_flag_names), address}},
+    {SYS_acct, nullptr, {path}},
+    {SYS_settimeofday, sys_settimeofday, {timeval, in(print_timezone)}},
+    {SYS_mount, sys_mount,
+     {in(print_mount_text), path, in(print_mount_text), {print_long_flags, When::entry,
+      &mount_flag_names}, in(print_mount_text)}},
     {SYS_umount2, sys_umount2, {path, flags(unmount_flag_names)}},
+    {SYS_swapon, nullptr, {path, in(print_swap_flags)}},
+    {SYS_swapoff, nullptr, {path}},
+    {SYS_sethostname, nullptr, {buffer, unsigned_number}},
+    {SYS_setdomainname, nullptr, {buffer, unsigned_number}},
     {SYS_gettid, sys_gettid, {}},
-    {SYS_readahead, sys_readahead, {fd, as(Kind::offset), size}},
-    {SYS_setxattr, sys_setxattr, {path, path, buffer, size, flags(attribute_flag_names)}},
-    {SYS_lsetxattr, sys_lsetxattr, {path, path, buffer, size, flags(attribute_flag_names)}},
-    {SYS_fsetxattr, sys_fsetxattr, {fd, path, buffer, size, flags(attribute_flag_names)}},
-    {SYS_getxattr, sys_getxattr, {path, path, out(Kind::buffer), size}},
-    {SYS_lgetxattr, sys_lgetxattr, {path, path, out(Kind::buffer), size}},
-    {SYS_fgetxattr, sys_fgetxattr, {fd, path, out(Kind::buffer), size}},
-    {SYS_listxattr, sys_listxattr, {path, out(Kind::buffer), size}},
-    {SYS_llistxattr, sys_llistxattr, {path, out(Kind::buffer), size}},
-    {SYS_flistxattr, sys_flistxattr, {fd, out(Kind::buffer), size}},
-    {SYS_removexattr, sys_removexattr, {path, path}},
-    {SYS_lremovexattr, sys_lremovexattr, {path, path}},
-    {SYS_fremovexattr, sys_fremovexattr, {fd, path}},
+    {SYS_readahead, sys_readahead, {fd, offset, size}},
+    {SYS_setxattr, sys_setxattr,
+     {path, in(print_string), in(print_attribute_value), size, flags(attribute_flag_names)}},
+    {SYS_lsetxattr, sys_lsetxattr,
+     {path, in(print_string), in(print_attribute_value), size, flags(attribute_flag_names)}},
+    {SYS_fsetxattr, sys_fsetxattr,
+     {fd, in(print_string), in(print_attribute_value), size, flags(attribute_flag_names)}},
+    {SYS_getxattr, sys_getxattr, {path, in(print_string), out(print_filled_buffer), size}},
+    {SYS_lgetxattr, sys_lgetxattr, {path, in(print_string), out(print_filled_buffer), size}},
+    {SYS_fgetxattr, sys_fgetxattr, {fd, in(print_string), out(print_filled_buffer), size}},
+    {SYS_listxattr, sys_listxattr, {path, out(print_filled_buffer), size}},
+    {SYS_llistxattr, sys_llistxattr, {path, out(print_filled_buffer), size}},
+    {SYS_flistxattr, sys_flistxattr, {fd, out(print_filled_buffer), size}},
+    {SYS_removexattr, sys_removexattr, {path, in(print_string)}},
+    {SYS_lremovexattr, sys_lremovexattr, {path, in(print_string)}},
+    {SYS_fremovexattr, sys_fremovexattr, {fd, in(print_string)}},
     {SYS_tkill, sys_tkill, {number, sig}},
-    {SYS_time, sys_time, {address}},
-    {SYS_futex, sys_futex, {address, as(Kind::futex_operation), number, address, address, hex}},
-    {SYS_sched_getaffinity, sys_sched_getaffinity, {number, size, address}},
+    {SYS_time, sys_time, {out(print_seconds)}, seconds_result},
+    {SYS_futex, sys_futex,
+     {address, in(print_futex_operation), in(print_futex_value), in(print_futex_timeout),
+      in(print_futex_second), in(print_futex_third)}},
+    {SYS_sched_setaffinity, nullptr, {number, unsigned_number, in(print_processor_set)}},
+    {SYS_sched_getaffinity, sys_sched_getaffinity, {number, unsigned_number, out(print_filled_processor_set)}},
     {SYS_epoll_create, sys_epoll_create, {number}},
-    {SYS_remap_file_pages, sys_remap_file_pages, {address, size, as(Kind::protection), size, as(Kind::map_flags)}},
-    {SYS_getdents64, sys_getdents64, {fd, out(Kind::directory_entries), size}},
+    {SYS_remap_file_pages, sys_remap_file_pages, {address, size, protection, size, in(print_map_flags)}},
+    {SYS_getdents64, sys_getdents64, {fd, out(print_directory_entries), size}},
     {SYS_set_tid_address, sys_set_tid_address, {address}},
-    {SYS_fadvise64, sys_fadvise64, {fd, as(Kind::offset), size, code(file_advice_names)}},
-    {SYS_timer_create, sys_timer_create, {clock_id, as(Kind::signal_event), out(Kind::timer_number)}},
-    {SYS_timer_settime, sys_timer_settime,
-     {number, flags(timer_flag_names), as(Kind::timer_setting), out(Kind::timer_setting)}},
-    {SYS_timer_gettime, sys_timer_gettime, {number, out(Kind::timer_setting)}},
+    {SYS_restart_syscall, nullptr, {}},
+    {SYS_semtimedop, nullptr, {number, in(print_sem_operations), unsigned_number, timespec}},
+    {SYS_fadvise64, sys_fadvise64, {fd, offset, size, code(file_advice_names)}},
+    {SYS_timer_create, sys_timer_create, {clock_id, in(print_sigevent), out(print_int_pointer)}},
+    {SYS_timer_settime, sys_timer_settime, {number, flags(clock_flag_names), in(print_itimerspec), out(print_itimerspec)}},
+    {SYS_timer_gettime, sys_timer_gettime, {number, out(print_itimerspec)}},
     {SYS_timer_getoverrun, sys_timer_getoverrun, {number}},
     {SYS_timer_delete, sys_timer_delete, {number}},
-    {SYS_clock_settime, sys_clock_settime, {clock_id, as(Kind::timespec)}},
-    {SYS_clock_gettime, sys_clock_gettime, {clock_id, out(Kind::timespec)}},
-    {SYS_clock_getres, sys_clock_getres, {clock_id, out(Kind::timespec)}},
-    {SYS_clock_nanosleep, sys_clock_nanosleep, {clock_id, as(Kind::clock_flags), as(Kind::timespec), address}},
+    {SYS_clock_settime, sys_clock_settime, {clock_id, timespec}},
+    {SYS_clock_gettime, sys_clock_gettime, {clock_id, out(print_timespec)}},
+    {SYS_clock_getres, sys_clock_getres, {clock_id, out(print_timespec)}},
+    {SYS_clock_nanosleep, sys_clock_nanosleep,
+     {clock_id, flags(clock_flag_names), timespec, late(print_clock_time_left)}},
     {SYS_exit_group, sys_exit_group, {number}},
-    {SYS_epoll_wait, sys_epoll_wait, {fd, out(Kind::epoll_events), number, number}},
-    {SYS_epoll_ctl, sys_epoll_ctl, {fd, code(epoll_operation_names), fd, as(Kind::epoll_event)}},
+    {SYS_epoll_wait, sys_epoll_wait, {fd, out(print_epoll_events), number, number}},
+    {SYS_epoll_ctl, sys_epoll_ctl, {fd, code(epoll_command_names), fd, in(print_epoll_event)}},
     {SYS_tgkill, sys_tgkill, {number, number, sig}},
-    {SYS_utimes, sys_utimes, {path, as(Kind::file_times_us)}},
-    {SYS_waitid, sys_waitid, {number, number, address, as(Kind::wait_flags), out(Kind::usage)}},
+    {SYS_utimes, sys_utimes, {path, in(print_file_times_us)}},
+    {SYS_mbind, nullptr, {address, size, in(print_policy_mode), in(print_node_mask), size, flags(policy_move_names)}},
+    {SYS_set_mempolicy, nullptr, {in(print_policy_mode), in(print_node_mask), size}},
+    {SYS_get_mempolicy, nullptr,
+     {out(print_policy_pointer), out(print_node_mask), size, address, flags(policy_query_names)}},
+    {SYS_waitid, sys_waitid,
+     {code(wait_kind_names), number, out(print_wait_siginfo), flags(wait_flag_names), out(print_usage)}},
+    {SYS_ioprio_set, nullptr, {code(io_priority_who_names), number, in(print_io_priority)}},
+    {SYS_ioprio_get, nullptr, {code(io_priority_who_names), number}, io_priority_result},
     {SYS_inotify_init, nullptr, {}},
-    {SYS_inotify_add_watch, nullptr, {fd, path, hex}},
+    {SYS_inotify_add_watch, nullptr, {fd, path, flags(inotify_event_names)}},
     {SYS_inotify_rm_watch, nullptr, {fd, number}},
-    {SYS_openat, sys_openat, {dirfd, path, as(Kind::open_flags), as(Kind::create_mode)}},
-    {SYS_mkdirat, sys_mkdirat, {dirfd, path, as(Kind::permissions)}},
-    {SYS_mknodat, sys_mknodat, {dirfd, path, as(Kind::node_mode), as(Kind::node_device)}},
+    {SYS_migrate_pages, nullptr, {number, size, in(print_migrated_nodes), in(print_migrated_nodes)}},
+    {SYS_openat, sys_openat, {dirfd, path, open_flags, create_mode}},
+    {SYS_mkdirat, sys_mkdirat, {dirfd, path, mode}},
+    {SYS_mknodat, sys_mknodat, {dirfd, path, in(print_node_mode), in(print_node_device)}},
     {SYS_fchownat, sys_fchownat, {dirfd, path, owner, owner, at}},
-    {SYS_futimesat, sys_futimesat, {dirfd, path, as(Kind::file_times_us)}},
-    {SYS_newfstatat, sys_newfstatat, {dirfd, path, out(Kind::status), as(Kind::at_flags)}},
-    {SYS_unlinkat, sys_unlinkat, {dirfd, path, as(Kind::unlink_flags)}},
+    {SYS_futimesat, sys_futimesat, {dirfd, path, in(print_file_times_us)}},
+    {SYS_newfstatat, sys_newfstatat, {dirfd, path, out(print_status), at}},
+    {SYS_unlinkat, sys_unlinkat, {dirfd, path, flags(unlink_flag_names)}},
     {SYS_renameat, sys_renameat, {dirfd, path, dirfd, path}},
     {SYS_linkat, sys_linkat, {dirfd, path, dirfd, path, at}},
     {SYS_symlinkat, sys_symlinkat, {path, dirfd, path}},
-    {SYS_readlinkat, sys_readlinkat, {dirfd, path, out(Kind::buffer), size}},
+    {SYS_readlinkat, sys_readlinkat, {dirfd, path, out(print_filled_buffer), size}},
     {SYS_fchmodat, sys_fchmodat, {dirfd, path, mode}},
-    {SYS_faccessat, sys_faccessat, {dirfd, path, as(Kind::access_mode)}},
-    {SYS_pselect6, sys_pselect6, {number, address, address, address, as(Kind::timespec), address}},
-    {SYS_ppoll, sys_ppoll, {address, size, as(Kind::timespec), address, size}},
+    {SYS_faccessat, sys_faccessat, {dirfd, path, in(print_access_mode)}},
+    {SYS_pselect6, sys_pselect6, {number, set, set, set, timespec, in(print_pselect_mask)}, pselect_result},
+    {SYS_ppoll, sys_ppoll, {in(print_poll_set), unsigned_number, timespec, sigset, size}, ppoll_result},
+    {SYS_unshare, nullptr, {flags(clone_flag_names)}},
     {SYS_set_robust_list, sys_set_robust_list, {address, size}},
+    {SYS_get_robust_list, nullptr, {number, out(print_address_pointer), out(print_long_pointer)}},
     {SYS_splice, sys_splice, {fd, position, fd, position, size, flags(splice_flag_names)}},
     {SYS_tee, sys_tee, {fd, fd, size, flags(splice_flag_names)}},
-    {SYS_sync_file_range, sys_sync_file_range, {fd, as(Kind::offset), as(Kind::offset), flags(sync_range_flag_names)}},
-    {SYS_vmsplice, sys_vmsplice, {fd, as(Kind::segments), size, flags(splice_flag_names)}},
-    {SYS_utimensat, sys_utimensat, {dirfd, path, as(Kind::file_times), at}},
-    {SYS_epoll_pwait, sys_epoll_pwait,
-     {fd, out(Kind::epoll_events), number, number, as(Kind::signal_set), size}},
-    {SYS_signalfd, sys_signalfd, {fd, as(Kind::signal_set), size}},
-    {SYS_timerfd_create, sys_timerfd_create, {clock_id, flags(timer_file_flag_names)}},
-    {SYS_eventfd, sys_eventfd, {number}},
-    {SYS_fallocate, sys_fallocate, {fd, flags(allocate_flag_names), as(Kind::offset), as(Kind::offset)}},
-    {SYS_timerfd_settime, sys_timerfd_settime,
-     {fd, flags(timer_file_set_flag_names), as(Kind::timer_setting), out(Kind::timer_setting)}},
-    {SYS_timerfd_gettime, sys_timerfd_gettime, {fd, out(Kind::timer_setting)}},
-    {SYS_accept4, sys_accept4, {fd, address, address, flags(socket_flag_names)}},
-    {SYS_signalfd4, sys_signalfd4, {fd, as(Kind::signal_set), size, flags(signal_file_flag_names)}},
-    {SYS_eventfd2, sys_eventfd2, {number, hex}},
+    {SYS_sync_file_range, sys_sync_file_range, {fd, offset, offset, flags(sync_range_flag_names)}},
+    {SYS_vmsplice, sys_vmsplice, {fd, segments, size, flags(splice_flag_names)}},
+    {SYS_move_pages, nullptr,
+     {number, size, in(print_page_addresses), in(print_page_nodes), out(print_page_status), flags(policy_move_names)}},
+    {SYS_utimensat, sys_utimensat, {dirfd, path, in(print_file_times), at}},
+    {SYS_epoll_pwait, sys_epoll_pwait, {fd, out(print_epoll_events), number, number, sigset, size}},
+    {SYS_signalfd, sys_signalfd, {fd, sigset, size}},
+    {SYS_timerfd_create, sys_timerfd_create, {clock_id, flags(timerfd_flag_names)}},
+    {SYS_eventfd, sys_eventfd, {unsigned_number}},
+    {SYS_fallocate, sys_fallocate, {fd, flags(allocate_flag_names), offset, offset}},
+    {SYS_timerfd_settime, sys_timerfd_settime, {fd, flags(timerfd_set_flag_names), in(print_itimerspec), out(print_itimerspec)}},
+    {SYS_timerfd_gettime, sys_timerfd_gettime, {fd, out(print_itimerspec)}},
+    {SYS_accept4, sys_accept4, {fd, filled_socket_address, socket_length, flags(accept_flag_names)}},
+    {SYS_signalfd4, sys_signalfd4, {fd, sigset, size, flags(signalfd_flag_names)}},
+    {SYS_eventfd2, sys_eventfd2, {unsigned_number, flags(eventfd_flag_names)}},
     {SYS_epoll_create1, sys_epoll_create1, {flags(epoll_flag_names)}},
-    {SYS_dup3, sys_dup3, {fd, fd, flags(duplicate_flag_names)}},
-    {SYS_pipe2, sys_pipe2, {out(Kind::descriptor_pair), flags(open_flag_names)}},
-    {SYS_inotify_init1, nullptr, {hex}},
-    {SYS_preadv, sys_preadv, {fd, out(Kind::segments), size, as(Kind::offset)}},
-    {SYS_pwritev, sys_pwritev, {fd, as(Kind::segments), size, as(Kind::offset)}},
-    {SYS_rt_tgsigqueueinfo, sys_rt_tgsigqueueinfo, {number, number, sig, address}},
-    {SYS_recvmmsg, sys_recvmmsg, {fd, address, size, flags(message_flag_names), as(Kind::timespec)}},
-    {SYS_prlimit64, sys_prlimit64, {number, as(Kind::resource), as(Kind::limit), out(Kind::limit)}},
-    {SYS_clock_adjtime, sys_clock_adjtime, {clock_id, address}},
+    {SYS_dup3, sys_dup3, {fd, fd, flags(open_cloexec_names)}},
+    {SYS_pipe2, sys_pipe2, {out(print_int_pair), flags(pipe_flag_names)}},
+    {SYS_inotify_init1, nullptr, {flags(inotify_flag_names)}},
+    {SYS_preadv, sys_preadv, {fd, filled_segments, size, offset}},
+    {SYS_pwritev, sys_pwritev, {fd, segments, size, offset}},
+    {SYS_rt_tgsigqueueinfo, sys_rt_tgsigqueueinfo, {number, number, sig, in(print_siginfo)}},
+    {SYS_recvmmsg, sys_recvmmsg,
+     {fd, out(print_filled_message_headers), unsigned_number, flags(message_flag_names), timespec}},
+    {SYS_prlimit64, sys_prlimit64, {number, code(resource_names), in(print_limit), out(print_limit)}},
+    {SYS_clock_adjtime, sys_clock_adjtime, {clock_id, out(print_timex)}, timex_result},
     {SYS_syncfs, sys_syncfs, {fd}},
-    {SYS_sendmmsg, sys_sendmmsg, {fd, address, size, flags(message_flag_names)}},
-    {SYS_getcpu, sys_getcpu, {address, address, address}},
-    {SYS_process_vm_readv, sys_process_vm_readv,
-     {number, out(Kind::segments), size, as(Kind::segment_places), size, hex}},
-    {SYS_process_vm_writev, sys_process_vm_writev,
-     {number, as(Kind::segments), size, as(Kind::segment_places), size, hex}},
+    {SYS_sendmmsg, sys_sendmmsg, {fd, late(print_message_headers), unsigned_number, flags(message_flag_names)}},
+    {SYS_setns, nullptr, {fd, flags(namespace_names)}},
+    {SYS_getcpu, sys_getcpu, {out(print_int_pointer), out(print_int_pointer), address}},
+    {SYS_process_vm_readv, sys_process_vm_readv, {number, filled_segments, size, segment_places, size, size}},
+    {SYS_process_vm_writev, sys_process_vm_writev, {number, segments, size, segment_places, size, size}},
+    {SYS_kcmp, nullptr, {number, number, code(kcmp_names), size, size}},
+    {SYS_sched_setattr, nullptr, {number, in(print_schedule_attributes), unsigned_number}},
+    {SYS_sched_getattr, nullptr, {number, out(print_schedule_attributes), unsigned_number, unsigned_number}},
     {SYS_renameat2, sys_renameat2, {dirfd, path, dirfd, path, flags(rename_flag_names)}},
-    {SYS_getrandom, sys_getrandom, {out(Kind::buffer), size, as(Kind::random_flags)}},
-    {SYS_memfd_create, sys_memfd_create, {path, flags(memfd_flag_names)}},
-    {SYS_execveat, sys_execveat, {dirfd, path, as(Kind::strings), address, as(Kind::at_flags)}},
-    {SYS_mlock2, sys_mlock2, {address, size, as(Kind::lock_flags)}},
-    {SYS_copy_file_range, sys_copy_file_range, {fd, position, fd, position, size, hex}},
-    {SYS_preadv2, sys_preadv2, {fd, out(Kind::segments), size, as(Kind::offset), number, hex}},
-    {SYS_pwritev2, sys_pwritev2, {fd, as(Kind::segments), size, as(Kind::offset), number, hex}},
-    {SYS_statx, sys_statx, {dirfd, path, as(Kind::at_flags), as(Kind::statx_mask), out(Kind::statx)}},
+    {SYS_getrandom, sys_getrandom, {out(print_random_bytes), size, flags(random_flag_names)}},
+    {SYS_memfd_create, sys_memfd_create, {in(print_string), flags(memfd_flag_names)}},
+    {SYS_execveat, sys_execveat, {dirfd, path, in(print_strings), in(print_environment), at}},
+    {SYS_userfaultfd, nullptr, {flags(userfault_flag_names)}},
+    {SYS_membarrier, nullptr,
+     {code(barrier_names), in(print_barrier_flags), in(print_barrier_processor)}, barrier_result},
+    {SYS_mlock2, sys_mlock2, {address, size, flags(lock_flag_names)}},
+    {SYS_copy_file_range, sys_copy_file_range, {fd, position, fd, position, size, unsigned_number}},
+    {SYS_preadv2, sys_preadv2, {fd, filled_segments, size, offset, in(print_read_write_flags)}},
+    {SYS_pwritev2, sys_pwritev2, {fd, segments, size, offset, in(print_read_write_flags)}},
+    {SYS_pkey_mprotect, nullptr, {address, size, protection, number}},
+    {SYS_pkey_alloc, nullptr, {hex, flags(pkey_access_names)}},
+    {SYS_pkey_free, nullptr, {number}},
+    {SYS_statx, sys_statx, {dirfd, path, in(print_statx_flags), flags(statx_mask_names), out(print_statx)}},
     {SYS_rseq, sys_rseq, {address, hex, hex, hex}},
-    {SYS_clone3, sys_clone3, {address, size}},
-    {SYS_close_range, sys_close_range, {size, size, flags(close_range_flag_names)}},
-    {SYS_faccessat2, sys_faccessat2, {dirfd, path, as(Kind::access_mode), as(Kind::at_flags)}},
-    {SYS_epoll_pwait2, sys_epoll_pwait2,
-     {fd, out(Kind::epoll_events), number, as(Kind::timespec), as(Kind::signal_set), size}},
+    {SYS_pidfd_send_signal, nullptr, {fd, sig, in(print_siginfo), hex}},
+    {SYS_pidfd_open, nullptr, {number, flags(pidfd_flag_names)}},
+    {SYS_clone3, sys_clone3, {in(print_clone_structure), more(print_clone_filled)}},
+    {SYS_close_range, sys_close_range, {unsigned_number, unsigned_number, flags(close_range_flag_names)}},
+    {SYS_openat2, nullptr, {dirfd, path, in(print_open_how), size}},
+    {SYS_pidfd_getfd, nullptr, {fd, fd, hex}},
+    {SYS_faccessat2, sys_faccessat2, {dirfd, path, in(print_access_mode), flags(access_flag_names)}},
+    {SYS_process_madvise, nullptr, {fd, segment_places, size, code(advice_names), hex}},
+    {SYS_epoll_pwait2, sys_epoll_pwait2, {fd, out(print_epoll_events), number, timespec, sigset, size}},
+    {447, nullptr, {flags(open_cloexec_names)}},  // memfd_secret
+    {SYS_process_mrelease, nullptr, {fd, hex}},
+    {SYS_futex_waitv, nullptr, {in(print_futex_waiters), unsigned_number, hex, timespec, clock_id}},
+    {450, nullptr, {address, size, size, hex}},  // set_mempolicy_home_node
     {452, sys_fchmodat2, {dirfd, path, mode, at}},  // fchmodat2
 };
 // clang-format on
@@ -280,21 +377,6 @@ constexpr bool sorted_by_number() {
 }
 static_assert(sorted_by_number());
 
-// Calls that do not come back, or come back as another: they are printed before they are made.
-bool changes_its_caller(std::uint64_t syscall_number) {
-    return syscall_number == SYS_exit || syscall_number == SYS_exit_group || syscall_number == SYS_rt_sigreturn ||
-           syscall_number == SYS_execve || syscall_number == SYS_execveat;
-}
-
-// A log that cannot be written must not change what the program does.
-void write_line(std::FILE* output, std::string line) {
-    line += '\n';
-    (void)std::fwrite(line.data(), 1, line.size(), output);
-}
-
-// A guest can think up 2^64 wrong numbers; warnings end long before.
-constexpr std::size_t max_warnings = 500;
-
 }  // namespace
 
 const SystemCall* find_system_call(std::uint64_t syscall_number) {
@@ -304,67 +386,6 @@ const SystemCall* find_system_call(std::uint64_t syscall_number) {
         return index;
     }();
     return syscall_number < by_number.size() ? by_number[syscall_number] : nullptr;
-}
-
-void SyscallDispatcher::warn_once(std::uint64_t syscall_number) {
-    if (warned_.size() >= max_warnings || !warned_.insert(syscall_number).second) return;
-    const char* name = syscall_name(syscall_number);
-    spdlog::warn("system call {}{} is not implemented; answered ENOSYS", syscall_number,
-                 name != nullptr ? fmt::format(" ({})", name) : "");
-}
-
-Result<std::uint64_t> SyscallDispatcher::call(System& system, const SystemCall* entry, std::uint64_t syscall_number,
-                                              const Arguments& arguments) {
-    if (entry != nullptr && entry->handler != nullptr) return entry->handler(system, arguments);
-    warn_once(syscall_number);
-    return fail(Errno::enosys);
-}
-
-// strace -f names the task once there is more than one.
-std::string SyscallDispatcher::prefix(const Task& task) {
-    if (task.tid != Processes::first_pid || several_tasks_) {
-        several_tasks_ = true;
-        return fmt::format("[pid {:>5}] ", task.tid);
-    }
-    return {};
-}
-
-Result<std::uint64_t> SyscallDispatcher::traced_call(System& system, const SystemCall* entry,
-                                                     std::uint64_t syscall_number, const Arguments& arguments) {
-    const SyscallLine line{syscall_name(syscall_number), syscall_number,
-                           entry != nullptr ? entry->formats : unknown_arguments, arguments};
-    const bool before = changes_its_caller(syscall_number);
-    std::string text = before ? format_call(system, line, nullptr) : std::string();
-    const auto result = call(system, entry, syscall_number, arguments);
-    if (!before) text = format_call(system, line, &result);
-    const std::string answer_text = system.task.exit ? "?" : format_result(line, result);
-    write_line(strace_output_, prefix(system.task) + text + " = " + answer_text);
-    return result;
-}
-
-void SyscallDispatcher::dispatch(System& system) {
-    emu::Registers& r = system.task.registers;
-    const std::uint64_t syscall_number = r.rax;
-    const Arguments arguments = {r.rdi, r.rsi, r.rdx, r.r10, r.r8, r.r9};
-    // SYSCALL leaves these two behind (Intel SDM vol. 2B); the signal frames of Linux show them as well.
-    r.rcx = r.rip;
-    r.r11 = r.rflags;
-    ++call_count_;
-    const SystemCall* entry = find_system_call(syscall_number);
-    const auto result = traces() ? traced_call(system, entry, syscall_number, arguments)
-                                 : call(system, entry, syscall_number, arguments);
-    r.rax = result ? *result : ~static_cast<std::uint64_t>(result.error()) + 1;
-    system.task.restarted_deadline_ns.reset();
-}
-
-void SyscallDispatcher::log_signal(const Task& task, const SignalInfo& info) {
-    if (traces()) write_line(strace_output_, prefix(task) + format_signal(info));
-}
-
-void SyscallDispatcher::log_end(const Task& task, const ExitStatus& status) {
-    if (!traces()) return;
-    write_line(strace_output_, prefix(task) + format_end(status));
-    std::fflush(strace_output_);
 }
 
 }  // namespace fl::kernel

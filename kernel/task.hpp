@@ -159,10 +159,12 @@ struct Task {
 
     std::optional<RestartCall> restart_call;
     std::optional<std::uint64_t> restarted_deadline_ns;  // of the call that is made again now
+    std::optional<RestartCall> resumed_call;             // that call, as it was interrupted: for --strace
     // CLONE_CHILD_SETTID: where the task writes its number before it runs.
     std::uint64_t set_child_tid = 0;
 
-    std::optional<ExitStatus> exit;  // set: the task is to end
+    std::optional<ExitStatus> exit;   // set: the task is to end
+    std::uint32_t superseded_by = 0;  // it ends because this thread executes a program
 
     // Scheduler's own.
     Scheduler* scheduler = nullptr;

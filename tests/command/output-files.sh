@@ -6,7 +6,7 @@ cp "$GUESTS/hello-musl" hello
 faultline run ./hello
 greeting=$stdout
 
-for option in --trace --stats --dump-mm; do
+for option in --trace --stats --dump-mm --strace; do
   # What cannot be opened is known before the program starts.
   faultline run $option=nowhere/file ./hello
   expect_complaint 2 "nowhere/file: cannot be opened for writing: No such file or directory"
@@ -34,7 +34,7 @@ for option in --trace --stats --dump-mm; do
   faultline run --mem 0 $option=old ./hello
   check "$option: nor after a bad option" cmp -s old kept
   faultline run $option=old ./hello
-  check "$option: and replaced when the program ran" matches "$(<old)" '(demand_zero|memory_pages|mm_struct)'
+  check "$option: and replaced when the program ran" matches "$(<old)" '(demand_zero|memory_pages|mm_struct|exit_group)'
   check "$option: as a whole" lacks "$(<old)" "99999"
 
   # Links are followed, pipes and devices take what they are given.
@@ -57,6 +57,8 @@ done
 faultline run --trace=both --stats=./both ./hello
 expect_complaint 2 "cannot hold both"
 check "nothing is left behind" missing both
+faultline run --strace=both --trace=./both ./hello
+expect_complaint 2 "cannot hold both the trace and the system calls"
 faultline run --trace=one --stats=nowhere/two ./hello
 expect_complaint 2 "nowhere/two"
 check "no half of the outputs is left behind" missing one

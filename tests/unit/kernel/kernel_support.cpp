@@ -45,7 +45,7 @@ std::string HostPipe::take() const {
     return text;
 }
 
-TestSystem::TestSystem(PageCount frames, std::FILE* strace_output)
+TestSystem::TestSystem(PageCount frames, kernel::strace::LogOptions strace)
     : ram_(make_ram(frames)),
       memory_(ram_),
       files_(memory_),
@@ -65,7 +65,7 @@ TestSystem::TestSystem(PageCount frames, std::FILE* strace_output)
                                                       .too_many = {}}),
       system_{task_, cpu_,       clock_,     random_,  memory_, faults_, *vfs_,
               mmu_,  scheduler_, processes_, futexes_, nullptr, {}},
-      dispatcher_(strace_output) {
+      dispatcher_(std::move(strace)) {
     task_.scheduler = &scheduler_;
     scheduler_.set_current(task_);
     processes_.adopt(system_);

@@ -4,7 +4,7 @@
 #include "kernel/futex.hpp"
 #include "kernel/processes.hpp"
 #include "kernel/scheduler.hpp"
-#include "kernel/syscall_table.hpp"
+#include "kernel/syscall_dispatcher.hpp"
 #include "kernel/system.hpp"
 #include "mm/verify.hpp"
 
@@ -74,7 +74,7 @@ public:
     static constexpr std::uint64_t nowhere = 0x30'0000;
     static constexpr std::uint64_t kernel_half = 0xffff'8000'0000'0000;
 
-    explicit TestSystem(PageCount frames = PageCount(64), std::FILE* strace_output = nullptr);
+    explicit TestSystem(PageCount frames = PageCount(64), kernel::strace::LogOptions strace = {});
     TestSystem(const TestSystem&) = delete;
     TestSystem& operator=(const TestSystem&) = delete;
     // All invariants hold, and all frames come back.

@@ -1,0 +1,33 @@
+// StraceSession: the system calls of a run, on their way to the file that the user named or to standard error.
+#pragma once
+
+#include "cli/output_file.hpp"
+#include "kernel/strace/log.hpp"
+#include "trace/output.hpp"
+
+#include <optional>
+#include <string>
+
+namespace fl::cli {
+
+class StraceSession {
+public:
+    explicit StraceSession(OutputFile file);
+    StraceSession(const StraceSession&) = delete;
+    StraceSession& operator=(const StraceSession&) = delete;
+    ~StraceSession() = default;
+
+    const OutputFile& file() const { return file_; }
+    // For the machine, which must not outlive this.
+    kernel::strace::LogOptions log();
+    // The machine has its program: what was said so far, and what will be, is written.
+    void begin();
+    // The run is over. One line where the calls could not be written in full.
+    std::optional<std::string> finish();
+
+private:
+    OutputFile file_;
+    trace::Output output_;
+};
+
+}  // namespace fl::cli

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -169,7 +168,7 @@ static void processor_time(void) {
     }
 }
 
-static atomic_int helper_tid, helper_stop;
+static _Atomic int helper_tid, helper_stop;
 
 static void* helper(void* argument) {
     (void)argument;
@@ -236,7 +235,7 @@ static void threads(void) {
     CHECK(delete (of_thread) == 0);
 }
 
-static atomic_int notified, notified_value;
+static _Atomic int notified, notified_value;
 
 static void notify(union sigval value) {
     notified_value = value.sival_int;

@@ -6,7 +6,13 @@
 
 namespace fl::kernel {
 
-enum class Capability : std::uint8_t { ipc_lock = 14, sys_rawio = 17, sys_resource = 24, sys_time = 25, wake_alarm = 35 };
+enum class Capability : std::uint8_t {
+    ipc_lock = 14,
+    sys_rawio = 17,
+    sys_resource = 24,
+    sys_time = 25,
+    wake_alarm = 35
+};
 
 // A bit for each capability that Linux 6.18 knows.
 inline constexpr std::uint64_t all_capabilities = (std::uint64_t{1} << 41) - 1;

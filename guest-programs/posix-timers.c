@@ -4,10 +4,10 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -168,7 +168,7 @@ static void processor_time(void) {
     }
 }
 
-static atomic_int helper_tid, helper_stop;
+static _Atomic int helper_tid, helper_stop;
 
 static void* helper(void* argument) {
     (void)argument;
@@ -235,7 +235,7 @@ static void threads(void) {
     CHECK(delete (of_thread) == 0);
 }
 
-static atomic_int notified, notified_value;
+static _Atomic int notified, notified_value;
 
 static void notify(union sigval value) {
     notified_value = value.sival_int;
@@ -298,6 +298,58 @@ static void inheritance(void) {
     CHECK(delete (timer) == 0);
 }
 
+// In the program that takes this one's place.
+static int after_exec(int timer) {
+    struct itimerspec left;
+    struct itimerval alarm_left;
+    sigset_t set_of_one;
+    sigemptyset(&set_of_one);
+    sigaddset(&set_of_one, SIGUSR1);
+    struct timespec no_time = {0, 0};
+    CHECK(getitimer(ITIMER_REAL, &alarm_left) == 0);
+    say("after exec: no timer: %d, what it sent is void: %d, the alarm goes on: %d",
+        syscall(SYS_timer_gettime, timer, &left) == -1 && errno == EINVAL,
+        sigtimedwait(&set_of_one, NULL, &no_time) == -1 && errno == EAGAIN, alarm_left.it_value.tv_sec >= 99);
+    return 0;
+}
+
+static void across_exec(char* program) {
+    pid_t child = fork();
+    if (child == 0) {
+        sigset_t set_of_one;
+        sigemptyset(&set_of_one);
+        sigaddset(&set_of_one, SIGUSR1);
+        CHECK(sigprocmask(SIG_BLOCK, &set_of_one, NULL) == 0);
+        struct sigevent event = signal_event(SIGUSR1, 1);
+        int timer;
+        CHECK(create(CLOCK_MONOTONIC, &event, &timer) == 0);
+        CHECK(set(timer, 0, 1000000, 1000000) == 0);
+        sleep_ms(3);
+        struct itimerval later = {{0, 0}, {100, 0}};
+        CHECK(setitimer(ITIMER_REAL, &later, NULL) == 0);
+        char number[16];
+        snprintf(number, sizeof number, "%d", timer);
+        execl(program, program, number, (char*)NULL);
+        _exit(1);
+    }
+    int status;
+    CHECK(waitpid(child, &status, 0) == child && status == 0);
+}
+
+static void ends_the_program(int number) {
+    pid_t child = fork();
+    if (child == 0) {
+        struct sigevent event = signal_event(number, 1);
+        int timer;
+        CHECK(create(CLOCK_MONOTONIC, &event, &timer) == 0);
+        CHECK(set(timer, 0, 1000000, 1000000) == 0);
+        for (;;) sleep_ms(1000);
+    }
+    int status;
+    CHECK(waitpid(child, &status, 0) == child);
+    say("a timer's signal %d ends the program: %d", number, WIFSIGNALED(status) && WTERMSIG(status) == number);
+}
+
 static void errors(void) {
     struct sigevent event = signal_event(SIGUSR1, 1);
     int timer;
@@ -326,7 +378,8 @@ static void errors(void) {
     CHECK(delete (next) == 0);
 }
 
-int main(void) {
+int main(int argc, char** argv) {
+    if (argc > 1) return after_exec(atoi(argv[1]));
     struct sigaction action;
     memset(&action, 0, sizeof action);
     action.sa_sigaction = on_signal;
@@ -341,6 +394,9 @@ int main(void) {
     silent();
     processor_time();
     inheritance();
+    across_exec(argv[0]);
+    ends_the_program(SIGTERM);
+    ends_the_program(SIGKILL);
     errors();
     threads();
     by_library();

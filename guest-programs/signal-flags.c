@@ -117,6 +117,9 @@ static void children(int flags, int ignored, const char* name) {
     siginfo_t info;
     while (waitid(P_PID, (id_t)child, &info, WSTOPPED | WNOWAIT) != 0) {
     }
+    // It can be seen to have stopped before its parent is told.
+    struct timespec moment = {0, 5000000};
+    if (count == 0) nanosleep(&moment, NULL);
     int stops = count;
     CHECK(kill(child, SIGCONT) == 0);
     int waited = waitpid(child, NULL, 0);

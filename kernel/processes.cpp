@@ -441,6 +441,20 @@ void Processes::before_signal(Process& process, int number) {
     process.parent->child_changed.wake_all();
 }
 
+namespace {
+
+// RLIMIT_SIGPENDING limits what waits for all of a user's processes: what is left for a task's own queues. Only
+// real-time signals are refused.
+std::uint64_t queue_limit(const Processes& processes, const Task& task, int number) {
+    constexpr int first_realtime = 32;
+    const std::uint64_t limit = soft_limit(task.process->limits, Limit::pending_signals);
+    if (number < first_realtime) return limit;
+    const std::uint64_t others = processes.queued_signals(task.uid) - task.signals.waiting_count();
+    return limit > others ? limit - others : 0;
+}
+
+}  // namespace
+
 Result<void> Processes::send_to_process(Process& process, const SignalInfo& info) {
     if (process.threads.empty() || process.exit) return {};
     before_signal(process, info.number);
@@ -448,8 +462,8 @@ Result<void> Processes::send_to_process(Process& process, const SignalInfo& info
         end_process(process, ExitStatus{128 + SIGKILL, SIGKILL, false});
         return {};
     }
-    const std::uint64_t limit = soft_limit(process.limits, Limit::pending_signals);
-    const auto sent = process.threads.front()->signals.send(SignalQueue::process, info, limit);
+    Task& first = *process.threads.front();
+    const auto sent = first.signals.send(SignalQueue::process, info, queue_limit(*this, first, info.number));
     tell_of_signal(process, info.number);
     return sent;
 }
@@ -461,8 +475,7 @@ Result<void> Processes::send_to_task(Task& task, const SignalInfo& info) {
         end_process(*task.process, ExitStatus{128 + SIGKILL, SIGKILL, false});
         return {};
     }
-    const auto sent =
-        task.signals.send(SignalQueue::thread, info, soft_limit(task.process->limits, Limit::pending_signals));
+    const auto sent = task.signals.send(SignalQueue::thread, info, queue_limit(*this, task, info.number));
     tell_of_signal(task);
     return sent;
 }

@@ -104,7 +104,7 @@ struct Process {
     bool stop_to_report = false, continue_to_report = false;
 
     Usage dead_threads, children;  // children: of those that were waited for
-    WaitQueue child_changed;  // wait4(2)
+    WaitQueue child_changed;       // wait4(2)
     // Shared with nobody; those who only look at it hold weak pointers.
     std::shared_ptr<CpuClock> cpu_clock = std::make_shared<CpuClock>(*this);
     std::unique_ptr<ProcessTimers> timers;  // nullptr: none was ever asked for

@@ -124,6 +124,20 @@ TEST_CASE("who sleeps by another thread's processor time wakes when so much was 
     CHECK(work.done.instructions == 11 * ms);
 }
 
+TEST_CASE("RLIMIT_SIGPENDING counts what waits for all of a user's tasks") {
+    TestSystem system;
+    system.task().process->limits[static_cast<std::size_t>(Limit::pending_signals)] = {3, 3};
+    const std::uint64_t number = 40;
+    system.signals().set_blocked(SignalSet::of(number));
+    const std::uint32_t tid = start_thread(system, [](System& thread) { sleep_for(thread, ms); });
+    CHECK(system.call(SYS_tkill, {tid, number}) == 0);
+    CHECK(system.call(SYS_tkill, {tid, number}) == 0);
+    CHECK(system.call(SYS_kill, {system.task().pid, number}) == 0);
+    CHECK(system.call(SYS_tkill, {system.task().tid, number}) == minus(Errno::eagain));
+    CHECK(system.call(SYS_timer_create, {CLOCK_MONOTONIC, 0, data}) == minus(Errno::eagain));
+    CHECK(system.call(SYS_tkill, {tid, SIGUSR2}) == 0);
+}
+
 TEST_CASE("a timer's signal for one thread wakes that one") {
     TestSystem system;
     system.signals().set_action(SIGUSR1, SignalAction{.handler = 0x1000});

@@ -188,8 +188,6 @@ static void refusals(void) {
     say("credentials of another size: %s", answer(send_with(pair[0], "x", &control, 0)));
     struct msghdr message = {.msg_iovlen = 2000};
     say("too many parts: %s", answer(sendmsg(pair[0], &message, 0)));
-    message = (struct msghdr){.msg_control = control.bytes, .msg_controllen = (size_t)1 << 32};
-    say("too long a list: %s", answer(sendmsg(pair[0], &message, 0)));
     say("no list: %s", answer(recvmsg(pair[0], (void*)8, MSG_DONTWAIT)));
     close(pair[0]);
     close(pair[1]);

@@ -301,8 +301,10 @@ static void circles(void) {
 
 static void addresses(void) {
     int receiver = socket(AF_UNIX, SOCK_DGRAM, 0), sender = socket(AF_UNIX, SOCK_DGRAM, 0), none[most_files];
-    struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "\0guest-messages"};
-    socklen_t length = offsetof(struct sockaddr_un, sun_path) + 15;
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    pid_t process = getpid();
+    memcpy(address.sun_path + 1, &process, sizeof process);
+    socklen_t length = offsetof(struct sockaddr_un, sun_path) + 1 + sizeof process;
     CHECK(bind(receiver, (struct sockaddr*)&address, length) == 0);
     struct iovec part = {"hello", 5};
     struct msghdr message = {.msg_name = &address, .msg_namelen = length, .msg_iov = &part, .msg_iovlen = 1};

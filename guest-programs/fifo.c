@@ -9,9 +9,10 @@
 #include <sys/wait.h>
 
 #include "answer.h"
+#include "own-folder.h"
 
-static const char* const name = "/tmp/guest-fifo";
-static const char* const second_name = "/tmp/guest-fifo-2";
+static const char* const name = "guest-fifo";
+static const char* const second_name = "guest-fifo-2";
 
 static int events_of(int fd) {
     struct pollfd entry = {fd, POLLIN | POLLOUT, 0};
@@ -129,8 +130,7 @@ static void sizes(void) {
 }
 
 int main(void) {
-    unlink(name);
-    unlink(second_name);
+    enter_own_folder();
     CHECK(mkfifo(name, 0600) == 0);
     meeting();
     not_waiting();
@@ -138,5 +138,6 @@ int main(void) {
     packets();
     sizes();
     CHECK(unlink(name) == 0);
+    leave_own_folder();
     return 0;
 }

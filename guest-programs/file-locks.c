@@ -8,8 +8,9 @@
 #include <sys/wait.h>
 
 #include "answer.h"
+#include "own-folder.h"
 
-static const char* const name = "/tmp/guest-locks";
+static const char* const name = "guest-locks";
 
 static struct flock range(short type, off_t start, off_t length) {
     struct flock lock = {.l_type = type, .l_whence = SEEK_SET, .l_start = start, .l_len = length};
@@ -243,7 +244,7 @@ static void owners(void) {
 }
 
 int main(void) {
-    unlink(name);
+    enter_own_folder();
     int fd = open(name, O_RDWR | O_CREAT, 0600);
     CHECK(fd >= 0);
     close(fd);
@@ -256,5 +257,6 @@ int main(void) {
     whole_files();
     owners();
     CHECK(unlink(name) == 0);
+    leave_own_folder();
     return 0;
 }

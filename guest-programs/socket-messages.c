@@ -188,8 +188,6 @@ static void refusals(void) {
     say("credentials of another size: %s", answer(send_with(pair[0], "x", &control, 0)));
     struct msghdr message = {.msg_iovlen = 2000};
     say("too many parts: %s", answer(sendmsg(pair[0], &message, 0)));
-    message = (struct msghdr){.msg_control = control.bytes, .msg_controllen = (size_t)1 << 32};
-    say("too long a list: %s", answer(sendmsg(pair[0], &message, 0)));
     say("no list: %s", answer(recvmsg(pair[0], (void*)8, MSG_DONTWAIT)));
     close(pair[0]);
     close(pair[1]);
@@ -303,8 +301,10 @@ static void circles(void) {
 
 static void addresses(void) {
     int receiver = socket(AF_UNIX, SOCK_DGRAM, 0), sender = socket(AF_UNIX, SOCK_DGRAM, 0), none[most_files];
-    struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "\0guest-messages"};
-    socklen_t length = offsetof(struct sockaddr_un, sun_path) + 15;
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    pid_t process = getpid();
+    memcpy(address.sun_path + 1, &process, sizeof process);
+    socklen_t length = offsetof(struct sockaddr_un, sun_path) + 1 + sizeof process;
     CHECK(bind(receiver, (struct sockaddr*)&address, length) == 0);
     struct iovec part = {"hello", 5};
     struct msghdr message = {.msg_name = &address, .msg_namelen = length, .msg_iov = &part, .msg_iovlen = 1};

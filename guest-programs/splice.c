@@ -10,8 +10,9 @@
 #include <sys/uio.h>
 
 #include "answer.h"
+#include "own-folder.h"
 
-static const char* const name = "/tmp/guest-splice";
+static const char* const name = "guest-splice";
 
 static int inside(int fd) {
     int count = 0;
@@ -153,11 +154,13 @@ static void refusals(void) {
 }
 
 int main(void) {
+    enter_own_folder();
     files_and_pipes();
     pipes_and_pipes();
     memory();
     sockets();
     refusals();
     CHECK(unlink(name) == 0);
+    leave_own_folder();
     return 0;
 }

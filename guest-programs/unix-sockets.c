@@ -14,19 +14,23 @@
 #include <sys/wait.h>
 
 #include "answer.h"
+#include "own-folder.h"
 
-static const char* const name = "/tmp/guest-socket";
-static const char* const second_name = "/tmp/guest-socket-2";
+static const char* const name = "guest-socket";
+static const char* const second_name = "guest-socket-2";
+
+static int process;
 
 static socklen_t fill(struct sockaddr_un* address, const char* path) {
     memset(address, 0, sizeof *address);
     address->sun_family = AF_UNIX;
     size_t length = strlen(path);
     memcpy(address->sun_path, path, length);
-    // What begins with @ is abstract, and as long as it is.
+    // What begins with @ is abstract, and as long as it is; the process's number makes it its own.
     if (path[0] != '@') return sizeof *address;
     address->sun_path[0] = '\0';
-    return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length);
+    memcpy(address->sun_path + length, &process, sizeof process);
+    return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length + sizeof process);
 }
 
 static int bind_to(int fd, const char* path) {
@@ -47,8 +51,8 @@ static void say_name(const char* what, const struct sockaddr_un* address, sockle
         say("%s: unnamed, %d", what, (int)length);
     } else {
         int count = (int)(length - offsetof(struct sockaddr_un, sun_path));
-        say("%s: %s%.*s, %d", what, path[0] ? "" : "@", path[0] ? count : count - 1, path[0] ? path : path + 1,
-            (int)length);
+        if (path[0] == '\0') count -= 1 + (int)sizeof process;
+        say("%s: %s%.*s, %d", what, path[0] ? "" : "@", count, path[0] ? path : path + 1, (int)length);
     }
 }
 
@@ -155,7 +159,7 @@ static void names(void) {
     int stream = socket(AF_UNIX, SOCK_STREAM, 0);
     say("of another type: %s", answer(connect_to(stream, name)));
     say("no socket: %s", answer(connect_to(stream, "/proc/self/exe")));
-    say("no file: %s", answer(connect_to(stream, "/tmp/nothing-here")));
+    say("no file: %s", answer(connect_to(stream, "nothing-here")));
     CHECK(unlink(name) == 0 && unlink(second_name) == 0);
     say("sent, the name gone: %zd", send(b, "x", 1, 0));
     struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -360,8 +364,8 @@ static void refusals(void) {
 }
 
 int main(void) {
-    unlink(name);
-    unlink(second_name);
+    process = getpid();
+    enter_own_folder();
     connections(SOCK_STREAM, name);
     connections(SOCK_SEQPACKET, "@guest-abstract");
     blocked_connect();
@@ -373,5 +377,6 @@ int main(void) {
     ends();
     options();
     refusals();
+    leave_own_folder();
     return 0;
 }

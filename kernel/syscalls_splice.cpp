@@ -46,8 +46,8 @@ Result<std::uint64_t> pipe_to_pipe(System& system, ByteChannel& from, ByteChanne
     while (from.is_empty() || to.is_full()) {
         const auto something = from.wait_for_data(system, blocking);
         if (!something) return fail(something.error());
-        if (!*something) return 0;
         if (auto room = wait_for_room(system, to, blocking); !room) return fail(room.error());
+        if (!*something) return 0;
     }
     if (!to.has_readers()) return fail(wait_for_room(system, to, Blocking::no).error());
     std::vector<std::byte> bytes(std::min(length_bytes, from.size_bytes()));
@@ -55,9 +55,9 @@ Result<std::uint64_t> pipe_to_pipe(System& system, ByteChannel& from, ByteChanne
     const std::size_t room = (to.capacity() - std::min(to.capacity(), to.buffer_count() * page_size)) / page_size;
     std::uint64_t moved = 0;
     for (std::size_t i = 0; i < room && moved < bytes.size(); ++i) {
-        const std::uint64_t part =
-            std::min<std::uint64_t>(from.buffer_bytes(source == Source::kept ? i : 0), bytes.size() - moved);
-        to.push(std::span(bytes).subspan(moved, part));
+        const std::size_t index = source == Source::kept ? i : 0;
+        const std::uint64_t part = std::min<std::uint64_t>(from.buffer_bytes(index), bytes.size() - moved);
+        to.push(std::span(bytes).subspan(moved, part), from.buffer_framing(index));
         if (source == Source::consumed) from.consume(part);
         moved += part;
     }

@@ -12,7 +12,9 @@ WakeObserver::~WakeObserver() {
 }
 
 void WakeObserver::observe(WaitQueue& queue, Sharing sharing) {
-    queue.observers_.push_back({this, sharing});
+    // The newest hears first, but exclusive ones are told in turn (add_wait_queue, add_wait_queue_exclusive).
+    auto& observers = queue.observers_;
+    observers.insert(sharing == Sharing::exclusive ? observers.end() : observers.begin(), {this, sharing});
     queues_.push_back(&queue);
 }
 

@@ -30,34 +30,39 @@ Result<std::uint64_t> ByteChannel::set_capacity(std::uint32_t bytes) {
     if (rounded / page_size < buffers_.size()) return fail(Errno::ebusy);
     const bool was_full = is_full();
     slots_ = rounded / page_size;
-    if (was_full && !is_full()) changed_.wake_all(writable);
+    if (was_full && !is_full()) for_writers_.wake_all(writable);
     return rounded;
+}
+
+void ByteChannel::wake_both() {
+    for_readers_.wake_all();
+    for_writers_.wake_all();
 }
 
 void ByteChannel::open_reader() {
     ++readers_ever_;
-    if (readers_++ == 0) changed_.wake_all();
+    if (readers_++ == 0) wake_both();
 }
 
 void ByteChannel::open_writer() {
     ++writers_ever_;
-    if (writers_++ == 0) changed_.wake_all();
+    if (writers_++ == 0) wake_both();
 }
 
 void ByteChannel::close_reader() {
-    if (--readers_ == 0) changed_.wake_all();
+    if (--readers_ == 0) wake_both();
     if (readers_ == 0 && writers_ == 0) buffers_.clear();
 }
 
 void ByteChannel::close_writer() {
-    if (--writers_ == 0) changed_.wake_all();
+    if (--writers_ == 0) wake_both();
     if (readers_ == 0 && writers_ == 0) buffers_.clear();
 }
 
 void ByteChannel::drop_first() {
     const bool was_full = is_full();
     buffers_.pop_front();
-    if (was_full) changed_.wake_all(writable);
+    if (was_full) for_writers_.wake_all(writable);
 }
 
 std::uint64_t ByteChannel::take(UserSegments& into) {
@@ -81,7 +86,8 @@ Result<bool> ByteChannel::wait_for_data(System& system, Blocking blocking) {
         if (!is_empty()) return true;
         if (writers_ == 0) return false;
         if (blocking == Blocking::no) return fail(Errno::eagain);
-        if (system.scheduler.wait(system.task, changed_) == WakeReason::signal) return fail(interrupted(system.task));
+        if (system.scheduler.wait(system.task, for_readers_) == WakeReason::signal)
+            return fail(interrupted(system.task));
     }
 }
 
@@ -90,7 +96,8 @@ Result<void> ByteChannel::wait_for_room(System& system, Blocking blocking) {
         if (readers_ == 0) return fail(Errno::epipe);
         if (!is_full()) return {};
         if (blocking == Blocking::no) return fail(Errno::eagain);
-        if (system.scheduler.wait(system.task, changed_) == WakeReason::signal) return fail(interrupted(system.task));
+        if (system.scheduler.wait(system.task, for_writers_) == WakeReason::signal)
+            return fail(interrupted(system.task));
     }
 }
 
@@ -110,7 +117,7 @@ Result<bool> ByteChannel::append_to_last(UserSegments& from, std::uint64_t& done
     if (part == 0 || buffers_.empty()) return true;
     Buffer& last = buffers_.back();
     const std::size_t used = last.bytes.size();
-    if (last.framing == Framing::packets || used + part > page_size) return true;
+    if (!last.takes_more || used + part > page_size) return true;
     last.bytes.reserve(page_size);
     last.bytes.resize(used + part);
     const std::uint64_t copied = from.copy_from_guest(std::span(last.bytes).subspan(used));
@@ -132,20 +139,21 @@ Result<std::uint64_t> ByteChannel::write(System& system, UserSegments& from, Blo
         if (auto room = wait_for_room(system, blocking); !room) {
             // What has been written is an answer, and no call to make again.
             if (done > 0) system.task.restart_call.reset();
-            if (done > 0) changed_.wake_all(readable);
+            if (done > 0) for_readers_.wake_all(readable);
             return ended_by(room.error());
         }
-        Buffer buffer{std::vector<std::byte>(std::min<std::uint64_t>(page_size, from.bytes_left())), 0, framing};
+        Buffer buffer{std::vector<std::byte>(std::min<std::uint64_t>(page_size, from.bytes_left())), 0, framing,
+                      framing == Framing::stream};
         const std::uint64_t wanted = buffer.bytes.size(), copied = from.copy_from_guest(buffer.bytes);
         if (copied < wanted) {
-            if (done > 0) changed_.wake_all(readable);
+            if (done > 0) for_readers_.wake_all(readable);
             return ended_by(Errno::efault);
         }
         done += copied;
         buffers_.push_back(std::move(buffer));
-        if (is_full() && from.bytes_left() > 0) changed_.wake_all(readable);
+        if (is_full() && from.bytes_left() > 0) for_readers_.wake_all(readable);
     }
-    changed_.wake_all(readable);
+    for_readers_.wake_all(readable);
     return goes_on ? Result<std::uint64_t>(done) : fail(goes_on.error());
 }
 
@@ -170,10 +178,10 @@ void ByteChannel::consume(std::uint64_t count) {
     }
 }
 
-void ByteChannel::push(std::span<const std::byte> bytes) {
+void ByteChannel::push(std::span<const std::byte> bytes, Framing framing) {
     FL_ASSERT(!is_full() && !bytes.empty() && bytes.size() <= page_size);
-    buffers_.push_back(Buffer{{bytes.begin(), bytes.end()}, 0, Framing::stream});
-    changed_.wake_all(readable);
+    buffers_.push_back(Buffer{{bytes.begin(), bytes.end()}, 0, framing});
+    for_readers_.wake_all(readable);
 }
 
 }  // namespace fl::kernel

@@ -57,28 +57,33 @@ public:
     void consume(std::uint64_t count);
     std::size_t buffer_count() const { return buffers_.size(); }
     std::uint64_t buffer_bytes(std::size_t index) const { return buffers_[index].left(); }
-    // A buffer of its own, of a page at most. Not full.
-    void push(std::span<const std::byte> bytes);
+    Framing buffer_framing(std::size_t index) const { return buffers_[index].framing; }
+    // A buffer of its own, of a page at most, that nothing is added to. Not full.
+    void push(std::span<const std::byte> bytes, Framing framing = Framing::stream);
 
-    // Woken when there is something to read, or nobody writes any more; and when there is room, or nobody reads.
-    WaitQueue& changed() { return changed_; }
+    // Woken when there is something to read, or when the first writer comes or the last one goes.
+    WaitQueue& for_readers() { return for_readers_; }
+    // Woken when there is room, or when the first reader comes or the last one goes.
+    WaitQueue& for_writers() { return for_writers_; }
 
 private:
     struct Buffer {
         std::vector<std::byte> bytes;
         std::size_t taken = 0;  // bytes of it that were read
         Framing framing = Framing::stream;
+        bool takes_more = false;  // what is written goes behind it (PIPE_BUF_FLAG_CAN_MERGE)
         std::size_t left() const { return bytes.size() - taken; }
     };
     std::uint64_t take(UserSegments& into);
     Result<bool> append_to_last(UserSegments& from, std::uint64_t& done);
     void drop_first();
+    void wake_both();
 
     std::deque<Buffer> buffers_;
     std::size_t slots_ = default_capacity / page_size;
     unsigned readers_ = 0, writers_ = 0;
     std::uint64_t readers_ever_ = 0, writers_ever_ = 0;
-    WaitQueue changed_;
+    WaitQueue for_readers_, for_writers_;
 };
 
 }  // namespace fl::kernel

@@ -66,7 +66,8 @@ Result<void> PipeDescription::wait_for_partner(System& system) {
         return {};
     }
     while (ever() == before) {
-        const WakeReason reason = system.scheduler.wait(system.task, channel_->changed());
+        const WakeReason reason =
+            system.scheduler.wait(system.task, is_readable() ? channel_->for_readers() : channel_->for_writers());
         if (reason == WakeReason::signal && ever() == before) return fail(interrupted(system.task));
     }
     return {};
@@ -113,6 +114,13 @@ short PipeDescription::ready_events() const {
     return static_cast<short>(events);
 }
 
+std::vector<WaitQueue*> PipeDescription::wait_queues() {
+    std::vector<WaitQueue*> queues;
+    if (is_readable()) queues.push_back(&channel_->for_readers());
+    if (is_writable()) queues.push_back(&channel_->for_writers());
+    return queues;
+}
+
 // --- eventfd
 
 Result<std::uint64_t> EventDescription::read(System& system, UserSegments& into, std::uint64_t&) {
@@ -131,7 +139,7 @@ Result<std::uint64_t> EventDescription::read(System& system, UserSegments& into,
 Result<std::uint64_t> EventDescription::write(System& system, UserSegments& from, std::uint64_t&) {
     constexpr std::uint64_t most = std::numeric_limits<std::uint64_t>::max() - 1;
     std::uint64_t added = 0;
-    if (from.bytes_left() < sizeof added) return fail(Errno::einval);
+    if (from.bytes_left() != sizeof added) return fail(Errno::einval);
     if (from.copy_from_guest(std::as_writable_bytes(std::span(&added, 1))) != sizeof added) return fail(Errno::efault);
     if (added > most) return fail(Errno::einval);
     while (added > most - count_) {

@@ -58,7 +58,7 @@ public:
     Result<std::uint64_t> control(System& system, std::uint64_t request, std::uint64_t argument) override;
     bool is_pollable() const override { return true; }
     short ready_events() const override;
-    std::vector<WaitQueue*> wait_queues() override { return {&channel_->changed()}; }
+    std::vector<WaitQueue*> wait_queues() override;
 
     const std::shared_ptr<ByteChannel>& channel() const { return channel_; }
     ByteChannel::Blocking blocking() const {

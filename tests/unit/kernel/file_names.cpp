@@ -152,7 +152,7 @@ TEST_CASE("a lock goes with the last descriptor of its file") {
 TEST_CASE("sendfile gives a pipe of the host what a file holds, and does not move on for what was not taken") {
     test::HostPipe pipe;
     Files f;
-    *f.system.task().files = kernel::FileTable({pipe.write_end()});
+    f.system.task().files = std::make_shared<kernel::FileTable>(kernel::FileTable({pipe.write_end()}));
     REQUIRE(f.make("/tmp/a") == 1);
     f.system.put_text(buffer, "twelve bytes");
     REQUIRE(f.system.call(SYS_write, {1, buffer, 12}) == 12);

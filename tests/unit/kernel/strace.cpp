@@ -75,6 +75,29 @@ TEST_CASE("calls that are not implemented are named") {
     CHECK(t.line(9999) == "syscall_0x270f(0, 0, 0, 0, 0, 0) = -1 ENOSYS (Function not implemented)");
 }
 
+TEST_CASE("sockets and epoll") {
+    Traced t;
+    CHECK(t.line(SYS_socket, {1, 0x80002, 0}) == "socket(AF_UNIX, SOCK_DGRAM|SOCK_CLOEXEC, 0) = 2");
+    t.system.put(data, std::uint16_t{1});
+    t.system.put_text(data + 2, std::string(1, '\0') + "name");
+    CHECK(t.line(SYS_bind, {2, data, 7}) == R"(bind(2, {sa_family=AF_UNIX, sun_path=@"name"}, 7) = 0)");
+    t.system.put_text(data + 32, "hello");
+    CHECK(t.line(SYS_sendto, {2, data + 32, 5, 0x40, data, 7}) ==
+          R"(sendto(2, "hello", 5, MSG_DONTWAIT, {sa_family=AF_UNIX, sun_path=@"name"}, 7) = 5)");
+    CHECK(t.line(SYS_recvfrom, {2, data + 64, 9, 0, 0, 0}) == R"(recvfrom(2, "hello", 9, 0, NULL, NULL) = 5)");
+    CHECK(t.line(SYS_shutdown, {2, 1}) == "shutdown(2, SHUT_WR) = 0");
+    CHECK(t.line(SYS_epoll_create1, {0x80000}) == "epoll_create1(EPOLL_CLOEXEC) = 3");
+    t.system.put(data, std::uint32_t{0x8000'0001});
+    t.system.put(data + 4, std::uint64_t{5});
+    CHECK(t.line(SYS_epoll_ctl, {3, 1, 2, data}) ==
+          "epoll_ctl(3, EPOLL_CTL_ADD, 2, {events=EPOLLIN|EPOLLET, data={u32=5, u64=5}}) = 0");
+    CHECK(t.line(SYS_epoll_ctl, {3, 2, 2, 0}) == "epoll_ctl(3, EPOLL_CTL_DEL, 2, NULL) = 0");
+    CHECK(t.line(SYS_epoll_wait, {3, data, 4, 0}) == "epoll_wait(3, [], 4, 0) = 0");
+    CHECK(t.line(SYS_pipe2, {data, 04000}) == "pipe2([4, 5], O_NONBLOCK) = 0");
+    CHECK(t.line(SYS_splice, {4, 0, 5, 0, 8, 2}) ==
+          "splice(4, NULL, 5, NULL, 8, SPLICE_F_NONBLOCK) = -1 EINVAL (Invalid argument)");
+}
+
 TEST_CASE("files") {
     Traced t;
     const std::string name = "/proc/2/task/2/../../" + std::string(40, 'x');

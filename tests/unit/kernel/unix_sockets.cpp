@@ -41,11 +41,9 @@ void put_name(TestSystem& system, const char* three) {
 
 // sendmsg(2) of a byte with one file.
 std::int64_t send_file(TestSystem& system, std::uint64_t fd, std::uint64_t file) {
-    struct {
-        cmsghdr header{CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS};
-        std::uint64_t file = 0;
-    } control;
-    control.file = file;
+    // struct cmsghdr: length, level and type, data.
+    const std::array<std::uint64_t, 3> control{CMSG_LEN(sizeof(int)), std::uint64_t{SCM_RIGHTS} << 32 | SOL_SOCKET,
+                                               file};
     constexpr std::uint64_t control_place = data + 256, part_place = data + 320, message_place = data + 384;
     system.put(control_place, control);
     system.put(part_place, Segment{data, 1});
@@ -152,11 +150,11 @@ TEST_CASE("sockets that hold each other are found, those that somebody can get a
     const auto weak = [&](std::uint64_t fd) { return std::weak_ptr(*system.task().files->find(fd)); };
     const auto lost_first = weak(lost.first), lost_second = weak(lost.second), inner_first = weak(inner.first),
                inner_second = weak(inner.second);
-    // `lost` holds itself; `inner` holds itself too, and is in a message to `kept` as well.
-    CHECK(send_file(system, lost.first, lost.second) == 1);
-    CHECK(send_file(system, lost.second, lost.first) == 1);
-    CHECK(send_file(system, inner.first, inner.second) == 1);
-    CHECK(send_file(system, inner.second, inner.first) == 1);
+    // Each end waits at the other; one of `inner` is in a message to `kept` as well.
+    CHECK(send_file(system, lost.first, lost.first) == 1);
+    CHECK(send_file(system, lost.second, lost.second) == 1);
+    CHECK(send_file(system, inner.first, inner.first) == 1);
+    CHECK(send_file(system, inner.second, inner.second) == 1);
     CHECK(send_file(system, kept.first, inner.first) == 1);
     for (const std::uint64_t fd : {lost.first, lost.second, inner.first, inner.second}) {
         CHECK(system.call(SYS_close, {fd}) == 0);

@@ -74,8 +74,13 @@ constexpr FlagName at_flags[] = {{0x100, "AT_SYMLINK_NOFOLLOW"},
                                  {0x400, "AT_SYMLINK_FOLLOW"},
                                  {0x800, "AT_NO_AUTOMOUNT"},
                                  {0x1000, "AT_EMPTY_PATH"}};
-constexpr FlagName ioctl_requests[] = {
-    {0x5401, "TCGETS"}, {0x802c'542a, "TCGETS2"}, {0x5413, "TIOCGWINSZ"}, {0x541b, "FIONREAD"}};
+constexpr FlagName ioctl_requests[] = {{0x5401, "TCGETS"},        {0x802c'542a, "TCGETS2"}, {0x5413, "TIOCGWINSZ"},
+                                       {0x541b, "FIONREAD"},      {0x5402, "TCSETS"},       {0x5403, "TCSETSW"},
+                                       {0x5404, "TCSETSF"},       {0x402c'542b, "TCSETS2"}, {0x402c'542c, "TCSETSW2"},
+                                       {0x402c'542d, "TCSETSF2"}, {0x5409, "TCSBRK"},       {0x540a, "TCXONC"},
+                                       {0x540b, "TCFLSH"},        {0x540e, "TIOCSCTTY"},    {0x540f, "TIOCGPGRP"},
+                                       {0x5410, "TIOCSPGRP"},     {0x5411, "TIOCOUTQ"},     {0x5412, "TIOCSTI"},
+                                       {0x5414, "TIOCSWINSZ"},    {0x5422, "TIOCNOTTY"},    {0x5429, "TIOCGSID"}};
 constexpr FlagName seeks[] = {{0, "SEEK_SET"}, {1, "SEEK_CUR"}, {2, "SEEK_END"}, {3, "SEEK_DATA"}, {4, "SEEK_HOLE"}};
 constexpr FlagName open_modes[] = {NAMED(O_RDONLY), NAMED(O_WRONLY), NAMED(O_RDWR), NAMED(O_ACCMODE)};
 constexpr FlagName open_flags[] = {NAMED(O_CREAT),   NAMED(O_EXCL),           NAMED(O_NOCTTY),   NAMED(O_TRUNC),

@@ -61,6 +61,14 @@ extern const FlagNames mount_flag_names;
 extern const FlagNames unmount_flag_names;
 extern const FlagNames file_system_type_names;
 extern const FlagNames file_system_flag_names;
+extern const FlagNames policy_names;
+extern const FlagNames priority_who_names;
+extern const FlagNames io_priority_who_names;
+extern const FlagNames pidfd_flag_names;
+extern const FlagNames pidfd_signal_flag_names;
+extern const FlagNames task_control_names;
+extern const FlagNames wait_who_names;
+extern const FlagNames log_action_names;
 
 struct CodeName {
     int signal;

@@ -24,8 +24,8 @@ Result<struct stat> NamelessDescription::status(const System& system) const {
     status.st_ino = file_.inode;
     status.st_mode = file_.mode;
     status.st_nlink = 1;
-    status.st_uid = system.task.uid;
-    status.st_gid = system.task.gid;
+    status.st_uid = system.task.credentials.user.file_system;
+    status.st_gid = system.task.credentials.group.file_system;
     status.st_blksize = page_size;
     constexpr std::uint64_t ns_per_second = 1'000'000'000;
     status.st_atim = {static_cast<time_t>(file_.made_ns / ns_per_second),
@@ -86,6 +86,16 @@ short ChannelDescription::ready_events() const {
     return static_cast<short>(events);
 }
 
+Result<std::shared_ptr<FileDescription>> ChannelDescription::reopen(System&, int flags) {
+    if (is_socket()) return fail(Errno::enxio);
+    const auto pipe = in_ != nullptr ? in_ : out_;
+    switch (flags & O_ACCMODE) {
+        case O_RDONLY: return std::make_shared<ChannelDescription>(flags, file(), pipe, nullptr);
+        case O_WRONLY: return std::make_shared<ChannelDescription>(flags, file(), nullptr, pipe);
+        default: return fail(Errno::enxio);
+    }
+}
+
 std::vector<WaitQueue*> ChannelDescription::wait_queues() {
     std::vector<WaitQueue*> queues;
     if (in_ != nullptr) queues.push_back(&in_->changed());
@@ -121,6 +131,11 @@ Result<std::uint64_t> EventDescription::write(System& system, UserSegments& from
     count_ += added;
     changed_.wake_all();
     return sizeof added;
+}
+
+std::string EventDescription::info_text() const {
+    return fmt::format("eventfd-count: {:16x}\neventfd-id: {}\neventfd-semaphore: {}\n", count_, inode_number(),
+                       is_semaphore_ ? 1 : 0);
 }
 
 short EventDescription::ready_events() const {

@@ -28,6 +28,7 @@ protected:
         return (flags() & O_NONBLOCK) != 0 ? ByteChannel::Blocking::no : ByteChannel::Blocking::yes;
     }
     std::uint64_t inode_number() const { return file_.inode; }
+    const NamelessFile& file() const { return file_; }
 
 private:
     NamelessFile file_;
@@ -44,6 +45,8 @@ public:
 
     bool is_socket() const { return in_ != nullptr && out_ != nullptr; }
     std::string path() const override;
+    // Another end of the same pipe, for reading or for writing. ENXIO for a socket.
+    Result<std::shared_ptr<FileDescription>> reopen(System& system, int flags) override;
     Result<std::uint64_t> read(System& system, UserSegments& into, std::uint64_t& at) override;
     Result<std::uint64_t> write(System& system, UserSegments& from, std::uint64_t& at) override;
     Result<std::uint64_t> control(System& system, std::uint64_t request, std::uint64_t argument) override;
@@ -64,6 +67,7 @@ public:
     EventDescription(int flags, NamelessFile file, std::uint64_t count, bool is_semaphore)
         : NamelessDescription(flags, file), count_(count), is_semaphore_(is_semaphore) {}
     std::string path() const override { return "anon_inode:[eventfd]"; }
+    std::string info_text() const override;
     Result<std::uint64_t> read(System& system, UserSegments& into, std::uint64_t& at) override;
     Result<std::uint64_t> write(System& system, UserSegments& from, std::uint64_t& at) override;
     short ready_events() const override;

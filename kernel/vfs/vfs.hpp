@@ -24,6 +24,8 @@ public:
     FileSystem& nameless_memory() { return nameless_fs_; }
     // Shows the program folders and files of the host. Call it before anybody holds the root. The error is one line.
     tl::expected<void, std::string> mount(const HostTree& tree);
+    // Where file systems begin, the root first (/proc/PID/mounts).
+    std::vector<DentryPointer> mount_points() const;
     // sync(2)
     void write_back();
     // The directory at an absolute path, made where it is missing, which never changes the host; nullptr where a file
@@ -38,7 +40,7 @@ private:
     HostLayer& add_layer(HostAccess access, const std::shared_ptr<HostNode>& node);
     void mount_root(const HostRoot& root);
     tl::expected<void, std::string> mount_bind(const HostBind& bind);
-    static DentryPointer add(const DentryPointer& parent, std::string name, std::shared_ptr<Inode> inode);
+    DentryPointer add(const DentryPointer& parent, std::string name, std::shared_ptr<Inode> inode);
     // A file that is there from the start; it cannot get longer or shorter.
     void add_text(const DentryPointer& parent, std::string name, std::string_view text);
     DentryPointer add_directory(const DentryPointer& parent, std::string name, FileSystem& file_system, mode_t mode);
@@ -50,6 +52,7 @@ private:
     ProcFs proc_;
     std::vector<std::unique_ptr<HostLayer>> layers_;  // of the host
     DentryPointer root_;
+    std::vector<std::weak_ptr<Dentry>> mounts_;  // what was put over another file system
 };
 
 }  // namespace fl::kernel

@@ -269,6 +269,8 @@ int main(void) {
         return exit_unsupported;
     }
     CHECK(set_policy(0, 0, 0) == 0);
+    // Whoever started us may have been nice.
+    CHECK(setpriority(PRIO_PROCESS, 0, 0) == 0);
     show_policies();
     show_affinity();
     show_order();

@@ -196,7 +196,7 @@ Result<std::uint64_t> sys_prctl(System& system, const Arguments& a) {
         case PR_GET_PDEATHSIG: return answer(system.user().write(VirtAddr(a[1]), task.parent_death_signal));
         case PR_SET_CHILD_SUBREAPER: task.process->is_subreaper = a[1] != 0; return 0;
         case PR_GET_CHILD_SUBREAPER:
-            return answer(system.user().write(VirtAddr(a[1]), std::int32_t{task.process->is_subreaper}));
+            return answer(system.user().write(VirtAddr(a[1]), std::int32_t{task.process->is_subreaper ? 1 : 0}));
         case PR_GET_DUMPABLE: return task.process->is_dumpable ? 1 : 0;
         case PR_SET_DUMPABLE:
             if (a[1] > 1) return fail(Errno::einval);

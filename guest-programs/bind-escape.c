@@ -109,6 +109,51 @@ static void try_proc(void) {
     }
 }
 
+// Open files and mappings, as /proc shows them: they lead where they lead, with the rights they were opened with.
+static void try_opened(void) {
+    char name[512], opened[64];
+    snprintf(name, sizeof name, "%s/a", inside);
+    const int modes[] = {O_RDONLY, O_PATH};
+    for (size_t i = 0; i < sizeof modes / sizeof *modes; ++i) {
+        int file = open(name, modes[i]), folder = open(inside, modes[i] | O_DIRECTORY);
+        snprintf(opened, sizeof opened, "/proc/self/fd/%d", file);
+        int writable = open(opened, O_RDWR);
+        if (writable >= 0 && access(name, W_OK) != 0) {
+            say("escaped by opening for writing: %s", opened);
+            ++escapes;
+        }
+        if (writable >= 0) close(writable);
+        char up[256] = "";
+        for (int level = 0; level < 20; ++level) {
+            try("the folder's descriptor", "/proc/self/fd/%d/%soutside/secret", folder, up);
+            try("the folder's descriptor", "/proc/self/fd/%d/%s%s", folder, up, secret);
+            try("the file's descriptor", "/proc/self/fd/%d/%s%s", file, up, secret);
+            strcat(up, "../");
+        }
+        try("the folder's descriptor", "/proc/self/fd/%d/link-up", folder);
+        try("fdinfo", "/proc/self/fdinfo/%d/../../root%s", folder, secret);
+        if (file >= 0) close(file);
+        if (folder >= 0) close(folder);
+    }
+    DIR* mappings = opendir("/proc/self/map_files");
+    for (struct dirent* entry; mappings != NULL && (entry = readdir(mappings)) != NULL;) {
+        try("map_files", "/proc/self/map_files/%s/../../../..%s", entry->d_name, secret);
+        try("map_files", "/proc/self/map_files/%s", entry->d_name);
+    }
+    if (mappings != NULL) closedir(mappings);
+    // The emulator's own process is nobody here.
+    for (int pid = 1; pid < 4; ++pid) {
+        int process = (int)syscall(SYS_pidfd_open, pid, 0);
+        for (int fd = 3; fd < 20 && process >= 0; ++fd) {
+            int taken = (int)syscall(SYS_pidfd_getfd, process, fd, 0);
+            if (taken >= 0 && taken != process)
+                try_descriptor("pidfd_getfd", secret, openat(taken, secret + 1, O_RDONLY));
+            try_descriptor("pidfd_getfd", "", taken);
+        }
+        if (process >= 0) close(process);
+    }
+}
+
 // A directory that leaves the tree it was opened in.
 static void try_moving(void) {
     char deep[512], moved[512];
@@ -153,6 +198,7 @@ int main(int count, char** words) {
     try_dots();
     try_links();
     try_proc();
+    try_opened();
     try_moving();
     try_calls();
     if (escapes == 0) say("no way out");

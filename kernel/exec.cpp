@@ -53,7 +53,7 @@ Result<std::shared_ptr<mm::File>> executable_file(const System& system, const De
     const Inode& inode = *dentry->inode;
     if (!S_ISREG(inode.mode())) return fail(Errno::eacces);
     const Task& task = system.task;
-    if (auto allowed = inode.check_access(Owner{task.uid, task.gid}, may_exec); !allowed) return fail(allowed.error());
+    if (auto allowed = inode.check_access(task.credentials, may_exec); !allowed) return fail(allowed.error());
     // Root may do what somebody may.
     if ((inode.mode() & 0111) == 0) return fail(Errno::eacces);
     RegularFile* regular = dentry->inode->regular_file();
@@ -77,6 +77,26 @@ Result<void> enter_interpreter(const System& system, ExecRequest& request, const
     return {};
 }
 
+// Who shares its directory or its address space with others could change under the new program's feet.
+ExecPrivileges privileges_of(const Task& task) {
+    const bool is_shared = static_cast<std::size_t>(task.fs.use_count()) > task.process->threads.size();
+    return task.no_new_privileges || is_shared ? ExecPrivileges::none_new : ExecPrivileges::full;
+}
+
+loader::ProgramRights rights_of(const ExecCredentials& credentials) {
+    const Credentials& who = credentials.credentials;
+    return {who.user.real, who.user.effective, who.group.real, who.group.effective, credentials.is_secure};
+}
+
+// begin_new_exec() and setup_new_exec(), of what depends on who it is.
+void take_credentials(Task& task, ExecCredentials&& after) {
+    const Identity &user = after.credentials.user, &group = after.credentials.group;
+    task.process->is_dumpable = !after.is_secure && user.effective == user.real && group.effective == group.real;
+    if (after.is_secure) task.parent_death_signal = 0;
+    task.credentials = std::move(after.credentials);
+    task.mm->limits() = task.memory_limits();
+}
+
 }  // namespace
 
 tl::expected<void, std::string> load_into_task(System& system, const ExecRequest& request,
@@ -97,7 +117,7 @@ tl::expected<void, std::string> load_into_task(System& system, const ExecRequest
     system.processes.set_retiring(old.get());
     const std::string old_name = std::exchange(task.name, comm_of(request.path));
     use(mm.get());
-    loader::ProgramArguments arguments{request.path, request.argv, request.environment, {}};
+    loader::ProgramArguments arguments{request.path, request.argv, request.environment, {}, request.rights};
     system.random.fill(arguments.random_bytes);
     const auto loaded = loader::load_program(*mm, *user, file, image, *system.vdso, arguments);
     system.processes.set_retiring(nullptr);
@@ -137,6 +157,10 @@ Result<void> execute(System& system, ExecRequest request) {
     if (request.argv.empty()) request.argv.emplace_back();
     const auto image = loader::parse_elf(*file);
     if (!image || system.vdso == nullptr) return fail(Errno::enoexec);
+    const Inode& inode = *request.file->inode;
+    ExecCredentials credentials =
+        credentials_after_exec(task.credentials, inode.owner(), inode.mode(), privileges_of(task));
+    request.rights = rights_of(credentials);
     if (auto alone = system.processes.end_other_threads(system); !alone) return alone;
     system.processes.release_memory(system);
     if (auto loaded = load_into_task(system, request, file, *image); !loaded) return fail(Errno::enomem);
@@ -146,6 +170,7 @@ Result<void> execute(System& system, ExecRequest request) {
     task.pid = process.pid;
     process.has_executed = true;
     task.executable = file->identity().path;
+    take_credentials(task, std::move(credentials));
     task.signals.reset_for_exec();
     if (process.timers != nullptr) process.timers->posix().clear();
     // unshare_files(): who has it alone keeps it, and with it its record locks.
@@ -154,7 +179,6 @@ Result<void> execute(System& system, ExecRequest request) {
     task.fs = std::make_shared<FileSystemContext>(*task.fs);
     task.rseq.reset();
     task.set_child_tid = 0;
-    task.parent_death_signal = 0;
     task.restart_call.reset();
     system.cpu.set_fpu_state(emu::FpuState{});
     return {};

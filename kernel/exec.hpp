@@ -3,6 +3,7 @@
 
 #include "kernel/system.hpp"
 #include "loader/elf_image.hpp"
+#include "loader/stack_image.hpp"
 
 #include <string>
 #include <vector>
@@ -13,6 +14,7 @@ struct ExecRequest {
     DentryPointer file;  // resolved, a regular file that may be executed
     std::string path;    // as the program is told it (AT_EXECFN)
     std::vector<std::string> argv, environment;
+    loader::ProgramRights rights{};
 };
 
 // The address space, the registers and the name of `system.task` for a program; the error is one clear line, and the

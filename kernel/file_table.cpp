@@ -1,5 +1,6 @@
 #include "kernel/file_table.hpp"
 
+#include "kernel/terminal.hpp"
 #include "kernel/vfs/host_stream.hpp"
 
 #include <utility>
@@ -9,7 +10,15 @@ namespace fl::kernel {
 FileTable FileTable::standard_streams() { return FileTable({0, 1, 2}); }
 
 FileTable::FileTable(const std::vector<int>& host_fds) {
-    for (const int host_fd : host_fds) slots_.push_back({HostStream::of(host_fd), OnExec::keep});
+    std::vector<std::shared_ptr<Terminal>> terminals;
+    for (const int host_fd : host_fds) {
+        auto stream = HostStream::of(host_fd);
+        if (auto terminal = stream != nullptr ? Terminal::of(host_fd, terminals) : nullptr; terminal != nullptr) {
+            terminals.push_back(terminal);
+            stream->set_terminal(std::move(terminal));
+        }
+        slots_.push_back({std::move(stream), OnExec::keep});
+    }
 }
 
 FileTable::~FileTable() {

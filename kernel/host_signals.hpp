@@ -1,5 +1,6 @@
-// HostSignals: SIGINT, SIGTERM and SIGHUP that the host sends to the emulator become the program's, as they would if it
-// ran natively: it may handle them, or they end it, and what was traced so far is kept.
+// HostSignals: signals that the host sends to the emulator (SIGINT, SIGTERM, and others that come from a terminal)
+// become the program's, as they would if it ran natively: it may handle them, or they end it, and what was traced so
+// far is kept.
 //
 // SIGALRM, the emulator's own, interrupts the processor (preemption.hpp).
 //
@@ -28,7 +29,7 @@ public:
     static std::optional<int> take();
 
 private:
-    static constexpr std::array relayed{SIGINT, SIGTERM, SIGHUP};
+    static constexpr std::array relayed{SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGWINCH};
     std::array<struct sigaction, relayed.size()> previous_{};
     struct sigaction previous_alarm_ {};
 };

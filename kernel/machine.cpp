@@ -13,7 +13,10 @@
 #include "kernel/processes.hpp"
 #include "kernel/signal_delivery.hpp"
 #include "kernel/syscall_dispatcher.hpp"
+#include "kernel/terminal.hpp"
 #include "kernel/traps.hpp"
+#include "kernel/vfs/devices.hpp"
+#include "kernel/vfs/host_stream.hpp"
 #include "loader/elf_image.hpp"
 #include "loader/exec.hpp"
 #include "loader/host_file.hpp"
@@ -133,6 +136,10 @@ private:
     void handle_fault(System& system, const emu::PageFault& fault);
     void handle_exception(System& system, emu::Vector vector);
     void take_host_signals();
+    void take_terminal(Task& task);
+    void name_terminal(const std::string& path);
+    bool stops_with_host(std::uint32_t group) const;
+    void stop_with_host();
     void deliver(System& system);
     void settle(System& system);
     void kill_for_memory(Task& task);
@@ -159,9 +166,10 @@ private:
     Scheduler scheduler_;
     Futexes futexes_;
     Processes processes_;
-    System* first_ = nullptr;    // the program that was asked for, until it is over
-    System* current_ = nullptr;  // whose turn it is
-    Task* cpu_owner_ = nullptr;  // whose registers the processor holds
+    System* first_ = nullptr;             // the program that was asked for, until it is over
+    System* current_ = nullptr;           // whose turn it is
+    Task* cpu_owner_ = nullptr;           // whose registers the processor holds
+    std::shared_ptr<Terminal> terminal_;  // of the host, that the program's session began with
     std::optional<SyscallDispatcher> syscalls_;
     SignalObserver signal_observer_;
     std::optional<ExitStatus> exit_;  // the first program's
@@ -234,9 +242,10 @@ tl::expected<void, std::string> MachineImplementation::load(const ProgramSpec& p
                                                             const loader::ElfImage& image) {
     Task& task = first_->task;
     task.executable = program_path_ = file->identity().path;
-    const ExecRequest request{task.exe_file, program.path, program.argv, program.environment};
+    const ExecRequest request{task.exe_file, program.path, program.argv, program.environment, {}};
     if (auto loaded = load_into_task(*first_, request, file, image); !loaded) return loaded;
     task.files = std::make_shared<FileTable>(FileTable::standard_streams());
+    take_terminal(task);
     const auto directory = vfs_->make_directories(options_.host.guest_path(program.working_directory));
     task.fs = std::make_shared<FileSystemContext>(
         FileSystemContext{vfs_->root(), directory != nullptr ? directory : vfs_->root()});
@@ -307,7 +316,7 @@ void MachineImplementation::process_ends(System& system) {
 }
 
 emu::Exit MachineImplementation::run_user_code(Task& task) {
-    auto budget = scheduler_.instruction_budget();
+    auto budget = scheduler_.instruction_budget(task);
     if (const auto left_ns = cpu_time_left_ns(*current_)) budget = std::min(budget.value_or(*left_ns), *left_ns);
     if (options_.max_instructions) {
         const std::uint64_t left =
@@ -361,19 +370,72 @@ void MachineImplementation::step(System& system) {
     take_host_signals();
     deliver(system);
     const bool time_is_up = exit.reason == emu::Exit::Reason::quantum || exit.reason == emu::Exit::Reason::halt;
-    if (time_is_up && !task.exit) scheduler_.yield(task);
+    if (task.exit) return;
+    if (time_is_up) {
+        scheduler_.slice_over(task);
+    } else {
+        scheduler_.preempt_for_higher(task);
+    }
 }
 
-// As from a terminal: what interrupts goes to everybody in the program's group, the rest to the program.
+// The first standard stream that is a terminal controls the program's session.
+void MachineImplementation::take_terminal(Task& task) {
+    for (const std::uint32_t fd : task.files->numbers()) {
+        const auto file = task.files->find(fd);
+        const auto* stream = file ? dynamic_cast<const HostStream*>(file->get()) : nullptr;
+        if (stream == nullptr || stream->terminal() == nullptr) continue;
+        terminal_ = stream->terminal();
+        terminal_->session = task.process->session;
+        terminal_->foreground = task.process->group;
+        task.process->terminal = terminal_;
+        name_terminal(stream->path());
+        return;
+    }
+}
+
+// Only where the host has it below /dev: "/dev/pts/3".
+void MachineImplementation::name_terminal(const std::string& path) {
+    const std::size_t slash = path.rfind('/');
+    if (!path.starts_with("/dev/") || path.size() > max_path_bytes) return;
+    const DentryPointer folder = vfs_->make_directories(path.substr(0, slash));
+    if (folder == nullptr || !folder->inode->directory()->is_writable()) return;
+    std::string name = path.substr(slash + 1);
+    if (folder->inode->directory()->find(*first_, folder, name) != nullptr) return;
+    auto inode = make_terminal(folder->inode->file_system(), clock_.realtime_ns(), terminal_);
+    folder->inode->directory()->add(std::make_shared<Dentry>(std::move(name), folder, std::move(inode)));
+}
+
+// Whether ^Z is for the emulator itself: nobody in the machine would let the group go on again.
+bool MachineImplementation::stops_with_host(std::uint32_t group) const {
+    if (!processes_.is_orphaned(group)) return false;
+    return std::ranges::none_of(processes_.all(), [group](const auto& entry) {
+        const Process& process = *entry.second;
+        if (process.group != group || process.threads.empty()) return false;
+        return process.threads.front()->signals.action(SIGTSTP).handler != SignalAction::default_action;
+    });
+}
+
+void MachineImplementation::stop_with_host() {
+    if (terminal_ != nullptr) terminal_->put_host_settings();
+    (void)::raise(SIGSTOP);
+    if (terminal_ != nullptr) terminal_->put_own_settings();
+}
+
+// What a terminal sends goes to everybody in its foreground, or in the program's group; the rest to the program.
 void MachineImplementation::take_host_signals() {
     while (const auto number = HostSignals::take()) {
         const SignalInfo info{.number = *number, .code = si_code_kernel};
-        for (const auto& [pid, process] : processes_.all()) {
-            const bool first = pid == Processes::first_pid;
-            const bool in_group = process->group == Processes::first_pid;
-            if (first || (*number == SIGINT && in_group) || (first_ == nullptr && pid != 1)) {
-                (void)processes_.send_to_process(*process, info);
-            }
+        const bool has_foreground = terminal_ != nullptr && terminal_->foreground != 0;
+        const std::uint32_t group = has_foreground ? terminal_->foreground : Processes::first_pid;
+        const bool of_terminal = *number == SIGINT || *number == SIGQUIT || *number == SIGTSTP || *number == SIGWINCH;
+        if (*number == SIGTSTP && stops_with_host(group)) {
+            stop_with_host();
+        } else if (of_terminal && processes_.group_exists(group)) {
+            processes_.send_to_group(group, info);
+        } else if (Process* first = processes_.find_process(Processes::first_pid); first != nullptr) {
+            if (!of_terminal || *number == SIGINT) (void)processes_.send_to_process(*first, info);
+        } else {
+            for (const auto& [pid, process] : processes_.all()) (void)processes_.send_to_process(*process, info);
         }
     }
 }
@@ -422,9 +484,10 @@ void MachineImplementation::kill_for_memory(Task& task) {
     const mm::MmStruct& mm = *task.mm;
     spdlog::error(
         "Out of memory: Killed process {} ({}) total-vm:{}kB, anon-rss:{}kB, file-rss:{}kB, shmem-rss:{}kB, "
-        "UID:{} pgtables:{}kB oom_score_adj:0",
+        "UID:{} pgtables:{}kB oom_score_adj:{}",
         task.pid, task.name, kib(mm.vm().total), kib(mm.rss().anonymous), kib(mm.rss().file),
-        kib(mm.rss().shared_memory), task.uid, mm.pgtables_bytes() / 1024);
+        kib(mm.rss().shared_memory), task.credentials.user.real, mm.pgtables_bytes() / 1024,
+        task.process->oom_score_adjustment);
     processes_.end_process(*task.process, ExitStatus{128 + SIGKILL, SIGKILL, true});
 }
 
@@ -508,6 +571,8 @@ void MachineImplementation::tear_down() {
     processes_.clear();
     // Files that only messages between sockets hold.
     if (vfs_) vfs_->unix_sockets().collect();
+    if (terminal_ != nullptr) terminal_->put_host_settings();
+    terminal_.reset();
 }
 
 // Whatever exec and the program took has come back. A file that an observer still holds keeps its cached pages.

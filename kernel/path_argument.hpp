@@ -22,7 +22,7 @@ Result<DentryPointer> resolve_at(const System& system, std::uint64_t directory_f
                                  FollowLast follow);
 
 // The process as checks of rights see it.
-inline Owner credentials(const Task& task) { return Owner{task.uid, task.gid}; }
+inline const Credentials& credentials(const Task& task) { return task.credentials; }
 
 inline std::uint64_t open_file_limit(const System& system) {
     return soft_limit(system.task.process->limits, Limit::open_files);

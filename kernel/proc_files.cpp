@@ -9,34 +9,15 @@ namespace fl::kernel {
 
 namespace {
 
-Result<DentryPointer> existing(const DentryPointer& dentry) {
-    return dentry != nullptr ? Result<DentryPointer>(dentry) : fail(Errno::enoent);
-}
-
-// comm_write() takes 15 bytes and drops the rest.
-Result<void> set_name(System&, Task& task, std::string_view text) {
-    constexpr std::size_t comm_length = 15;
-    text = text.substr(0, std::min(text.find('\0'), comm_length));
-    task.name = text;
-    return {};
-}
-
-void add_process_files(ProcFs& proc) {
-    proc.add_process_writable_file(
-        "comm", [](const System&, const Task& task) { return task.name + "\n"; }, set_name);
-    proc.add_process_link("cwd", [](const System&, const Task& task) { return existing(task.fs->working_directory); });
-    proc.add_process_link("exe", [](const System&, const Task& task) { return existing(task.exe_file); });
-    proc.add_process_link("root", [](const System&, const Task& task) { return existing(task.fs->root); });
-}
-
 // What uname(2) says, and who built it.
 void add_system_files(ProcFs& proc) {
     proc.add_file("version", [](const System&) -> Result<std::string> {
         return fmt::format("Linux version {} (faultline@faultline) (c++) {}\n", kernel_release, kernel_version);
     });
     // fs/filesystems.c: "nodev" stands before those that need no block device.
-    proc.add_file("filesystems",
-                  [](const System&) -> Result<std::string> { return "nodev\ttmpfs\nnodev\tproc\nnodev\tramfs\n"; });
+    proc.add_file("filesystems", [](const System&) -> Result<std::string> {
+        return "nodev\tsysfs\nnodev\ttmpfs\nnodev\tproc\nnodev\tdevtmpfs\nnodev\tramfs\n";
+    });
 }
 
 }  // namespace
@@ -45,6 +26,8 @@ void add_proc_files(ProcFs& proc) {
     add_process_files(proc);
     add_memory_files(proc);
     add_system_files(proc);
+    add_machine_files(proc);
+    add_settings(proc);
     proc.add_link("mounts", "self/mounts");
 }
 

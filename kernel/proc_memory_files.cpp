@@ -14,7 +14,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <functional>
 #include <vector>
 
@@ -25,7 +24,10 @@ namespace {
 constexpr mode_t owner_reads = 0400;
 constexpr mode_t owner_reads_writes = 0600;
 
-std::array<const mm::MmStruct*, 1> all_spaces(const System& system) { return {system.task.mm.get()}; }
+std::vector<const mm::MmStruct*> all_spaces(const System& system) {
+    const auto spaces = system.processes.address_spaces();
+    return {spaces.begin(), spaces.end()};
+}
 
 MemoryCensus census_of(const System& system) { return take_census(system.memory, all_spaces(system)); }
 
@@ -74,13 +76,13 @@ ProcOpener opener_of(WordsDescription::ReadAt read_at) {
 }
 
 Result<std::shared_ptr<FileDescription>> open_pagemap(System&, Task& task, const DentryPointer& dentry, int flags) {
-    // The address space at the time of the opening, as long as it is the process's.
-    const std::uint32_t mm_id = task.mm->id();
+    // The address space at the time of the opening, as long as somebody has it.
+    const std::weak_ptr<const mm::MmStruct> opened = task.mm;
     return std::make_shared<WordsDescription>(
         dentry, flags,
-        [mm_id](const System& system, std::uint64_t offset, std::span<std::byte> into) -> Result<std::uint64_t> {
-            if (system.task.mm->id() != mm_id) return 0;
-            return read_pagemap(*system.task.mm, offset, into);
+        [opened](const System&, std::uint64_t offset, std::span<std::byte> into) -> Result<std::uint64_t> {
+            const auto mm = opened.lock();
+            return mm != nullptr ? Result<std::uint64_t>(read_pagemap(*mm, offset, into)) : 0;
         });
 }
 
@@ -91,12 +93,11 @@ Result<std::string> of_mm(const System&, const Task& task) {
 }
 
 void add_process_memory(ProcFs& proc) {
-    proc.add_process_file("maps", of_mm<proc_maps>, 0444, ProcReads::lines);
-    proc.add_process_file("smaps", of_mm<proc_smaps>, 0444, ProcReads::lines);
-    proc.add_process_file("smaps_rollup", of_mm<proc_smaps_rollup>);
+    proc.add_process_file("maps", of_mm<proc_maps>, 0444, ProcReads::lines, ProcAccess::tracers);
+    proc.add_process_file("smaps", of_mm<proc_smaps>, 0444, ProcReads::lines, ProcAccess::tracers);
+    proc.add_process_file("smaps_rollup", of_mm<proc_smaps_rollup>, 0444, ProcReads::whole, ProcAccess::tracers);
     proc.add_process_file("statm", of_mm<proc_statm>);
-    proc.add_process_file("auxv", of_mm<proc_auxv>, owner_reads);
-    proc.add_process_file("oom_score", of_mm<proc_oom_score>);
+    proc.add_process_file("auxv", of_mm<proc_auxv>, owner_reads, ProcReads::whole, ProcAccess::tracers);
     proc.add_process_file("cmdline", [](const System& system, const Task& task) -> Result<std::string> {
         return proc_cmdline(system.memory.ram(), *task.mm);
     });
@@ -105,26 +106,9 @@ void add_process_memory(ProcFs& proc) {
         [](const System& system, const Task& task) -> Result<std::string> {
             return proc_environ(system.memory.ram(), *task.mm);
         },
-        owner_reads);
+        owner_reads, ProcReads::whole, ProcAccess::tracers);
     proc.add_process_special_file("pagemap", open_pagemap, owner_reads);
     proc.add_process_special_file("mem", open_mem, owner_reads_writes);
-}
-
-void add_process_state(ProcFs& proc) {
-    proc.add_process_file("status",
-                          [](const System&, const Task& task) -> Result<std::string> { return proc_status(task); });
-    proc.add_process_file("stat", [](const System& system, const Task& task) -> Result<std::string> {
-        system.processes.account(system);
-        const Usage usage = system.processes.usage_of(*task.process);
-        mm::FaultCounters faults;
-        faults.minor = usage.minor_faults;
-        faults.major = usage.major_faults;
-        return proc_stat(task, faults, usage.time);
-    });
-    proc.add_process_file("limits", [](const System&, const Task& task) -> Result<std::string> {
-        return proc_limits(task.process->limits);
-    });
-    proc.add_process_file("oom_score_adj", [](const System&, const Task&) -> Result<std::string> { return "0\n"; });
 }
 
 void add_frames(ProcFs& proc) {
@@ -154,19 +138,12 @@ void add_machine_memory(ProcFs& proc) {
     proc.add_file("buddyinfo",
                   [](const System& system) -> Result<std::string> { return proc_buddyinfo(system.memory); });
     proc.add_file("iomem", [](const System& system) -> Result<std::string> { return proc_iomem(system.memory); });
-    // The rules that the memory manager follows; they cannot be changed.
-    proc.add_file("sys/vm/overcommit_memory", [](const System&) -> Result<std::string> { return "0\n"; });
-    proc.add_file("sys/vm/max_map_count",
-                  [](const System&) -> Result<std::string> { return fmt::format("{}\n", mm::max_map_count); });
-    proc.add_file("sys/vm/mmap_min_addr",
-                  [](const System&) -> Result<std::string> { return fmt::format("{}\n", mm::mmap_min_addr.value()); });
 }
 
 }  // namespace
 
 void add_memory_files(ProcFs& proc) {
     add_process_memory(proc);
-    add_process_state(proc);
     add_frames(proc);
     add_machine_memory(proc);
 }

@@ -1,8 +1,12 @@
 #include "kernel/proc_status.hpp"
 
+#include "kernel/terminal.hpp"
+
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
+#include <bit>
 #include <iterator>
 #include <string_view>
 
@@ -10,9 +14,7 @@ namespace fl::kernel {
 
 namespace {
 
-constexpr unsigned descriptor_slots = 64;  // NR_OPEN_DEFAULT, what a table starts with
-// CAP_LAST_CAP is 40: all that there are.
-constexpr std::uint64_t all_capabilities = 0x1ff'ffff'ffff;
+constexpr unsigned least_descriptor_slots = 64;      // NR_OPEN_DEFAULT, what a table starts with
 constexpr std::uint64_t clock_tick_ns = 10'000'000;  // USER_HZ = 100
 constexpr int default_priority = 20;
 
@@ -37,8 +39,9 @@ public:
     void field(std::string_view name, const Value& value) {
         fmt::format_to(std::back_inserter(text_), "{}:\t{}\n", name, value);
     }
-    void four_times(std::string_view name, std::uint32_t id) {
-        fmt::format_to(std::back_inserter(text_), "{0}:\t{1}\t{1}\t{1}\t{1}\n", name, id);
+    void identity(std::string_view name, const Identity& id) {
+        fmt::format_to(std::back_inserter(text_), "{}:\t{}\t{}\t{}\t{}\n", name, id.real, id.effective, id.saved,
+                       id.file_system);
     }
     void memory(std::string_view name, std::uint64_t value_kib) {
         fmt::format_to(std::back_inserter(text_), "{}:\t{:>8} kB\n", name, value_kib);
@@ -76,6 +79,21 @@ const char* state_text(const Task& task) {
     }
 }
 
+void append_owner(StatusText& text, const Credentials& who) {
+    text.identity("Uid", who.user);
+    text.identity("Gid", who.group);
+}
+
+// A space stands behind the last.
+std::string groups_text(const Credentials& who) { return fmt::format("{} ", fmt::join(who.groups, " ")); }
+
+// A table grows by doubling.
+std::size_t descriptor_slots(const Task& task) {
+    const auto used = task.files->numbers();
+    const std::size_t needed = used.empty() ? 0 : std::size_t{used.back()} + 1;
+    return std::bit_ceil(std::max<std::size_t>(needed, least_descriptor_slots));
+}
+
 void append_identity(StatusText& text, const Task& task) {
     text.field("Name", escaped_name(task.name));
     text.field("Umask", fmt::format("{:04o}", task.fs->umask));
@@ -85,10 +103,9 @@ void append_identity(StatusText& text, const Task& task) {
     text.field("Pid", task.tid);
     text.field("PPid", task.parent_pid());
     text.field("TracerPid", 0);
-    text.four_times("Uid", task.uid);
-    text.four_times("Gid", task.gid);
-    text.field("FDSize", descriptor_slots);
-    text.field("Groups", " ");
+    append_owner(text, task.credentials);
+    text.field("FDSize", descriptor_slots(task));
+    text.field("Groups", groups_text(task.credentials));
     text.field("NStgid", task.pid);
     text.field("NSpid", task.tid);
     text.field("NSpgid", task.process->group);
@@ -96,7 +113,8 @@ void append_identity(StatusText& text, const Task& task) {
     text.field("Kthread", 0);
 }
 
-void append_memory(StatusText& text, const mm::MmStruct& mm) {
+void append_memory(StatusText& text, const Task& task) {
+    const mm::MmStruct& mm = *task.mm;
     const mm::RssCounters& rss = mm.rss();
     const CodeSizes code = code_sizes(mm);
     text.memory("VmPeak", kib(mm.hiwater_vm()));
@@ -116,7 +134,7 @@ void append_memory(StatusText& text, const mm::MmStruct& mm) {
     text.memory("VmSwap", 0);
     text.memory("HugetlbPages", 0);
     text.field("CoreDumping", 0);
-    text.field("THP_enabled", 1);
+    text.field("THP_enabled", task.process->huge_pages_disabled == 0 ? 1 : 0);
     text.field("untag_mask", "0xffffffffffffffff");
 }
 
@@ -131,14 +149,17 @@ void append_signals(StatusText& text, const Task& task) {
     text.set("SigCgt", signals.caught().bits());
 }
 
+void append_capabilities(StatusText& text, const CapabilitySets& sets) {
+    text.set("CapInh", sets.inheritable);
+    text.set("CapPrm", sets.permitted);
+    text.set("CapEff", sets.effective);
+    text.set("CapBnd", sets.bounding);
+    text.set("CapAmb", sets.ambient);
+}
+
 void append_rights(StatusText& text, const Task& task) {
-    const std::uint64_t capabilities = task.uid == 0 ? all_capabilities : 0;
-    text.set("CapInh", 0);
-    text.set("CapPrm", capabilities);
-    text.set("CapEff", capabilities);
-    text.set("CapBnd", all_capabilities);
-    text.set("CapAmb", 0);
-    text.field("NoNewPrivs", 0);
+    append_capabilities(text, task.credentials.capabilities);
+    text.field("NoNewPrivs", task.no_new_privileges ? 1 : 0);
     text.field("Seccomp", 0);
     text.field("Seccomp_filters", 0);
     text.field("Speculation_Store_Bypass", "vulnerable");
@@ -146,7 +167,7 @@ void append_rights(StatusText& text, const Task& task) {
 }
 
 // One processor, and one node of the 1024 that a usual kernel has room for.
-void append_places(StatusText& text) {
+void append_places(StatusText& text, const Usage& usage) {
     constexpr unsigned empty_words = 1024 / 32 - 1;
     std::string nodes;
     for (unsigned i = 0; i < empty_words; ++i) nodes += "00000000,";
@@ -154,8 +175,8 @@ void append_places(StatusText& text) {
     text.field("Cpus_allowed_list", 0);
     text.field("Mems_allowed", nodes + "00000001");
     text.field("Mems_allowed_list", 0);
-    text.field("voluntary_ctxt_switches", 0);
-    text.field("nonvoluntary_ctxt_switches", 0);
+    text.field("voluntary_ctxt_switches", usage.voluntary_switches);
+    text.field("nonvoluntary_ctxt_switches", usage.involuntary_switches);
 }
 
 // 31 signals, as one number: what stat has of a set.
@@ -174,35 +195,100 @@ std::string proc_statm(const mm::MmStruct& mm) {
 std::string proc_status(const Task& task) {
     StatusText text;
     append_identity(text, task);
-    append_memory(text, *task.mm);
+    append_memory(text, task);
     text.field("Threads", task.process->threads.size());
     append_signals(text, task);
     append_rights(text, task);
-    append_places(text);
+    append_places(text, task.usage);
     return text.take();
 }
 
-std::string proc_stat(const Task& task, const mm::FaultCounters& faults, const CpuTime& time) {
+std::string proc_zombie_status(const Process& process) {
+    StatusText text;
+    const Credentials& who = process.last_credentials;
+    text.field("Name", escaped_name(process.name));
+    text.field("State", "Z (zombie)");
+    text.field("Tgid", process.pid);
+    text.field("Ngid", 0);
+    text.field("Pid", process.pid);
+    text.field("PPid", process.parent != nullptr ? process.parent->pid : 0);
+    text.field("TracerPid", 0);
+    append_owner(text, who);
+    text.field("FDSize", 0);
+    text.field("Groups", groups_text(who));
+    text.field("NSpgid", process.group);
+    text.field("NSsid", process.session);
+    text.field("Kthread", 0);
+    text.field("Threads", 1);
+    append_capabilities(text, who.capabilities);
+    append_places(text, process.dead_threads);
+    return text.take();
+}
+
+namespace {
+
+// What stat tells first: who it is, and what it and its children have used.
+void append_stat_head(std::string& text, const Process& process, std::uint32_t number, std::string_view name,
+                      char state, const Usage& own) {
+    const Terminal* terminal = process.terminal.get();
+    const std::int64_t foreground =
+        terminal != nullptr && terminal->foreground != 0 ? std::int64_t{terminal->foreground} : -1;
+    const Usage& children = process.children;
+    fmt::format_to(std::back_inserter(text), "{} ({}) {} {} {} {} {} {} 0", number, name, state,
+                   process.parent != nullptr ? process.parent->pid : 0, process.group, process.session,
+                   terminal != nullptr ? terminal->device_number() : 0, foreground);
+    fmt::format_to(std::back_inserter(text), " {} {} {} {}", own.minor_faults, children.minor_faults, own.major_faults,
+                   children.major_faults);
+    fmt::format_to(std::back_inserter(text), " {} {} {} {}", own.time.user_ns / clock_tick_ns,
+                   own.time.system_ns / clock_tick_ns, children.time.user_ns / clock_tick_ns,
+                   children.time.system_ns / clock_tick_ns);
+}
+
+// As /proc counts: real-time tasks are below -1.
+int priority_of(const SchedulingPolicy& policy) {
+    return policy.is_realtime() ? -1 - static_cast<int>(policy.priority) : default_priority + policy.nice;
+}
+
+}  // namespace
+
+std::string proc_stat(const Task& task, const Usage& own) {
     const mm::MmStruct& mm = *task.mm;
     const mm::ImageBounds& bounds = mm.bounds();
+    const Process& process = *task.process;
     const Signals& signals = task.signals;
-    // No terminal; no flags; nothing of children.
-    std::string text =
-        fmt::format("{} ({}) {} {} {} {} 0 -1 0 {} 0 {} 0", task.pid, task.name, state_text(task)[0], task.parent_pid(),
-                    task.process->group, task.process->session, faults.minor, faults.major);
-    // Times of its own and of children, priority, nice, threads, start time.
-    fmt::format_to(std::back_inserter(text), " {} {} 0 0 {} 0 {} 0 0", time.user_ns / clock_tick_ns,
-                   time.system_ns / clock_tick_ns, default_priority, task.process->threads.size());
+    const SchedulingPolicy& policy = task.scheduling;
+    std::string text;
+    append_stat_head(text, process, task.tid, task.name, state_text(task)[0], own);
+    fmt::format_to(std::back_inserter(text), " {} {} {} 0 {}", priority_of(policy), policy.nice, process.threads.size(),
+                   task.start_ns / clock_tick_ns);
     fmt::format_to(std::back_inserter(text), " {} {} {} {} {} {} 0 0", mm.vm().total.bytes(), mm.rss().total().value(),
-                   soft_limit(task.process->limits, Limit::rss), bounds.start_code.value(), bounds.end_code.value(),
+                   soft_limit(process.limits, Limit::rss), bounds.start_code.value(), bounds.end_code.value(),
                    bounds.start_stack.value());
-    fmt::format_to(std::back_inserter(text), " {} {} {} {} 0 0 0 {} 0 0 0 0 0 0", low_signals(signals.pending()),
+    fmt::format_to(std::back_inserter(text), " {} {} {} {} 0 0 0 {} 0 {} {} 0 0 0", low_signals(signals.pending()),
                    low_signals(signals.blocked()), low_signals(signals.ignored()), low_signals(signals.caught()),
-                   SIGCHLD);
+                   process.exit_signal, policy.priority, policy.policy);
     fmt::format_to(std::back_inserter(text), " {} {} {} {} {} {} {} 0\n", bounds.start_data.value(),
                    bounds.end_data.value(), mm.start_brk().value(), bounds.arg_start.value(), bounds.arg_end.value(),
                    bounds.env_start.value(), bounds.env_end.value());
     return text;
+}
+
+std::string proc_zombie_stat(const Process& process) {
+    std::string text;
+    append_stat_head(text, process, process.pid, process.name, 'Z', process.dead_threads);
+    const int status = process.exit->signal != 0 ? process.exit->signal : process.exit->status << 8;
+    fmt::format_to(std::back_inserter(text), " {} 0 1 0 {} 0 0 {} 0 0 0 0 0 0 0 0 0 0 0 0 {} 0 0 0 0 0 0",
+                   default_priority, process.start_ns / clock_tick_ns, soft_limit(process.limits, Limit::rss),
+                   process.exit_signal);
+    fmt::format_to(std::back_inserter(text), " 0 0 0 0 0 0 0 {}\n", status);
+    return text;
+}
+
+// What came from storage is what page faults read.
+std::string proc_io(const Usage& usage) {
+    return fmt::format(
+        "rchar: {}\nwchar: {}\nsyscr: {}\nsyscw: {}\nread_bytes: {}\nwrite_bytes: 0\ncancelled_write_bytes: 0\n",
+        usage.read_bytes, usage.written_bytes, usage.read_calls, usage.write_calls, usage.major_faults * page_size);
 }
 
 }  // namespace fl::kernel

@@ -90,11 +90,14 @@ std::string proc_limits(const LimitTable& limits) {
     return text;
 }
 
-std::string proc_oom_score(const mm::MmStruct& mm) {
-    constexpr std::uint64_t scale = 1000;
-    const std::uint64_t points = mm.rss().total().value() + mm.pgtables_bytes() / page_size;
-    const std::uint64_t total = mm.memory().buddy().managed_page_count().value();
-    return fmt::format("{}\n", (scale + points * scale / total) * 2 / 3);
+std::string proc_oom_score(const mm::MmStruct& mm, int adjustment) {
+    constexpr std::int64_t scale = 1000;
+    // Never to be killed.
+    if (adjustment == -scale) return "0\n";
+    const auto total = static_cast<std::int64_t>(mm.memory().buddy().managed_page_count().value());
+    const auto used = static_cast<std::int64_t>(mm.rss().total().value() + mm.pgtables_bytes() / page_size);
+    const std::int64_t points = used + adjustment * (total / scale);
+    return fmt::format("{}\n", std::max<std::int64_t>((scale + points * scale / total) * 2 / 3, 0));
 }
 
 }  // namespace fl::kernel

@@ -19,6 +19,6 @@ std::string proc_comm(const Task& task);
 // fs/proc/base.c, proc_pid_limits.
 std::string proc_limits(const LimitTable& limits);
 // mm/oom_kill.c, oom_badness, scaled to 0..2000 as proc_oom_score does.
-std::string proc_oom_score(const mm::MmStruct& mm);
+std::string proc_oom_score(const mm::MmStruct& mm, int adjustment);
 
 }  // namespace fl::kernel

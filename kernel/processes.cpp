@@ -3,7 +3,10 @@
 #include "kernel/fiber.hpp"
 #include "kernel/futex.hpp"
 #include "kernel/process_timers.hpp"
+#include "kernel/path_argument.hpp"
+#include "kernel/pidfd.hpp"
 #include "kernel/robust_list.hpp"
+#include "kernel/terminal.hpp"
 
 #include <sched.h>
 #include <sys/wait.h>
@@ -23,6 +26,12 @@ void Usage::add(const Usage& other) {
     minor_faults += other.minor_faults;
     major_faults += other.major_faults;
     max_rss = std::max(max_rss, other.max_rss);
+    read_bytes += other.read_bytes;
+    written_bytes += other.written_bytes;
+    read_calls += other.read_calls;
+    write_calls += other.write_calls;
+    voluntary_switches += other.voluntary_switches;
+    involuntary_switches += other.involuntary_switches;
 }
 
 struct Processes::Entry {
@@ -148,6 +157,17 @@ static Result<void> check_flags(const CloneRequest& request) {
     return has(namespaces) ? fail(Errno::einval) : Result<void>{};
 }
 
+// The number and its place in memory come before the task, which cannot be taken back.
+Result<std::optional<std::uint32_t>> Processes::reserve_pidfd(System& parent, const CloneRequest& request) {
+    if ((request.flags & CLONE_PIDFD) == 0) return std::optional<std::uint32_t>();
+    const auto fd = parent.task.files->find_free(0, open_file_limit(parent));
+    if (!fd) return fail(Errno::emfile);
+    if (auto done = parent.user().write(VirtAddr(request.pidfd), static_cast<std::int32_t>(*fd)); !done) {
+        return fail(done.error());
+    }
+    return std::optional(*fd);
+}
+
 Result<std::uint32_t> Processes::clone(System& parent, const CloneRequest& request) {
     if (auto fine = check_flags(request); !fine) return fail(fine.error());
     if (is_full()) {
@@ -155,7 +175,7 @@ Result<std::uint32_t> Processes::clone(System& parent, const CloneRequest& reque
         return fail(Errno::eagain);
     }
     const std::uint64_t limit = soft_limit(parent.task.process->limits, Limit::processes);
-    if (tasks_.size() >= limit && !parent.task.capabilities.has(Capability::sys_resource)) return fail(Errno::eagain);
+    if (tasks_.size() >= limit && !parent.task.credentials.may(Capability::sys_resource)) return fail(Errno::eagain);
     try {
         auto entry = std::make_unique<Entry>(parent);
         System& child = entry->system;
@@ -166,12 +186,20 @@ Result<std::uint32_t> Processes::clone(System& parent, const CloneRequest& reque
         give_fiber(child);
         auto vfork = (request.flags & CLONE_VFORK) != 0 ? std::make_shared<VforkWait>() : nullptr;
         task.vfork_parent = vfork;
+        const auto pidfd = reserve_pidfd(parent, request);
+        if (!pidfd) return fail(pidfd.error());
         if (auto done = share_or_copy(parent, child, request); !done) return fail(done.error());
         tasks_.emplace(*tid, std::move(entry));
         if ((request.flags & CLONE_PARENT_SETTID) != 0) {
             (void)parent.user().write(VirtAddr(request.parent_tid), static_cast<std::int32_t>(*tid));
         }
         join_process(parent, task, request);
+        if (*pidfd) {
+            const bool of_thread = (request.flags & CLONE_THREAD) != 0;
+            auto description = of_thread ? std::make_shared<PidDescription>(0, task)
+                                         : std::make_shared<PidDescription>(0, task.process);
+            parent.task.files->put(**pidfd, std::move(description), OnExec::close);
+        }
         ++forks_;
         scheduler_.add(task);
         while (vfork != nullptr && !vfork->done) {
@@ -191,8 +219,12 @@ Result<void> Processes::share_or_copy(const System& parent, System& child, const
     const auto has = [&request](std::uint64_t flag) { return (request.flags & flag) != 0; };
     const Task& from = parent.task;
     Task& task = child.task;
-    task.uid = from.uid, task.gid = from.gid;
-    task.capabilities = from.capabilities;
+    task.credentials = from.credentials;
+    task.no_new_privileges = from.no_new_privileges;
+    task.scheduling = from.scheduling.of_child();
+    task.timer_slack_ns = task.default_timer_slack_ns = from.timer_slack_ns;
+    task.memory_failure_policy = from.memory_failure_policy;
+    task.start_ns = parent.clock.monotonic_ns();
     task.name = from.name, task.executable = from.executable;
     task.exe_file = from.exe_file;
     task.personality = from.personality;
@@ -240,6 +272,13 @@ void Processes::join_process(const System& parent, Task& child, const CloneReque
         child.process->group = from->group;
         child.process->session = from->session;
         child.process->limits = from->limits;
+        child.process->is_dumpable = from->is_dumpable;
+        child.process->huge_pages_disabled = from->huge_pages_disabled;
+        child.process->coredump_filter = from->coredump_filter;
+        child.process->oom_score_adjustment = from->oom_score_adjustment;
+        child.process->least_oom_adjustment = from->least_oom_adjustment;
+        child.process->start_ns = child.start_ns;
+        child.process->terminal = from->terminal;
         child.process->name = child.name;
         processes_.emplace(child.tid, child.process);
     }
@@ -289,6 +328,8 @@ void Processes::exit_task(System& system) {
     task.exe_file.reset();
     scheduler_.remove(task);
     leave_process(system);
+    task.end->is_over = true;
+    task.end->queue.wake_all();
 }
 
 void Processes::leave_process(System& system) {
@@ -302,6 +343,9 @@ void Processes::leave_process(System& system) {
     system.task.signals.set_timer_signals(nullptr);
     process.timers.reset();
     process.is_zombie = true;
+    process.last_credentials = system.task.credentials;
+    if (process.terminal != nullptr) leave_terminal(*this, process);
+    process.ended.wake_all();
     give_children_away(process);
     notify_parent(process);
 }
@@ -344,6 +388,7 @@ void Processes::tell_parent(Process& process, int code, int status) {
     const Usage usage = usage_of(process);
     constexpr std::uint64_t tick_ns = 10'000'000;  // USER_HZ is 100
     SignalInfo info{.number = SIGCHLD, .code = code, .detail = SignalInfo::Detail::child, .pid = process.pid};
+    info.uid = credentials_of(process).user.real;
     info.status = status;
     info.user_ticks = static_cast<std::int64_t>(usage.time.user_ns / tick_ns);
     info.system_ticks = static_cast<std::int64_t>(usage.time.system_ns / tick_ns);
@@ -375,6 +420,10 @@ void Processes::reap(Process& zombie) {
     FL_ASSERT(zombie.is_zombie && zombie.threads.empty());
     zombie.parent->children.add(zombie.dead_threads);
     zombie.parent->children.add(zombie.children);
+    zombie.parent = nullptr;
+    zombie.is_reaped = true;
+    // A pidfd may hold it, and somebody wait for it there.
+    zombie.ended.wake_all();
     processes_.erase(zombie.pid);
 }
 
@@ -478,6 +527,14 @@ Result<void> Processes::send_to_task(Task& task, const SignalInfo& info) {
     const auto sent = task.signals.send(SignalQueue::thread, info, queue_limit(*this, task, info.number));
     tell_of_signal(task);
     return sent;
+}
+
+void Processes::send_to_group(std::uint32_t group, const SignalInfo& info) {
+    std::vector<std::shared_ptr<Process>> members;
+    for (const auto& [pid, process] : processes_) {
+        if (process->group == group) members.push_back(process);
+    }
+    for (const auto& process : members) (void)send_to_process(*process, info);
 }
 
 bool Processes::group_exists(std::uint32_t group) const {

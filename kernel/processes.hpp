@@ -9,6 +9,8 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
+#include <string>
 #include <vector>
 
 namespace fl::kernel {
@@ -20,6 +22,12 @@ struct CloneRequest {
     std::uint64_t stack = 0;  // the new stack pointer; 0: the same
     std::uint64_t tls = 0;    // CLONE_SETTLS
     std::uint64_t parent_tid = 0, child_tid = 0;
+    std::uint64_t pidfd = 0;  // CLONE_PIDFD: where its number goes
+};
+
+// What sethostname(2) and setdomainname(2) set (struct uts_namespace).
+struct MachineNames {
+    std::string node = "faultline", domain = "(none)";
 };
 
 struct ProcessesOptions {
@@ -63,15 +71,18 @@ public:
     std::vector<System*> tasks() const;
     std::size_t task_count() const { return tasks_.size() + (adopted_ != nullptr ? 1 : 0); }
     bool is_full() const { return tasks_.size() >= options_.max_tasks; }
+    std::size_t max_tasks() const { return options_.max_tasks; }
     std::uint32_t last_pid() const { return last_pid_; }
     std::uint64_t forks() const { return forks_; }
     Process& init() { return *processes_.at(1); }
+    MachineNames& machine_names() { return machine_names_; }
+    const MachineNames& machine_names() const { return machine_names_; }
     // Address spaces, each once.
     std::vector<mm::MmStruct*> address_spaces() const;
     // One that a task is about to give up counts among them meanwhile; nullptr: none.
     void set_retiring(mm::MmStruct* mm) { retiring_ = mm; }
 
-    // clone(2) and its like: the new task's number. EINVAL, EAGAIN (too many), ENOMEM.
+    // clone(2) and its like: the new task's number. EINVAL, EAGAIN (too many), ENOMEM, EMFILE, EFAULT (of a pidfd).
     Result<std::uint32_t> clone(System& parent, const CloneRequest& request);
     // do_exit(), on the task's own fiber and at its end.
     void exit_task(System& system);
@@ -96,6 +107,8 @@ public:
     // Signals that wait, and timers that may send one, of all processes of a user: what RLIMIT_SIGPENDING limits.
     std::size_t queued_signals(std::uint32_t uid) const;
     bool group_exists(std::uint32_t group) const;
+    // Each process of a group gets it, whoever sends it: from a terminal.
+    void send_to_group(std::uint32_t group, const SignalInfo& info);
     // A group whose members' parents are all inside of it, or of another session (is_current_pgrp_orphaned).
     bool is_orphaned(std::uint32_t group, const Process* without = nullptr) const;
 
@@ -110,6 +123,7 @@ private:
 
     void give_fiber(System& system);
     Result<std::uint32_t> allocate_pid();
+    Result<std::optional<std::uint32_t>> reserve_pidfd(System& parent, const CloneRequest& request);
     Result<void> share_or_copy(const System& parent, System& child, const CloneRequest& request);
     void join_process(const System& parent, Task& child, const CloneRequest& request);
     void leave_process(System& system);
@@ -127,6 +141,7 @@ private:
     std::map<std::uint32_t, std::unique_ptr<Entry>> tasks_;
     System* adopted_ = nullptr;
     mm::MmStruct* retiring_ = nullptr;
+    MachineNames machine_names_;
     std::uint32_t last_pid_ = first_pid - 1;
     std::uint64_t forks_ = 0;
     Usage running_since_;  // the machine's counters when the running task got the processor

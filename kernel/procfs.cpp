@@ -1,6 +1,7 @@
 #include "kernel/procfs.hpp"
 
 #include "kernel/processes.hpp"
+#include "kernel/ptrace_access.hpp"
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -12,8 +13,8 @@ namespace fl::kernel {
 
 namespace {
 
-constexpr std::uint64_t first_pid_position = 256;  // FIRST_PROCESS_ENTRY
-constexpr std::uint64_t proc_magic = 0x9fa0;       // PROC_SUPER_MAGIC
+constexpr std::uint64_t first_pid_position = 256;                        // FIRST_PROCESS_ENTRY
+constexpr std::uint64_t proc_magic = 0x9fa0, sysfs_magic = 0x6265'6572;  // PROC_SUPER_MAGIC, SYSFS_MAGIC
 
 std::optional<std::uint32_t> number_of(std::string_view name) {
     std::uint32_t number = 0;
@@ -24,23 +25,30 @@ std::optional<std::uint32_t> number_of(std::string_view name) {
     return number;
 }
 
-// A thread, or of a process any thread; nullptr where it is over, or has no address space any more.
-Task* find_task(const System& system, std::uint32_t pid) {
-    if (System* found = system.processes.find_task(pid)) return found->task.mm != nullptr ? &found->task : nullptr;
-    const Process* process = system.processes.find_process(pid);
-    return process != nullptr && !process->threads.empty() ? process->threads.front() : nullptr;
+Task* find_task(const System& system, std::uint32_t pid) { return find_proc_task(system, pid); }
+
+// Whose the files of a process are (task_dump_owner): root's where nobody is to look into it, but for the directories
+// that show nothing.
+Owner owner_of(const Process& process, mode_t mode) {
+    constexpr mode_t open_directory = S_IFDIR | 0555;
+    const Credentials& who = credentials_of(process);
+    const bool shown = process.is_dumpable || mode == open_directory;
+    return shown ? Owner{who.user.effective, who.group.effective} : Owner{};
 }
+
+using MayOpen = std::function<Result<void>(const System&)>;
 
 // A file whose text a function makes.
 class GeneratedFile final : public Inode {
 public:
     GeneratedFile(FileSystem& file_system, mode_t permissions, std::uint64_t now_ns, ProcTexts& texts,
-                  ProcGenerator generate, ProcWriter write, ProcReads reads)
+                  ProcGenerator generate, ProcWriter write, ProcReads reads, MayOpen may_open = {})
         : Inode(file_system, S_IFREG | permissions, Owner{}, now_ns),
           texts_(texts),
           generate_(std::move(generate)),
           write_(std::move(write)),
-          reads_(reads) {}
+          reads_(reads),
+          may_open_(std::move(may_open)) {}
 
     Result<std::shared_ptr<FileDescription>> open(System& system, const DentryPointer& dentry, int flags) override;
 
@@ -48,12 +56,14 @@ public:
     Result<std::string> generate(const System& system) const { return generate_(system); }
     const ProcWriter& writer() const { return write_; }
     ProcReads reads() const { return reads_; }
+    Result<void> may_open(const System& system) const { return may_open_ ? may_open_(system) : Result<void>{}; }
 
 private:
     ProcTexts& texts_;
     ProcGenerator generate_;
     ProcWriter write_;
     ProcReads reads_;
+    MayOpen may_open_;
 };
 
 class GeneratedDescription final : public FileDescription {
@@ -108,7 +118,8 @@ private:
     std::weak_ptr<const std::string> text_;
 };
 
-Result<std::shared_ptr<FileDescription>> GeneratedFile::open(System&, const DentryPointer& dentry, int flags) {
+Result<std::shared_ptr<FileDescription>> GeneratedFile::open(System& system, const DentryPointer& dentry, int flags) {
+    if (auto may = may_open(system); !may) return fail(may.error());
     return std::make_shared<GeneratedDescription>(dentry, flags, *this);
 }
 
@@ -178,6 +189,7 @@ public:
         }
         return nullptr;
     }
+    const std::vector<std::pair<std::string, std::shared_ptr<Inode>>>& entries() const { return entries_; }
     void set_entry(std::string_view name, const std::shared_ptr<Inode>& inode) {
         std::erase_if(entries_, [name](const auto& known) { return known.first == name; });
         entries_.emplace_back(name, inode);
@@ -202,8 +214,14 @@ std::weak_ptr<const std::string> ProcTexts::keep(std::string text) {
 // /proc/PID, and with another name /proc/PID/task/TID.
 class ProcFs::ProcessDirectory final : public ProcDirectory {
 public:
-    ProcessDirectory(ProcFs& proc, std::uint32_t pid) : ProcDirectory(proc.file_system_, proc.now_ns_) {
-        for (const auto& [name, make] : proc.process_entries_) set_entry(name, make(pid));
+    ProcessDirectory(ProcFs& proc, std::uint32_t pid, const Entries& entries)
+        : ProcDirectory(proc.file_system_, proc.now_ns_) {
+        for (const auto& [name, make] : entries) set_entry(name, make(pid));
+    }
+    // The process may have become somebody else since.
+    void set_owners(const Process& process) {
+        set_owner(owner_of(process, mode()));
+        for (const auto& [name, inode] : entries()) inode->set_owner(owner_of(process, inode->mode()));
     }
 };
 
@@ -227,8 +245,13 @@ public:
         const auto tid = number_of(name);
         const System* thread = tid ? system.processes.find_task(*tid) : nullptr;
         if (thread == nullptr || thread->task.pid != pid_) return nullptr;
+        std::erase_if(threads_, [&](const auto& known) { return system.processes.find_task(known.first) == nullptr; });
         auto& directory = threads_[*tid];
-        if (directory == nullptr) directory = std::make_shared<ProcessDirectory>(proc_, *tid);
+        if (directory == nullptr) {
+            directory = std::make_shared<ProcessDirectory>(proc_, *tid, proc_.process_entries_);
+            for (const auto& [entry, make] : proc_.thread_entries_) directory->set_entry(entry, make(*tid));
+        }
+        directory->set_owners(*thread->task.process);
         return std::make_shared<Dentry>(std::string(name), self, directory);
     }
 
@@ -245,31 +268,57 @@ public:
     DentryPointer find(const System& system, const DentryPointer& self, std::string_view name) override {
         if (auto found = ProcDirectory::find(system, self, name)) return found;
         const auto pid = number_of(name);
-        if (!pid || find_task(system, *pid) == nullptr) return nullptr;
-        return std::make_shared<Dentry>(std::string(name), self, process(*pid));
+        if (!pid) return nullptr;
+        const Task* task = find_task(system, *pid);
+        const Process* process = task != nullptr ? task->process.get() : system.processes.find_process(*pid);
+        if (process == nullptr || *pid == 1) return nullptr;
+        return std::make_shared<Dentry>(std::string(name), self, directory_of(system, *pid, *process));
     }
     std::vector<DirectoryEntry> list(const System& system) override {
         auto entries = ProcDirectory::list(system);
-        for (const auto& [pid, of_pid] : system.processes.all()) {
-            if (of_pid->threads.empty()) continue;
-            entries.push_back({std::to_string(pid), process(pid)->number(), S_IFDIR, first_pid_position + pid});
+        for (const auto& [pid, process] : system.processes.all()) {
+            if (pid == 1) continue;
+            entries.push_back({std::to_string(pid), directory_of(system, pid, *process)->number(), S_IFDIR,
+                               first_pid_position + pid});
         }
         return entries;
     }
 
 private:
-    std::shared_ptr<Directory> process(std::uint32_t pid) {
-        auto& directory = proc_.processes_[pid];
-        if (directory == nullptr) {
-            auto made = std::make_shared<ProcessDirectory>(proc_, pid);
-            made->set_entry("task", std::make_shared<ThreadsDirectory>(proc_, pid));
-            directory = std::move(made);
+    // Those that belong to nobody any more go, so that numbers do not fill the host's memory.
+    void sweep(const System& system) {
+        constexpr std::size_t few = 64;
+        if (proc_.processes_.size() < few) return;
+        std::erase_if(proc_.processes_, [&](const auto& known) {
+            return find_task(system, known.first) == nullptr && system.processes.find_process(known.first) == nullptr;
+        });
+    }
+    std::shared_ptr<ProcessDirectory> directory_of(const System& system, std::uint32_t pid, const Process& process) {
+        if (process.threads.empty()) {
+            auto zombie = std::make_shared<ProcessDirectory>(proc_, pid, proc_.zombie_entries_);
+            zombie->set_owners(process);
+            return zombie;
         }
+        sweep(system);
+        auto& known = proc_.processes_[pid];
+        if (known == nullptr) {
+            auto made = std::make_shared<ProcessDirectory>(proc_, pid, proc_.process_entries_);
+            made->set_entry("task", std::make_shared<ThreadsDirectory>(proc_, process.pid));
+            known = std::move(made);
+        }
+        auto directory = std::static_pointer_cast<ProcessDirectory>(known);
+        directory->set_owners(process);
         return directory;
     }
 
     ProcFs& proc_;
 };
+
+Task* find_proc_task(const System& system, std::uint32_t pid) {
+    if (System* found = system.processes.find_task(pid)) return found->task.mm != nullptr ? &found->task : nullptr;
+    const Process* process = system.processes.find_process(pid);
+    return process != nullptr && !process->threads.empty() ? process->threads.front() : nullptr;
+}
 
 ProcFs::ProcFs(std::uint64_t max_inodes, std::uint64_t now_ns)
     : file_system_{.type = "proc",
@@ -278,10 +327,13 @@ ProcFs::ProcFs(std::uint64_t max_inodes, std::uint64_t now_ns)
                    .magic = proc_magic,
                    .max_inodes = max_inodes,
                    .block_bytes = 1024},
+      sys_file_system_{
+          .type = "sysfs", .device_major = 0, .device_minor = 23, .magic = sysfs_magic, .max_inodes = max_inodes},
       now_ns_(now_ns),
-      root_(std::make_shared<Root>(*this)) {
+      root_(std::make_shared<Root>(*this)),
+      sys_root_(std::make_shared<ProcDirectory>(sys_file_system_, now_ns)) {
     const auto link = [this](const char* name, ProcGenerator text) {
-        add(name, std::make_shared<TextLink>(file_system_, now_ns_, std::move(text)));
+        add(*root_, name, std::make_shared<TextLink>(file_system_, now_ns_, std::move(text)));
     };
     link("self", [](const System& system) { return std::to_string(system.task.pid); });
     link("thread-self",
@@ -290,13 +342,13 @@ ProcFs::ProcFs(std::uint64_t max_inodes, std::uint64_t now_ns)
 
 ProcFs::~ProcFs() = default;
 
-void ProcFs::add(std::string_view path, const std::shared_ptr<Inode>& inode) {
-    auto* directory = dynamic_cast<ProcDirectory*>(root_.get());
+void ProcFs::add(Inode& root, std::string_view path, const std::shared_ptr<Inode>& inode) {
+    auto* directory = dynamic_cast<ProcDirectory*>(&root);
     FL_ASSERT(directory != nullptr);
     for (std::size_t slash = path.find('/'); slash != std::string_view::npos; slash = path.find('/')) {
         const std::string_view name = path.substr(0, slash);
         if (directory->entry(name) == nullptr) {
-            directory->set_entry(name, std::make_shared<ProcDirectory>(file_system_, now_ns_));
+            directory->set_entry(name, std::make_shared<ProcDirectory>(root.file_system(), root.changed_ns));
         }
         auto* below = dynamic_cast<ProcDirectory*>(directory->entry(name).get());
         FL_ASSERT(below != nullptr);
@@ -307,54 +359,99 @@ void ProcFs::add(std::string_view path, const std::shared_ptr<Inode>& inode) {
 }
 
 void ProcFs::add_file(std::string_view path, ProcGenerator generate, mode_t permissions, ProcReads reads) {
-    add(path, std::make_shared<GeneratedFile>(file_system_, permissions, now_ns_, texts_, std::move(generate),
-                                              ProcWriter{}, reads));
+    add(*root_, path,
+        std::make_shared<GeneratedFile>(file_system_, permissions, now_ns_, texts_, std::move(generate), ProcWriter{},
+                                        reads));
 }
 
 void ProcFs::add_writable_file(std::string_view path, ProcGenerator generate, ProcWriter write, mode_t permissions) {
-    add(path, std::make_shared<GeneratedFile>(file_system_, permissions, now_ns_, texts_, std::move(generate),
-                                              std::move(write), ProcReads::whole));
+    add(*root_, path,
+        std::make_shared<GeneratedFile>(file_system_, permissions, now_ns_, texts_, std::move(generate),
+                                        std::move(write), ProcReads::whole));
 }
 
 void ProcFs::add_special_file(std::string_view path, ProcOpener open, mode_t permissions) {
-    add(path, std::make_shared<SpecialFile>(file_system_, permissions, now_ns_, std::move(open)));
+    add(*root_, path, std::make_shared<SpecialFile>(file_system_, permissions, now_ns_, std::move(open)));
 }
 
 void ProcFs::add_link(std::string_view path, std::string target) {
-    add(path, std::make_shared<TextLink>(file_system_, now_ns_,
-                                         [target = std::move(target)](const System&) { return target; }));
+    add(*root_, path, std::make_shared<TextLink>(file_system_, now_ns_, [target = std::move(target)](const System&) {
+        return target;
+    }));
 }
 
-void ProcFs::add_process_file(std::string name, ProcessGenerator generate, mode_t permissions, ProcReads reads) {
-    process_entries_.emplace_back(
-        std::move(name),
-        [this, generate = std::move(generate), permissions, reads](std::uint32_t pid) -> std::shared_ptr<Inode> {
-            const auto of_process = [generate, pid](const System& system) -> Result<std::string> {
-                const Task* task = find_task(system, pid);
-                return task != nullptr ? generate(system, *task) : fail(Errno::esrch);
-            };
-            return std::make_shared<GeneratedFile>(file_system_, permissions, now_ns_, texts_, of_process, ProcWriter{},
-                                                   reads);
-        });
+void ProcFs::add_sys_file(std::string_view path, ProcGenerator generate) {
+    add(*sys_root_, path,
+        std::make_shared<GeneratedFile>(sys_file_system_, 0444, now_ns_, texts_, std::move(generate), ProcWriter{},
+                                        ProcReads::whole));
+}
+
+std::shared_ptr<Inode> ProcFs::make_file(ProcGenerator generate, mode_t permissions) {
+    return std::make_shared<GeneratedFile>(file_system_, permissions, now_ns_, texts_, std::move(generate),
+                                           ProcWriter{}, ProcReads::whole);
+}
+
+std::shared_ptr<Inode> ProcFs::file_of_process(std::uint32_t pid, const ProcessGenerator& generate,
+                                               const ProcessWriter& write, mode_t permissions, ProcReads reads,
+                                               ProcAccess access) {
+    const auto of_process = [generate, pid](const System& system) -> Result<std::string> {
+        const Task* task = find_task(system, pid);
+        return task != nullptr ? generate(system, *task) : fail(Errno::esrch);
+    };
+    ProcWriter to_process;
+    if (write) {
+        to_process = [write, pid](System& system, std::string_view text) -> Result<void> {
+            Task* task = find_task(system, pid);
+            return task != nullptr ? write(system, *task, text) : fail(Errno::esrch);
+        };
+    }
+    MayOpen may_open;
+    if (access == ProcAccess::tracers) {
+        may_open = [pid](const System& system) -> Result<void> {
+            const Task* task = find_task(system, pid);
+            if (task == nullptr) return fail(Errno::esrch);
+            return may_ptrace(system.task, *task, PtraceMode::file_system) ? Result<void>{} : fail(Errno::eacces);
+        };
+    }
+    return std::make_shared<GeneratedFile>(file_system_, permissions, now_ns_, texts_, of_process,
+                                           std::move(to_process), reads, std::move(may_open));
+}
+
+void ProcFs::add_process_file(std::string name, ProcessGenerator generate, mode_t permissions, ProcReads reads,
+                              ProcAccess access) {
+    add_process_entry(std::move(name),
+                      [this, generate = std::move(generate), permissions, reads, access](std::uint32_t pid) {
+                          return file_of_process(pid, generate, ProcessWriter{}, permissions, reads, access);
+                      });
 }
 
 void ProcFs::add_process_writable_file(std::string name, ProcessGenerator generate, ProcessWriter write,
                                        mode_t permissions) {
-    process_entries_.emplace_back(
-        std::move(name),
-        [this, generate = std::move(generate), write = std::move(write),
-         permissions](std::uint32_t pid) -> std::shared_ptr<Inode> {
-            const auto of_process = [generate, pid](const System& system) -> Result<std::string> {
-                const Task* task = find_task(system, pid);
-                return task != nullptr ? generate(system, *task) : fail(Errno::esrch);
-            };
-            const auto to_process = [write, pid](System& system, std::string_view text) -> Result<void> {
-                Task* task = find_task(system, pid);
-                return task != nullptr ? write(system, *task, text) : fail(Errno::esrch);
-            };
-            return std::make_shared<GeneratedFile>(file_system_, permissions, now_ns_, texts_, of_process, to_process,
-                                                   ProcReads::whole);
+    add_process_entry(std::move(name), [this, generate = std::move(generate), write = std::move(write),
+                                        permissions](std::uint32_t pid) {
+        return file_of_process(pid, generate, write, permissions, ProcReads::whole, ProcAccess::by_mode);
+    });
+}
+
+void ProcFs::add_process_entry(std::string name, ProcessEntry make) {
+    process_entries_.emplace_back(std::move(name), std::move(make));
+}
+
+void ProcFs::add_thread_file(std::string name, ProcessGenerator generate, mode_t permissions) {
+    thread_entries_.emplace_back(
+        std::move(name), [this, generate = std::move(generate), permissions](std::uint32_t tid) {
+            return file_of_process(tid, generate, ProcessWriter{}, permissions, ProcReads::whole, ProcAccess::by_mode);
         });
+}
+
+void ProcFs::add_zombie_file(std::string name, ZombieGenerator generate) {
+    zombie_entries_.emplace_back(std::move(name), [this, generate = std::move(generate)](std::uint32_t pid) {
+        const auto of_zombie = [generate, pid](const System& system) -> Result<std::string> {
+            const Process* process = system.processes.find_process(pid);
+            return process != nullptr ? Result<std::string>(generate(system, *process)) : fail(Errno::esrch);
+        };
+        return make_file(of_zombie, 0444);
+    });
 }
 
 void ProcFs::add_process_special_file(std::string name, ProcessOpener open, mode_t permissions) {
@@ -363,7 +460,9 @@ void ProcFs::add_process_special_file(std::string name, ProcessOpener open, mode
             const auto of_process = [open, pid](System& system, const DentryPointer& dentry,
                                                 int flags) -> Result<std::shared_ptr<FileDescription>> {
                 Task* task = find_task(system, pid);
-                return task != nullptr ? open(system, *task, dentry, flags) : fail(Errno::esrch);
+                if (task == nullptr) return fail(Errno::esrch);
+                if (!may_ptrace(system.task, *task, PtraceMode::file_system)) return fail(Errno::eacces);
+                return open(system, *task, dentry, flags);
             };
             return std::make_shared<SpecialFile>(file_system_, permissions, now_ns_, of_process);
         });
@@ -374,7 +473,9 @@ void ProcFs::add_process_link(std::string name, ProcessLink target) {
         std::move(name), [this, target = std::move(target)](std::uint32_t pid) -> std::shared_ptr<Inode> {
             const auto of_process = [target, pid](const System& system) -> Result<DentryPointer> {
                 const Task* task = find_task(system, pid);
-                return task != nullptr ? target(system, *task) : fail(Errno::esrch);
+                if (task == nullptr) return fail(Errno::enoent);
+                if (!may_ptrace(system.task, *task, PtraceMode::file_system)) return fail(Errno::eacces);
+                return target(system, *task);
             };
             return std::make_shared<DirectLink>(file_system_, now_ns_, of_process);
         });

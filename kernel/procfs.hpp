@@ -14,6 +14,7 @@
 
 namespace fl::kernel {
 
+struct Process;
 struct Task;
 
 // The text of a file. What fails here is what read(2) answers.
@@ -28,6 +29,17 @@ using ProcessOpener =
     std::function<Result<std::shared_ptr<FileDescription>>(System&, Task&, const DentryPointer&, int flags)>;
 // A link that leads to a file itself, whatever its name is now (exe, cwd). ENOENT where there is none.
 using ProcessLink = std::function<Result<DentryPointer>(const System&, const Task&)>;
+
+// What a process that is over shows until it is waited for.
+using ZombieGenerator = std::function<std::string(const System&, const Process&)>;
+// An inode of its own kind below /proc/PID: a directory (fd).
+using ProcessEntry = std::function<std::shared_ptr<Inode>(std::uint32_t pid)>;
+
+// Who may open a file of a process.
+enum class ProcAccess : std::uint8_t {
+    by_mode,  // whom its permissions allow
+    tracers,  // who might trace the process as well (ptrace_may_access)
+};
 
 // How much one read(2) answers (fs/seq_file.c).
 enum class ProcReads : std::uint8_t {
@@ -63,31 +75,51 @@ public:
     void add_link(std::string_view path, std::string target);
     // `name` below /proc/PID and /proc/PID/task/TID.
     void add_process_file(std::string name, ProcessGenerator generate, mode_t permissions = 0444,
-                          ProcReads reads = ProcReads::whole);
+                          ProcReads reads = ProcReads::whole, ProcAccess access = ProcAccess::by_mode);
     void add_process_writable_file(std::string name, ProcessGenerator generate, ProcessWriter write,
                                    mode_t permissions = 0644);
+    // For tracers alone.
     void add_process_special_file(std::string name, ProcessOpener open, mode_t permissions = 0400);
     void add_process_link(std::string name, ProcessLink target);
+    void add_process_entry(std::string name, ProcessEntry make);
+    // Below /proc/PID/task/TID alone.
+    void add_thread_file(std::string name, ProcessGenerator generate, mode_t permissions = 0444);
+    // What is left of /proc/PID of a zombie.
+    void add_zombie_file(std::string name, ZombieGenerator generate);
+    // Below /sys.
+    void add_sys_file(std::string_view path, ProcGenerator generate);
+
+    // For entries' own kinds.
+    std::shared_ptr<Inode> make_file(ProcGenerator generate, mode_t permissions);
+    FileSystem& file_system() { return file_system_; }
+    std::uint64_t made_ns() const { return now_ns_; }
 
     const std::shared_ptr<Inode>& root() const { return root_; }
+    const std::shared_ptr<Inode>& sys_root() const { return sys_root_; }
 
 private:
     class Root;
     class ProcessDirectory;
     class ThreadsDirectory;
-    using ProcessEntry = std::function<std::shared_ptr<Inode>(std::uint32_t pid)>;
+    using Entries = std::vector<std::pair<std::string, ProcessEntry>>;
 
-    void add(std::string_view path, const std::shared_ptr<Inode>& inode);
+    static void add(Inode& root, std::string_view path, const std::shared_ptr<Inode>& inode);
+    std::shared_ptr<Inode> file_of_process(std::uint32_t pid, const ProcessGenerator& generate,
+                                           const ProcessWriter& write, mode_t permissions, ProcReads reads,
+                                           ProcAccess access);
 
-    FileSystem file_system_;
+    FileSystem file_system_, sys_file_system_;
     std::uint64_t now_ns_;
-    std::shared_ptr<Inode> root_;
-    std::vector<std::pair<std::string, ProcessEntry>> process_entries_;
+    std::shared_ptr<Inode> root_, sys_root_;
+    Entries process_entries_, thread_entries_, zombie_entries_;
     std::map<std::uint32_t, std::shared_ptr<Directory>> processes_;  // by PID, made when first asked for
     ProcTexts texts_;
 };
 
-// Registers everything that /proc holds.
+// A thread, or of a process any thread; nullptr where it is over, or has no address space any more.
+Task* find_proc_task(const System& system, std::uint32_t pid);
+
+// Registers everything that /proc and /sys hold.
 void add_proc_files(ProcFs& proc);
 
 }  // namespace fl::kernel

@@ -8,14 +8,33 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 
 namespace fl::kernel {
+
+namespace {
+
+std::uint32_t priority_of(const Task& task) { return task.scheduling.is_realtime() ? task.scheduling.priority : 0; }
+
+}  // namespace
+
+void Scheduler::enqueue(Task& task, Place place) {
+    const std::uint32_t own = priority_of(task);
+    const auto goes_behind = [&](const Task* other) {
+        const std::uint32_t priority = priority_of(*other);
+        return priority > own || (priority == own && place == Place::behind_its_like);
+    };
+    // Most often the last.
+    auto at = ready_.end();
+    while (at != ready_.begin() && !goes_behind(*std::prev(at))) --at;
+    ready_.insert(at, &task);
+    task.state = TaskState::ready;
+}
 
 void Scheduler::add(Task& task) {
     FL_ASSERT(task.scheduler == nullptr);
     task.scheduler = this;
-    task.state = TaskState::ready;
-    ready_.push_back(&task);
+    enqueue(task);
 }
 
 void Scheduler::remove(Task& task) {
@@ -48,6 +67,7 @@ WakeReason Scheduler::wait(Task& task, const WaitRequest& request) {
     if (request.deadline_ns) {
         timer = timers.add(*request.deadline_ns, [this, &task] { wake(task, WakeReason::timeout); });
     }
+    ++task.usage.voluntary_switches;
     suspend(task);
     if (timer) timers.cancel(*timer);
     for (WaitQueue* queue : request.queues) queue->remove(task);
@@ -64,10 +84,36 @@ WakeReason Scheduler::wait(Task& task, WaitQueue& queue, std::optional<std::uint
 }
 
 void Scheduler::yield(Task& task) {
-    if (ready_.empty()) return;
-    task.state = TaskState::ready;
-    ready_.push_back(&task);
+    if (ready_.empty() || priority_of(*ready_.front()) < priority_of(task)) return;
+    enqueue(task);
+    ++task.usage.involuntary_switches;
     suspend(task);
+}
+
+void Scheduler::slice_over(Task& task) {
+    if (task.scheduling.policy == SchedulingPolicy::fifo) {
+        preempt_for_higher(task);
+    } else {
+        yield(task);
+    }
+}
+
+void Scheduler::preempt_for_higher(Task& task) {
+    if (ready_.empty() || priority_of(*ready_.front()) <= priority_of(task)) return;
+    enqueue(task, Place::before_its_like);
+    ++task.usage.involuntary_switches;
+    suspend(task);
+}
+
+void Scheduler::priority_changed(Task& task) {
+    const auto found = std::ranges::find(ready_, &task);
+    if (found == ready_.end()) return;
+    // It moves no further than it has to: down it stays before its like, up behind them.
+    const std::uint32_t own = priority_of(task);
+    const bool fits_behind = found == ready_.begin() || priority_of(**std::prev(found)) > own;
+    const bool sinks = std::next(found) != ready_.end() && priority_of(**std::next(found)) >= own;
+    ready_.erase(found);
+    enqueue(task, sinks && fits_behind ? Place::before_its_like : Place::behind_its_like);
 }
 
 void Scheduler::stop(Task& task) {
@@ -79,14 +125,11 @@ void Scheduler::stop(Task& task) {
 void Scheduler::wake(Task& task, WakeReason reason) {
     if (task.state != TaskState::waiting) return;
     task.wake_reason = reason;
-    task.state = TaskState::ready;
-    ready_.push_back(&task);
+    enqueue(task);
 }
 
 void Scheduler::wake_stopped(Task& task) {
-    if (task.state != TaskState::stopped) return;
-    task.state = TaskState::ready;
-    ready_.push_back(&task);
+    if (task.state == TaskState::stopped) enqueue(task);
 }
 
 void Scheduler::signal_arrived(Task& task) {
@@ -117,9 +160,17 @@ std::optional<std::uint64_t> Scheduler::time_to_next_timer_ns() const {
     return left;
 }
 
-std::optional<std::uint64_t> Scheduler::instruction_budget() const {
+LoadAverage::Loads Scheduler::load_average() {
+    load_average_.advance(clock_.monotonic_ns(), ready_.size() + 1);
+    return load_average_.loads();
+}
+
+std::optional<std::uint64_t> Scheduler::instruction_budget(const Task& task) const {
     std::optional<std::uint64_t> budget;
-    if (!ready_.empty()) budget = time_slice_instructions;
+    const bool shares = !ready_.empty() && priority_of(*ready_.front()) >= priority_of(task);
+    if (shares && task.scheduling.policy != SchedulingPolicy::fifo) {
+        budget = task.scheduling.is_realtime() ? round_robin_slice_instructions : time_slice_instructions;
+    }
     if (const auto left = time_to_next_timer_ns()) {
         // An instruction takes a nanosecond at least.
         const std::uint64_t most = std::max<std::uint64_t>(*left, 1);
@@ -138,9 +189,11 @@ void Scheduler::run_one() {
     Task& task = *ready_.front();
     // One without a fiber is waiting for its turn in suspend(), on this very stack.
     if (task.fiber == nullptr) return;
+    load_average_.advance(clock_.monotonic_ns(), ready_.size());
     ready_.pop_front();
     task.state = TaskState::running;
     current_ = &task;
+    ++switch_count_;
     switch_to_(task);
     task.fiber->resume();
     current_ = nullptr;
@@ -164,12 +217,14 @@ void Scheduler::idle() {
     const auto left_ns = time_to_next_timer_ns();
     if (left_ns && (host_waits_.empty() || clock_.mode() == ClockMode::virtual_time)) {
         if (*left_ns > 0) (void)clock_.sleep_ns(*left_ns);
+        load_average_.advance(clock_.monotonic_ns(), 0);
         return;
     }
     constexpr std::uint64_t ns_per_ms = 1'000'000;
     int timeout_ms = longest_ms;
     if (left_ns) timeout_ms = static_cast<int>(std::min<std::uint64_t>(*left_ns / ns_per_ms, longest_ms));
     (void)poll_host(timeout_ms);
+    load_average_.advance(clock_.monotonic_ns(), 0);
 }
 
 }  // namespace fl::kernel

@@ -1,5 +1,5 @@
 // Scheduler: which task runs, and how tasks wait (Linux: kernel/sched, kernel/time/hrtimer.c). One processor, round
-// robin.
+// robin; SCHED_FIFO and SCHED_RR go before all others, the higher priority first.
 //
 // A task runs on a fiber of its own until it waits, its time slice ends, or it is over; then run_one() returns and the
 // machine runs the next. A task without a fiber (in tests) runs on its caller's stack: while it waits, the others run
@@ -7,6 +7,7 @@
 #pragma once
 
 #include "kernel/clock.hpp"
+#include "kernel/load_average.hpp"
 #include "kernel/timers.hpp"
 #include "kernel/wait_queue.hpp"
 
@@ -52,6 +53,8 @@ class Scheduler {
 public:
     // Instructions that a task may run while others wait for the processor: 4 ms of virtual time.
     static constexpr std::uint64_t time_slice_instructions = 4'000'000;
+    // Of SCHED_RR: 100 ms (RR_TIMESLICE).
+    static constexpr std::uint64_t round_robin_slice_instructions = 100'000'000;
 
     // switch_to(task) makes the processor the task's, before it runs.
     Scheduler(Clock& clock, std::function<void(Task&)> switch_to) : clock_(clock), switch_to_(std::move(switch_to)) {}
@@ -76,8 +79,13 @@ public:
     WakeReason wait(Task& task, const WaitRequest& request);
     WakeReason wait(Task& task, WaitQueue& queue, std::optional<std::uint64_t> deadline_ns = std::nullopt,
                     Interruptible interruptible = Interruptible::by_signals);
-    // Lets the others run first.
+    // Lets the others run first, those of the same priority or a higher one.
     void yield(Task& task);
+    // The task's slice is over, or somebody of a higher priority may be ready: lets go before it who comes first.
+    void slice_over(Task& task);
+    void preempt_for_higher(Task& task);
+    // Its policy or priority is another.
+    void priority_changed(Task& task);
     // SIGSTOP and its like, until wake_stopped().
     void stop(Task& task);
 
@@ -90,13 +98,20 @@ public:
     // Expired timers have their effect. To be called whenever time has gone by.
     void tick();
     // How many instructions the task may run before tick() has to be called; nullopt: no matter.
-    std::optional<std::uint64_t> instruction_budget() const;
+    std::optional<std::uint64_t> instruction_budget(const Task& task) const;
+    // How many tasks are ready beside the one that runs.
+    std::size_t ready_count() const { return ready_.size(); }
+    std::uint64_t switch_count() const { return switch_count_; }
+    // As of now, asked from a task that runs.
+    LoadAverage::Loads load_average();
 
     // Runs the next task until it gives the processor up; where none is ready, waits for a timer, for the host, or for
     // a signal of the host's.
     void run_one();
 
 private:
+    enum class Place : std::uint8_t { behind_its_like, before_its_like };
+    void enqueue(Task& task, Place place = Place::behind_its_like);
     void suspend(Task& task);
     std::optional<std::uint64_t> time_to_next_timer_ns() const;
     void idle();
@@ -108,6 +123,10 @@ private:
     Task* current_ = nullptr;
     WaitQueue signal_queued_;
     std::deque<Task*> ready_;
+    Timers timers_;
+    std::deque<Task*> ready_;  // the highest priority first
+    std::uint64_t switch_count_ = 0;
+    LoadAverage load_average_;
     struct HostWait {
         Task* task;
         HostEvent event;

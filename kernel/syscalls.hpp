@@ -298,4 +298,58 @@ Result<std::uint64_t> sys_recvmsg(System&, const Arguments&);
 Result<std::uint64_t> sys_sendmmsg(System&, const Arguments&);
 Result<std::uint64_t> sys_recvmmsg(System&, const Arguments&);
 
+// --- credentials
+Result<std::uint64_t> sys_geteuid(System&, const Arguments&);
+Result<std::uint64_t> sys_getegid(System&, const Arguments&);
+Result<std::uint64_t> sys_getresuid(System&, const Arguments&);
+Result<std::uint64_t> sys_getresgid(System&, const Arguments&);
+Result<std::uint64_t> sys_setuid(System&, const Arguments&);
+Result<std::uint64_t> sys_setgid(System&, const Arguments&);
+Result<std::uint64_t> sys_setreuid(System&, const Arguments&);
+Result<std::uint64_t> sys_setregid(System&, const Arguments&);
+Result<std::uint64_t> sys_setresuid(System&, const Arguments&);
+Result<std::uint64_t> sys_setresgid(System&, const Arguments&);
+Result<std::uint64_t> sys_setfsuid(System&, const Arguments&);
+Result<std::uint64_t> sys_setfsgid(System&, const Arguments&);
+Result<std::uint64_t> sys_getgroups(System&, const Arguments&);
+Result<std::uint64_t> sys_setgroups(System&, const Arguments&);
+
+// --- scheduling
+Result<std::uint64_t> sys_sched_setscheduler(System&, const Arguments&);
+Result<std::uint64_t> sys_sched_getscheduler(System&, const Arguments&);
+Result<std::uint64_t> sys_sched_setparam(System&, const Arguments&);
+Result<std::uint64_t> sys_sched_getparam(System&, const Arguments&);
+Result<std::uint64_t> sys_sched_setattr(System&, const Arguments&);
+Result<std::uint64_t> sys_sched_getattr(System&, const Arguments&);
+Result<std::uint64_t> sys_sched_get_priority_max(System&, const Arguments&);
+Result<std::uint64_t> sys_sched_get_priority_min(System&, const Arguments&);
+Result<std::uint64_t> sys_sched_rr_get_interval(System&, const Arguments&);
+Result<std::uint64_t> sys_sched_setaffinity(System&, const Arguments&);
+
+// --- priority
+Result<std::uint64_t> sys_getpriority(System&, const Arguments&);
+Result<std::uint64_t> sys_setpriority(System&, const Arguments&);
+Result<std::uint64_t> sys_ioprio_get(System&, const Arguments&);
+Result<std::uint64_t> sys_ioprio_set(System&, const Arguments&);
+
+// --- processes by descriptor
+Result<std::uint64_t> sys_pidfd_open(System&, const Arguments&);
+Result<std::uint64_t> sys_pidfd_send_signal(System&, const Arguments&);
+Result<std::uint64_t> sys_pidfd_getfd(System&, const Arguments&);
+
+// --- administration
+Result<std::uint64_t> sys_sethostname(System&, const Arguments&);
+Result<std::uint64_t> sys_setdomainname(System&, const Arguments&);
+Result<std::uint64_t> sys_syslog(System&, const Arguments&);
+Result<std::uint64_t> sys_reboot(System&, const Arguments&);
+Result<std::uint64_t> sys_swapon(System&, const Arguments&);
+Result<std::uint64_t> sys_swapoff(System&, const Arguments&);
+Result<std::uint64_t> sys_quotactl(System&, const Arguments&);
+Result<std::uint64_t> sys_acct(System&, const Arguments&);
+Result<std::uint64_t> sys_vhangup(System&, const Arguments&);
+Result<std::uint64_t> sys_no_ports(System&, const Arguments&);
+Result<std::uint64_t> sys_unshare(System&, const Arguments&);
+Result<std::uint64_t> sys_get_robust_list(System&, const Arguments&);
+Result<std::uint64_t> sys_times(System&, const Arguments&);
+
 }  // namespace fl::kernel

@@ -40,7 +40,7 @@ Result<std::shared_ptr<Inode>> inode_at(System& system, std::uint64_t directory_
     return (*dentry)->inode;
 }
 
-bool owns(const Task& task, const Inode& inode) { return task.uid == 0 || task.uid == inode.owner().uid; }
+bool owns(const Task& task, const Inode& inode) { return task.credentials.owns(inode.owner()); }
 
 // chmod_common()
 Result<void> change_mode(System& system, Inode& inode, std::uint64_t mode) {
@@ -48,8 +48,8 @@ Result<void> change_mode(System& system, Inode& inode, std::uint64_t mode) {
     if (S_ISLNK(inode.mode())) return fail(Errno::eopnotsupp);
     if (!owns(system.task, inode) || inode.file_system().magic == proc_magic) return fail(Errno::eperm);
     auto permissions = static_cast<mode_t>(mode) & 07777;
-    const bool in_group = system.task.uid == 0 || system.task.gid == inode.owner().gid;
-    if (!in_group) permissions &= ~static_cast<mode_t>(S_ISGID);
+    const Credentials& who = system.task.credentials;
+    if (!who.in_group(inode.owner().gid) && !who.may(Capability::fsetid)) permissions &= ~static_cast<mode_t>(S_ISGID);
     return inode.change_attributes({.permissions = permissions}, system.clock.realtime_ns());
 }
 
@@ -58,11 +58,12 @@ Result<void> change_owner(System& system, Inode& inode, std::uint64_t uid, std::
     constexpr std::uint32_t unchanged = ~std::uint32_t{0};
     const auto new_uid = static_cast<std::uint32_t>(uid), new_gid = static_cast<std::uint32_t>(gid);
     if (inode.file_system().read_only) return fail(Errno::erofs);
-    const Task& task = system.task;
-    const bool own = task.uid == inode.owner().uid;
-    const bool uid_stays = new_uid == unchanged || (own && new_uid == inode.owner().uid);
-    const bool gid_stays = new_gid == unchanged || (own && (new_gid == inode.owner().gid || new_gid == task.gid));
-    if (task.uid != 0 && !(uid_stays && gid_stays)) return fail(Errno::eperm);
+    const Credentials& who = system.task.credentials;
+    const Owner owner = inode.owner();
+    const bool own = who.user.file_system == owner.uid;
+    const bool uid_stays = new_uid == unchanged || (own && new_uid == owner.uid);
+    const bool gid_stays = new_gid == unchanged || (own && (new_gid == owner.gid || who.in_group(new_gid)));
+    if (!(uid_stays && gid_stays) && !who.may(Capability::chown)) return fail(Errno::eperm);
     if (inode.file_system().magic == proc_magic) return fail(Errno::eperm);
     AttributeChange change;
     if (new_uid != unchanged) change.uid = new_uid;

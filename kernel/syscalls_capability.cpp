@@ -1,4 +1,5 @@
 // Capabilities: capget and capset (Linux: kernel/capability.c, security/commoncap.c).
+#include "kernel/processes.hpp"
 #include "kernel/syscalls.hpp"
 
 #include <array>
@@ -27,17 +28,6 @@ Result<std::size_t> data_count(System& system, VirtAddr header, std::uint32_t ve
     return fail(Errno::einval);
 }
 
-bool is_part(std::uint64_t part, std::uint64_t whole) { return (part & ~whole) == 0; }
-
-// security/commoncap.c, cap_capset.
-Result<void> change(CapabilitySets& sets, const CapabilitySets& wanted) {
-    if (!is_part(wanted.permitted, sets.permitted) || !is_part(wanted.effective, wanted.permitted)) {
-        return fail(Errno::eperm);
-    }
-    sets = wanted;
-    return {};
-}
-
 }  // namespace
 
 Result<std::uint64_t> sys_capget(System& system, const Arguments& a) {
@@ -49,8 +39,9 @@ Result<std::uint64_t> sys_capget(System& system, const Arguments& a) {
     if (!count) return a[1] == 0 && count.error() == Errno::einval ? Result<std::uint64_t>(0) : fail(count.error());
     if (header->pid < 0) return fail(Errno::einval);
     const auto pid = static_cast<std::uint32_t>(header->pid);
-    if (pid != 0 && pid != system.task.pid) return fail(Errno::esrch);
-    const CapabilitySets& sets = system.task.capabilities;
+    const System* target = pid == 0 ? &system : system.processes.find_task(pid);
+    if (target == nullptr) return fail(Errno::esrch);
+    const CapabilitySets& sets = target->task.credentials.capabilities;
     for (std::size_t i = 0; i < *count; ++i) {
         const UserData data{static_cast<std::uint32_t>(sets.effective >> 32 * i),
                             static_cast<std::uint32_t>(sets.permitted >> 32 * i),
@@ -66,8 +57,8 @@ Result<std::uint64_t> sys_capset(System& system, const Arguments& a) {
     if (!header) return fail(header.error());
     const auto count = data_count(system, header_at, header->version);
     if (!count) return fail(count.error());
-    if (header->pid != 0 && static_cast<std::uint32_t>(header->pid) != system.task.pid) return fail(Errno::eperm);
-    CapabilitySets wanted{0, 0, 0};
+    if (header->pid != 0 && static_cast<std::uint32_t>(header->pid) != system.task.tid) return fail(Errno::eperm);
+    CapabilitySets wanted{.effective = 0, .permitted = 0};
     for (std::size_t i = 0; i < *count; ++i) {
         const auto data = system.user().read<UserData>(data_at + i * sizeof(UserData));
         if (!data) return fail(data.error());
@@ -79,7 +70,8 @@ Result<std::uint64_t> sys_capset(System& system, const Arguments& a) {
     wanted.permitted &= all_capabilities;
     wanted.inheritable &= all_capabilities;
     Task& task = system.task;
-    if (const auto changed = change(task.capabilities, wanted); !changed) return fail(changed.error());
+    const auto changed = task.credentials.set_capabilities(wanted.effective, wanted.permitted, wanted.inheritable);
+    if (!changed) return fail(changed.error());
     task.mm->limits() = task.memory_limits();
     return 0;
 }

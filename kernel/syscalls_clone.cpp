@@ -114,12 +114,16 @@ Result<std::uint64_t> sys_vfork(System& system, const Arguments&) {
 
 Result<std::uint64_t> sys_clone(System& system, const Arguments& a) {
     const auto lower = static_cast<std::uint32_t>(a[0]);
+    constexpr std::uint32_t same_place = CLONE_PIDFD | CLONE_PARENT_SETTID;
+    if ((lower & CLONE_PIDFD) != 0 && (lower & CLONE_DETACHED) != 0) return fail(Errno::einval);
+    if ((lower & same_place) == same_place) return fail(Errno::einval);
     return clone_task(system, CloneRequest{.flags = lower & ~std::uint64_t{CSIGNAL},
                                            .exit_signal = static_cast<int>(lower & CSIGNAL),
                                            .stack = a[1],
                                            .tls = a[4],
                                            .parent_tid = a[2],
-                                           .child_tid = a[3]});
+                                           .child_tid = a[3],
+                                           .pidfd = a[2]});
 }
 
 Result<std::uint64_t> sys_clone3(System& system, const Arguments& a) {
@@ -137,13 +141,18 @@ Result<std::uint64_t> sys_clone3(System& system, const Arguments& a) {
     if (sibling && arguments->exit_signal != 0) return fail(Errno::einval);
     if ((arguments->stack == 0) != (arguments->stack_bytes == 0)) return fail(Errno::einval);
     if (arguments->exit_signal > signal_count || arguments->set_tid_count != 0) return fail(Errno::einval);
-    if ((arguments->flags & (into_cgroup | CLONE_PIDFD)) != 0) return fail(Errno::einval);
+    if ((arguments->flags & into_cgroup) != 0) return fail(Errno::einval);
+    constexpr std::uint64_t both_numbers = CLONE_PIDFD | CLONE_PARENT_SETTID;
+    if ((arguments->flags & both_numbers) == both_numbers && arguments->pidfd == arguments->parent_tid) {
+        return fail(Errno::einval);
+    }
     return clone_task(system, CloneRequest{.flags = arguments->flags,
                                            .exit_signal = static_cast<int>(arguments->exit_signal),
                                            .stack = arguments->stack + arguments->stack_bytes,
                                            .tls = arguments->tls,
                                            .parent_tid = arguments->parent_tid,
-                                           .child_tid = arguments->child_tid});
+                                           .child_tid = arguments->child_tid,
+                                           .pidfd = arguments->pidfd});
 }
 
 Result<std::uint64_t> sys_execve(System& system, const Arguments& a) {

@@ -45,7 +45,11 @@ Result<std::uint64_t> read_into(System& system, Result<Place> place,
     auto segments = segments_of(system, a);
     if (!segments) return fail(segments.error());
     if (auto fits = check_area(*place, place->position(), *segments); !fits) return fail(fits.error());
-    return place->file->read(system, *segments, place->position());
+    const auto done = place->file->read(system, *segments, place->position());
+    Usage& usage = system.task.usage;
+    ++usage.read_calls;
+    usage.read_bytes += done.value_or(0);
+    return done;
 }
 
 Result<std::uint64_t> write_from(System& system, Result<Place> place,
@@ -55,7 +59,11 @@ Result<std::uint64_t> write_from(System& system, Result<Place> place,
     auto segments = segments_of(system, a);
     if (!segments) return fail(segments.error());
     if (auto fits = check_area(*place, place->position(), *segments); !fits) return fail(fits.error());
-    return place->file->write(system, *segments, place->position());
+    const auto done = place->file->write(system, *segments, place->position());
+    Usage& usage = system.task.usage;
+    ++usage.write_calls;
+    usage.written_bytes += done.value_or(0);
+    return done;
 }
 
 Result<UserSegments> one_segment(System& system, const Arguments& a) {

@@ -96,13 +96,28 @@ Result<std::uint64_t> check_inode(const System& system, const Inode& inode, unsi
     return refused ? fail(Errno::erofs) : Result<std::uint64_t>(0);
 }
 
-// The process's real and effective owners are the same.
+// access(2) asks what the real user could do.
+class ActingAsRealUser {
+public:
+    ActingAsRealUser(Task& task, bool really)
+        : task_(task),
+          own_(std::exchange(task.credentials, really ? task.credentials.of_real_user() : task.credentials)) {}
+    ActingAsRealUser(const ActingAsRealUser&) = delete;
+    ActingAsRealUser& operator=(const ActingAsRealUser&) = delete;
+    ~ActingAsRealUser() { task_.credentials = std::move(own_); }
+
+private:
+    Task& task_;
+    Credentials own_;
+};
+
 Result<std::uint64_t> access_at(System& system, std::uint64_t directory_fd, std::uint64_t path_address,
                                 std::uint64_t mode, std::int32_t flags) {
     constexpr std::int32_t known_flags = AT_EACCESS | AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH;
     if ((static_cast<std::uint32_t>(mode) & ~7U) != 0) return fail(Errno::einval);
     if ((flags & ~known_flags) != 0) return fail(Errno::einval);
     const auto wanted = static_cast<unsigned>(mode);
+    const ActingAsRealUser acting(system.task, (flags & AT_EACCESS) == 0);
     const auto path =
         read_path(system, path_address, (flags & AT_EMPTY_PATH) != 0 ? EmptyPath::allowed : EmptyPath::refused);
     if (!path) return fail(path.error());

@@ -33,12 +33,22 @@ bool is_self(const System& system, std::uint64_t pid_argument) {
     return pid == 0 || static_cast<std::uint32_t>(pid) == system.task.pid;
 }
 
-// do_prlimit().
-Result<void> change_limit(Task& task, Limit limit, const LimitPair& wanted) {
+// check_prlimit_permission()
+bool may_change_limits(const Task& caller, const Task& target) {
+    const auto is_only = [](const Identity& id, std::uint32_t number) {
+        return id.real == number && id.effective == number && id.saved == number;
+    };
+    const Credentials& who = caller.credentials;
+    return &caller == &target || who.may(Capability::sys_resource) ||
+           (is_only(target.credentials.user, who.user.real) && is_only(target.credentials.group, who.group.real));
+}
+
+// do_prlimit(). What may be raised is the caller's to say.
+Result<void> change_limit(const Task& caller, Task& task, Limit limit, const LimitPair& wanted) {
     if (wanted.soft > wanted.hard) return fail(Errno::einval);
     if (limit == Limit::open_files && wanted.hard > nr_open) return fail(Errno::eperm);
     const LimitPair& old = task.process->limits[static_cast<std::size_t>(limit)];
-    if (wanted.hard > old.hard && !task.capabilities.has(Capability::sys_resource)) return fail(Errno::eperm);
+    if (wanted.hard > old.hard && !caller.credentials.may(Capability::sys_resource)) return fail(Errno::eperm);
     task.process->limits[static_cast<std::size_t>(limit)] = wanted;
     task.mm->limits() = task.memory_limits();
     return {};
@@ -118,11 +128,13 @@ Result<std::uint64_t> sys_prlimit64(System& system, const Arguments& a) {
         is_self(system, a[0]) ? &system : system.processes.find_task(static_cast<std::uint32_t>(a[0]));
     if (target == nullptr || target->task.exit) return fail(Errno::esrch);
     Task& task = target->task;
+    if (!may_change_limits(system.task, task)) return fail(Errno::eperm);
     const auto number = static_cast<std::uint32_t>(a[1]);
     if (number >= limit_count) return fail(Errno::einval);
     const LimitPair previous = task.process->limits[number];
     if (a[2] != 0) {
-        if (auto done = change_limit(task, static_cast<Limit>(number), wanted); !done) return fail(done.error());
+        if (auto done = change_limit(system.task, task, static_cast<Limit>(number), wanted); !done)
+            return fail(done.error());
     }
     return answer(write_optional(system, a[3], previous));
 }
@@ -138,25 +150,23 @@ Result<std::uint64_t> sys_setrlimit(System& system, const Arguments& a) {
     if (!wanted) return fail(wanted.error());
     const auto number = static_cast<std::uint32_t>(a[0]);
     if (number >= limit_count) return fail(Errno::einval);
-    return answer(change_limit(system.task, static_cast<Limit>(number), *wanted));
+    return answer(change_limit(system.task, system.task, static_cast<Limit>(number), *wanted));
 }
 
 Result<std::uint64_t> sys_uname(System& system, const Arguments& a) {
     UserNames names{};
     set_name(names.system, "Linux");
-    set_name(names.node, "faultline");
+    set_name(names.node, system.processes.machine_names().node.c_str());
     set_name(names.release, kernel_release);
     set_name(names.version, kernel_version);
     set_name(names.machine, "x86_64");
-    set_name(names.domain, "(none)");
+    set_name(names.domain, system.processes.machine_names().domain.c_str());
     return answer(system.user().write(VirtAddr(a[0]), names));
 }
 
 Result<std::uint64_t> sys_getpid(System& system, const Arguments&) { return system.task.pid; }
 Result<std::uint64_t> sys_gettid(System& system, const Arguments&) { return system.task.tid; }
 Result<std::uint64_t> sys_getppid(System& system, const Arguments&) { return system.task.parent_pid(); }
-Result<std::uint64_t> sys_getuid(System& system, const Arguments&) { return system.task.uid; }
-Result<std::uint64_t> sys_getgid(System& system, const Arguments&) { return system.task.gid; }
 
 Result<std::uint64_t> sys_getrandom(System& system, const Arguments& a) {
     const std::uint64_t flags = static_cast<std::uint32_t>(a[2]);
@@ -188,32 +198,14 @@ Result<std::uint64_t> sys_getrusage(System& system, const Arguments& a) {
 Result<std::uint64_t> sys_sysinfo(System& system, const Arguments& a) {
     UserSystemInfo info{};
     info.uptime_s = static_cast<std::int64_t>(system.clock.monotonic_ns() / 1'000'000'000);
+    const LoadAverage::Loads loads = system.scheduler.load_average();
+    constexpr unsigned load_shift = 16 - LoadAverage::shift;  // SI_LOAD_SHIFT
+    for (std::size_t i = 0; i < loads.size(); ++i) info.loads[i] = loads[i] << load_shift;
     info.total_ram = system.memory.total_page_count().bytes();
     info.free_ram = system.memory.buddy().free_page_count().bytes();
     info.processes = static_cast<std::uint16_t>(std::min<std::size_t>(system.processes.task_count(), 0xffff));
     info.unit_bytes = 1;
     return answer(system.user().write(VirtAddr(a[0]), info));
-}
-
-Result<std::uint64_t> sys_sched_yield(System& system, const Arguments&) {
-    system.scheduler.yield(system.task);
-    return 0;
-}
-
-Result<std::uint64_t> sys_sched_getaffinity(System& system, const Arguments& a) {
-    constexpr std::uint64_t mask_bytes = 8;
-    // At least a bit for each processor, and whole words.
-    if (static_cast<std::uint32_t>(a[1]) == 0 || a[1] % mask_bytes != 0) return fail(Errno::einval);
-    if (!is_self(system, a[0])) return fail(Errno::esrch);
-    const std::uint64_t only_processor_0 = 1;
-    if (auto done = system.user().write(VirtAddr(a[2]), only_processor_0); !done) return fail(done.error());
-    return mask_bytes;
-}
-
-Result<std::uint64_t> sys_getcpu(System& system, const Arguments& a) {
-    const std::uint32_t first = 0;  // of processors and of memory nodes
-    if (auto done = write_optional(system, a[0], first); !done) return fail(done.error());
-    return answer(write_optional(system, a[1], first));
 }
 
 // The personality is kept; of what it can ask for, address randomisation is off anyway, and READ_IMPLIES_EXEC counts

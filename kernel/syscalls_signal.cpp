@@ -1,6 +1,7 @@
 // Signals (Linux: kernel/signal.c, arch/x86/kernel/signal_64.c).
 #include "kernel/processes.hpp"
 #include "kernel/signal_frame.hpp"
+#include "kernel/signal_rights.hpp"
 #include "kernel/syscalls.hpp"
 #include "kernel/user_time.hpp"
 
@@ -15,19 +16,11 @@ constexpr std::uint64_t signal_set_bytes = 8;
 // Flags that sigaction(2) keeps (UAPI_SA_FLAGS with SA_RESTORER).
 constexpr std::uint64_t known_action_flags = 0xdc00'0807;
 
-bool valid_signal(std::int32_t number) { return number >= 1 && number <= signal_count; }
-
-SignalInfo from_self(const System& system, int number, int code) {
-    return SignalInfo{.number = number,
-                      .code = code,
-                      .detail = SignalInfo::Detail::sender,
-                      .pid = system.task.pid,
-                      .uid = system.task.uid};
-}
-
 // kill(2) is said to succeed even where the queue is full (legacy_queue, send_signal_locked).
-void kill_process(System& system, Process& process, int number) {
-    if (number != 0) (void)system.processes.send_to_process(process, from_self(system, number, si_code_user));
+Result<void> kill_process(System& system, Process& process, int number) {
+    if (auto allowed = check_signal(system, process, number); !allowed) return allowed;
+    if (number != 0) (void)system.processes.send_to_process(process, signal_from(system, number, si_code_user));
+    return {};
 }
 
 // One of a process's threads; `group` -1: of whichever process. ESRCH.
@@ -35,23 +28,21 @@ Result<std::uint64_t> kill_task(System& system, std::int32_t group, std::int32_t
     const System* target = system.processes.find_task(static_cast<std::uint32_t>(tid));
     if (target == nullptr || target->task.exit) return fail(Errno::esrch);
     if (group != -1 && target->task.pid != static_cast<std::uint32_t>(group)) return fail(Errno::esrch);
-    if (number != 0 && !valid_signal(number)) return fail(Errno::einval);
+    const Task& task = target->task;
+    if (auto allowed = check_signal(system, *task.process, task.credentials, number); !allowed) {
+        return fail(allowed.error());
+    }
     if (number == 0) return 0;
-    return answer(system.processes.send_to_task(target->task, from_self(system, number, si_code_tkill)));
+    return answer(system.processes.send_to_task(target->task, signal_from(system, number, si_code_tkill)));
 }
 
 // What a program may claim of a signal that it queues: nothing that only the kernel says (do_rt_sigqueueinfo).
 Result<SignalInfo> read_queued_signal(System& system, std::int32_t target, std::int32_t number, std::uint64_t address) {
-    const auto user = system.user().read<UserSignalInfo>(VirtAddr(address));
-    if (!user) return fail(user.error());
-    const bool kernels_own = user->code >= 0 || user->code == si_code_tkill;
-    if (kernels_own && static_cast<std::uint32_t>(target) != system.task.pid) return fail(Errno::eperm);
-    return SignalInfo{.number = number,
-                      .code = user->code,
-                      .detail = SignalInfo::Detail::value,
-                      .pid = user->queued.pid,
-                      .uid = user->queued.uid,
-                      .value = user->queued.value};
+    auto info = read_signal_info(system, address);
+    if (!info) return info;
+    info->number = number;
+    const bool to_self = static_cast<std::uint32_t>(target) == system.task.pid;
+    return is_kernels_code(info->code) && !to_self ? fail(Errno::eperm) : info;
 }
 
 Result<SignalSet> read_signal_set(System& system, std::uint64_t address, std::uint64_t size_bytes) {
@@ -74,7 +65,7 @@ Result<std::uint64_t> sys_rt_sigaction(System& system, const Arguments& a) {
         wanted.flags &= known_action_flags;
     }
     Signals& signals = system.task.signals;
-    if (!valid_signal(number)) return fail(Errno::einval);
+    if (!is_signal(number)) return fail(Errno::einval);
     if (a[1] != 0 && Signals::unblockable.has(number)) return fail(Errno::einval);
     const SignalAction previous = signals.action(number);
     if (a[1] != 0) signals.set_action(number, wanted);
@@ -139,18 +130,23 @@ Result<std::uint64_t> sys_kill(System& system, const Arguments& a) {
     const std::uint32_t self = system.task.pid;
     std::vector<std::shared_ptr<Process>> targets;
     for (const auto& [other, process] : system.processes.all()) {
-        if (other == 1) continue;
         const bool meant = pid > 0    ? other == static_cast<std::uint32_t>(pid)
                            : pid == 0 ? process->group == system.task.process->group
-                           // -1 is everybody else.
-                           : pid == -1 ? other != self
+                           // -1 is everybody else but process 1.
+                           : pid == -1 ? other != self && other != 1
                                        : process->group == static_cast<std::uint32_t>(-pid);
         if (meant) targets.push_back(process);
     }
     if (targets.empty()) return fail(Errno::esrch);
-    if (number != 0 && !valid_signal(number)) return fail(Errno::einval);
-    for (const auto& process : targets) kill_process(system, *process, number);
-    return 0;
+    // Of a group it is enough that one gets it; of everybody who may not be sent to does not count.
+    Result<void> outcome;
+    bool reached = false;
+    for (const auto& process : targets) {
+        const auto sent = kill_process(system, *process, number);
+        reached = reached || sent.has_value();
+        if (!sent && (pid != -1 || sent.error() != Errno::eperm)) outcome = sent;
+    }
+    return reached ? 0 : answer(outcome);
 }
 
 Result<std::uint64_t> sys_tkill(System& system, const Arguments& a) {
@@ -169,7 +165,7 @@ Result<std::uint64_t> sys_rt_sigqueueinfo(System& system, const Arguments& a) {
     if (!info) return fail(info.error());
     Process* process = pid > 0 ? system.processes.find_process(static_cast<std::uint32_t>(pid)) : nullptr;
     if (process == nullptr) return fail(Errno::esrch);
-    if (number != 0 && !valid_signal(number)) return fail(Errno::einval);
+    if (auto allowed = check_signal(system, *process, number); !allowed) return fail(allowed.error());
     return number == 0 ? 0 : answer(system.processes.send_to_process(*process, *info));
 }
 
@@ -180,7 +176,10 @@ Result<std::uint64_t> sys_rt_tgsigqueueinfo(System& system, const Arguments& a) 
     if (group <= 0 || tid <= 0) return fail(Errno::einval);
     const System* target = system.processes.find_task(static_cast<std::uint32_t>(tid));
     if (target == nullptr || target->task.pid != static_cast<std::uint32_t>(group)) return fail(Errno::esrch);
-    if (number != 0 && !valid_signal(number)) return fail(Errno::einval);
+    const Task& task = target->task;
+    if (auto allowed = check_signal(system, *task.process, task.credentials, number); !allowed) {
+        return fail(allowed.error());
+    }
     return number == 0 ? 0 : answer(system.processes.send_to_task(target->task, *info));
 }
 

@@ -1,4 +1,5 @@
 // The end of processes, and waiting for it (Linux: kernel/exit.c).
+#include "kernel/pidfd.hpp"
 #include "kernel/processes.hpp"
 #include "kernel/syscalls.hpp"
 #include "kernel/user_usage.hpp"
@@ -11,14 +12,16 @@ namespace {
 
 // Which children a call waits for, and for what of them.
 struct Wanted {
-    enum class Who : std::uint8_t { any, process, group };
+    enum class Who : std::uint8_t { any, process, group, descriptor };
     Who who = Who::any;
     std::uint32_t number = 0;
     int options = 0;
+    std::shared_ptr<PidDescription> pidfd{};  // Who::descriptor
 
     bool matches(const Process& child) const {
         if (who == Who::process && child.pid != number) return false;
         if (who == Who::group && child.group != number) return false;
+        if (who == Who::descriptor && pidfd->process().get() != &child) return false;
         // Children that do not tell by SIGCHLD are "clone children", for those who ask for them.
         const bool is_clone = child.exit_signal != SIGCHLD;
         return (options & __WALL) != 0 || is_clone == ((options & __WCLONE) != 0);
@@ -31,6 +34,7 @@ struct Change {
     int code = 0;           // CLD_
     int status = 0;         // exit status or signal
     Usage usage;
+    std::uint32_t uid = 0;
 };
 
 int wait_status(const Change& change) {
@@ -47,6 +51,7 @@ std::optional<Change> take_change(System& system, Process& child, const Wanted& 
     const bool leave = (wanted.options & WNOWAIT) != 0;
     Change change;
     change.pid = child.pid;
+    change.uid = credentials_of(child).user.real;
     if (child.is_zombie) {
         if ((wanted.options & WEXITED) == 0) return std::nullopt;
         const ExitStatus& exit = *child.exit;
@@ -95,10 +100,10 @@ Result<Change> wait_for_change(System& system, const Wanted& wanted) {
 
 Wanted wanted_by_pid(const System& system, std::int32_t pid, int options) {
     using Who = Wanted::Who;
-    if (pid > 0) return {Who::process, static_cast<std::uint32_t>(pid), options};
-    if (pid == 0) return {Who::group, system.task.process->group, options};
-    if (pid == -1) return {Who::any, 0, options};
-    return {Who::group, static_cast<std::uint32_t>(-static_cast<std::int64_t>(pid)), options};
+    if (pid > 0) return {Who::process, static_cast<std::uint32_t>(pid), options, nullptr};
+    if (pid == 0) return {Who::group, system.task.process->group, options, nullptr};
+    if (pid == -1) return {Who::any, 0, options, nullptr};
+    return {Who::group, static_cast<std::uint32_t>(-static_cast<std::int64_t>(pid)), options, nullptr};
 }
 
 // The part of siginfo_t that waitid(2) fills.
@@ -130,7 +135,7 @@ Result<std::uint64_t> sys_waitid(System& system, const Arguments& a) {
     constexpr int known =
         WNOHANG | WNOWAIT | WEXITED | WSTOPPED | WCONTINUED | __WNOTHREAD | __WCLONE | static_cast<int>(__WALL);
     if ((options & ~known) != 0 || (options & (WEXITED | WSTOPPED | WCONTINUED)) == 0) return fail(Errno::einval);
-    Wanted wanted{Wanted::Who::any, static_cast<std::uint32_t>(a[1]), options};
+    Wanted wanted{Wanted::Who::any, static_cast<std::uint32_t>(a[1]), options, nullptr};
     switch (int_argument(a[0])) {
         case P_ALL: break;
         case P_PID:
@@ -142,13 +147,24 @@ Result<std::uint64_t> sys_waitid(System& system, const Arguments& a) {
             wanted.who = Wanted::Who::group;
             if (wanted.number == 0) wanted.number = system.task.process->group;
             break;
+        case P_PIDFD: {
+            if (int_argument(a[1]) < 0) return fail(Errno::einval);
+            auto pidfd = find_pidfd(system, a[1]);
+            if (!pidfd) return fail(pidfd.error());
+            wanted.who = Wanted::Who::descriptor;
+            wanted.pidfd = std::move(*pidfd);
+            if (wanted.pidfd->is_nonblocking()) wanted.options |= WNOHANG;
+            break;
+        }
         default: return fail(Errno::einval);
     }
     const auto change = wait_for_change(system, wanted);
     if (!change) return fail(change.error());
+    // A pidfd that does not wait says so, unless the call itself did.
+    if (change->pid == 0 && (options & WNOHANG) == 0) return fail(Errno::eagain);
     UserWaitInfo info{};
     if (change->pid != 0) {
-        info = UserWaitInfo{SIGCHLD, 0, change->code, 0, change->pid, 0, change->status};
+        info = UserWaitInfo{SIGCHLD, 0, change->code, 0, change->pid, change->uid, change->status};
         if (auto done = write_optional(system, a[4], user_usage(change->usage)); !done) return fail(done.error());
     }
     return answer(write_optional(system, a[2], info));

@@ -2,12 +2,13 @@
 #pragma once
 
 #include "emu/registers.hpp"
-#include "kernel/capabilities.hpp"
 #include "kernel/clock.hpp"
 #include "kernel/cpu_clock.hpp"
+#include "kernel/credentials.hpp"
 #include "kernel/file_table.hpp"
 #include "kernel/resource_limits.hpp"
 #include "kernel/scheduler.hpp"
+#include "kernel/scheduling_policy.hpp"
 #include "kernel/signals.hpp"
 #include "mm/mm_struct.hpp"
 #include "mm/user_memory.hpp"
@@ -23,6 +24,7 @@ namespace fl::kernel {
 
 class Fiber;
 class ProcessTimers;
+class Terminal;
 
 // The wait of vfork(2) and CLONE_VFORK.
 struct VforkWait {
@@ -76,9 +78,18 @@ struct FileSystemContext {
 struct Usage {
     CpuTime time;
     std::uint64_t minor_faults = 0, major_faults = 0;
-    PageCount max_rss;  // of the largest, where usages are added
+    PageCount max_rss;                                // of the largest, where usages are added
+    std::uint64_t read_bytes = 0, written_bytes = 0;  // by read(2) and write(2) and their like
+    std::uint64_t read_calls = 0, write_calls = 0;
+    std::uint64_t voluntary_switches = 0, involuntary_switches = 0;
 
     void add(const Usage& other);
+};
+
+// The end of a task, for those who wait for it from outside its process (pidfd_open(2) with PIDFD_THREAD).
+struct TaskEnd {
+    bool is_over = false;
+    WaitQueue queue;
 };
 
 struct Task;
@@ -86,10 +97,11 @@ struct Task;
 // What the threads of a process share (Linux: struct signal_struct).
 //
 // Invariants: `threads` holds the tasks that are not over; a process without threads is a zombie until it is reaped.
+// One that is reaped may still be held by a pidfd, has no parent any more and is not to be found by its number.
 struct Process {
     std::uint32_t pid = 2;
     Process* parent = nullptr;  // nullptr: the first process of all, which is the kernel's own
-    std::uint32_t group = 2, session = 2;
+    std::uint32_t group = 2, session = 1;
     int exit_signal = SIGCHLD;  // what the parent gets; 0: nothing
     std::vector<Task*> threads;
     LimitTable limits = default_limits();
@@ -97,8 +109,20 @@ struct Process {
 
     std::optional<ExitStatus> exit;  // set: it ends, or has ended
     bool is_zombie = false;
-    bool has_executed = false;  // since it was forked (did_exec)
-    bool is_subreaper = false;  // PR_SET_CHILD_SUBREAPER
+    bool is_reaped = false;
+    WaitQueue ended;               // it is a zombie, or reaped
+    Credentials last_credentials;  // the zombie's
+    bool has_executed = false;     // since it was forked (did_exec)
+    bool is_subreaper = false;     // PR_SET_CHILD_SUBREAPER
+    // What belongs to the address space on Linux, and here to the process: PR_SET_DUMPABLE, PR_SET_THP_DISABLE,
+    // /proc/PID/coredump_filter.
+    bool is_dumpable = true;
+    std::uint32_t huge_pages_disabled = 0;  // as PR_GET_THP_DISABLE answers
+    std::uint32_t coredump_filter = 0x33;
+    int oom_score_adjustment = 0;        // /proc/PID/oom_score_adj
+    int least_oom_adjustment = 0;        // below which it needs a capability
+    std::uint64_t start_ns = 0;          // of CLOCK_MONOTONIC
+    std::shared_ptr<Terminal> terminal;  // that controls its session
     // Job control: the signal that stopped it, until it goes on; and what wait4(2) has not told yet.
     int stop_signal = 0;
     bool stop_to_report = false, continue_to_report = false;
@@ -128,8 +152,9 @@ struct Task {
     std::shared_ptr<Process> process = std::make_shared<Process>();
     std::uint32_t pid = 2;  // of its process (Linux: tgid)
     std::uint32_t tid = 2;
-    std::uint32_t uid = 0, gid = 0;
-    CapabilitySets capabilities;
+    Credentials credentials;
+    SchedulingPolicy scheduling;
+    std::shared_ptr<TaskEnd> end = std::make_shared<TaskEnd>();
     std::string name;        // comm: the file's name, 15 bytes at most
     std::string executable;  // its absolute path on the host, symbolic links resolved
 
@@ -144,7 +169,7 @@ struct Task {
     Signals signals;
     TrapState trap;
     mm::ResourceLimits memory_limits() const {
-        const bool root = capabilities.has(Capability::ipc_lock) && capabilities.has(Capability::sys_rawio);
+        const bool root = credentials.may(Capability::ipc_lock) && credentials.may(Capability::sys_rawio);
         return kernel::memory_limits(process->limits, root ? mm::Privilege::root : mm::Privilege::none);
     }
     std::uint32_t parent_pid() const { return process->parent != nullptr ? process->parent->pid : 0; }
@@ -154,7 +179,12 @@ struct Task {
     std::optional<RseqArea> rseq;
     std::uint64_t clear_child_tid = 0;
     std::uint64_t robust_list = 0;
-    int parent_death_signal = 0;              // PR_SET_PDEATHSIG
+    int parent_death_signal = 0;     // PR_SET_PDEATHSIG
+    bool no_new_privileges = false;  // PR_SET_NO_NEW_PRIVS
+    static constexpr std::uint64_t usual_slack_ns = 50'000;
+    std::uint64_t timer_slack_ns = usual_slack_ns, default_timer_slack_ns = usual_slack_ns;  // PR_SET_TIMERSLACK
+    int memory_failure_policy = 2;                                                           // PR_MCE_KILL_DEFAULT
+    std::uint64_t start_ns = 0;                                                              // of CLOCK_MONOTONIC
     std::shared_ptr<VforkWait> vfork_parent;  // the parent waits until the address space is given back
 
     std::optional<RestartCall> restart_call;
@@ -187,6 +217,11 @@ struct Task {
     }
 };
 
+// A process's as others see them; a zombie keeps its own.
+inline const Credentials& credentials_of(const Process& process) {
+    return process.threads.empty() ? process.last_credentials : process.threads.front()->credentials;
+}
+
 // -ERESTARTSYS and its like: the answer of a call that a signal ended before it did anything.
 inline Errno interrupted(Task& task, RestartCall::Kind kind = RestartCall::Kind::with_restart,
                          std::optional<std::uint64_t> deadline_ns = std::nullopt) {
@@ -196,8 +231,11 @@ inline Errno interrupted(Task& task, RestartCall::Kind kind = RestartCall::Kind:
 
 // A signal that a call of the process's own brings about (send_sig): SIGPIPE, SIGXFSZ.
 inline void signal_self(Task& task, int number) {
-    const SignalInfo info{
-        .number = number, .code = si_code_user, .detail = SignalInfo::Detail::sender, .pid = task.pid, .uid = task.uid};
+    const SignalInfo info{.number = number,
+                          .code = si_code_user,
+                          .detail = SignalInfo::Detail::sender,
+                          .pid = task.pid,
+                          .uid = task.credentials.user.real};
     // A standard signal needs no room in a queue.
     (void)task.signals.send(SignalQueue::thread, info, 0);
 }

@@ -15,7 +15,8 @@ struct UserUsage {
     UserTimeval user_time, system_time;
     std::int64_t max_rss_kib, shared_rss, data_rss, stack_rss;
     std::int64_t minor_faults, major_faults;
-    std::int64_t unused[8];
+    std::int64_t unused[6];
+    std::int64_t voluntary_switches, involuntary_switches;
 };
 static_assert(sizeof(UserUsage) == 144);
 
@@ -30,6 +31,8 @@ inline UserUsage user_usage(const Usage& usage) {
     user.max_rss_kib = static_cast<std::int64_t>(usage.max_rss.bytes() / 1024);
     user.minor_faults = static_cast<std::int64_t>(usage.minor_faults);
     user.major_faults = static_cast<std::int64_t>(usage.major_faults);
+    user.voluntary_switches = static_cast<std::int64_t>(usage.voluntary_switches);
+    user.involuntary_switches = static_cast<std::int64_t>(usage.involuntary_switches);
     return user;
 }
 

@@ -114,7 +114,8 @@ private:
                                    .program_headers = biased(extent_of(image_).program_headers, bias),
                                    .program_header_count = image_.program_header_count,
                                    .program_header_entry_bytes = image_.program_header_entry_bytes,
-                                   .entry = entry};
+                                   .entry = entry,
+                                   .rights = arguments_.rights};
         StackVectors vectors = lay_out_vectors(strings, facts, arguments_.random_bytes);
         const VirtAddr stack_pointer = vectors.vectors.start;
         if (!has_stack_at(stack_pointer)) {

@@ -28,7 +28,6 @@ constexpr std::uint64_t rseq_feature_bytes = 28;
 constexpr std::uint64_t rseq_alignment_bytes = 32;
 constexpr std::string_view platform("x86_64\0", 7);
 // The toy OS has one user.
-constexpr std::uint64_t root_id = 0;
 
 // Newer than the C library's <elf.h>.
 constexpr std::uint64_t at_rseq_feature_size = 27;
@@ -114,15 +113,15 @@ std::vector<std::uint64_t> auxiliary_vector(const AuxiliaryFacts& facts, VirtAdd
         AT_ENTRY,
         facts.entry.value(),
         AT_UID,
-        root_id,
+        facts.rights.uid,
         AT_EUID,
-        root_id,
+        facts.rights.effective_uid,
         AT_GID,
-        root_id,
+        facts.rights.gid,
         AT_EGID,
-        root_id,
+        facts.rights.effective_gid,
         AT_SECURE,
-        0,
+        facts.rights.is_secure ? 1U : 0U,
         AT_RANDOM,
         random.value(),
         AT_HWCAP2,

@@ -24,11 +24,18 @@
 
 namespace fl::loader {
 
+// Whose rights it has: AT_UID, AT_EUID, AT_GID, AT_EGID, AT_SECURE.
+struct ProgramRights {
+    std::uint32_t uid = 0, effective_uid = 0, gid = 0, effective_gid = 0;
+    bool is_secure = false;
+};
+
 struct ProgramArguments {
     std::string execfn;                        // AT_EXECFN: the path as the user typed it
     std::vector<std::string> argv;             // Linux gives a program without arguments one empty one, and so do we
     std::vector<std::string> envp;             // "KEY=VALUE"
     std::array<std::byte, 16> random_bytes{};  // AT_RANDOM
+    ProgramRights rights{};
 };
 
 // Bytes that belong at an address.
@@ -53,6 +60,7 @@ struct AuxiliaryFacts {
     std::uint16_t program_header_count;
     std::uint16_t program_header_entry_bytes;
     VirtAddr entry;
+    ProgramRights rights{};
 };
 
 struct StackVectors {

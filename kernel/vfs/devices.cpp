@@ -1,7 +1,10 @@
 #include "kernel/vfs/devices.hpp"
 
 #include "kernel/system.hpp"
+#include "kernel/terminal.hpp"
+#include "kernel/vfs/host_stream.hpp"
 
+#include <sys/stat.h>
 #include <sys/sysmacros.h>
 
 #include <algorithm>
@@ -65,19 +68,46 @@ public:
     Result<std::uint64_t> seek(System&, std::int64_t, int) override { return position; }  // noop_llseek()
 };
 
+// /dev/tty: the terminal that controls the process's session.
+Result<std::shared_ptr<FileDescription>> open_terminal(const System& system, int flags) {
+    const auto& terminal = system.task.process->terminal;
+    if (terminal == nullptr) return fail(Errno::enxio);
+    auto stream = std::make_shared<HostStream>(terminal->host_fd(), flags, StreamKind::other);
+    stream->set_terminal(terminal);
+    return stream;
+}
+
+class TerminalFile final : public Inode {
+public:
+    TerminalFile(FileSystem& file_system, const struct stat& host_status, std::uint64_t now_ns,
+                 std::shared_ptr<Terminal> terminal)
+        : Inode(file_system, host_status.st_mode, Owner{}, now_ns), terminal_(std::move(terminal)) {
+        take_identity(host_status);
+        set_device(host_status.st_rdev);
+    }
+    Result<std::shared_ptr<FileDescription>> open(System&, const DentryPointer&, int flags) override {
+        auto stream = std::make_shared<HostStream>(terminal_->host_fd(), flags, StreamKind::other);
+        stream->set_terminal(terminal_);
+        return stream;
+    }
+
+private:
+    std::shared_ptr<Terminal> terminal_;
+};
+
 class DeviceFile final : public Inode {
 public:
     DeviceFile(FileSystem& file_system, std::uint64_t now_ns, Device device)
         : Inode(file_system, S_IFCHR | 0666, Owner{}, now_ns), device_(device) {}
 
-    Result<std::shared_ptr<FileDescription>> open(System&, const DentryPointer& dentry, int flags) override {
+    Result<std::shared_ptr<FileDescription>> open(System& system, const DentryPointer& dentry, int flags) override {
         switch (device_) {
             case Device::null: return std::make_shared<NullDescription>(dentry, flags);
             case Device::zero: return std::make_shared<ZeroDescription>(dentry, flags);
             case Device::full: return std::make_shared<FullDescription>(dentry, flags);
             case Device::random:
             case Device::urandom: return std::make_shared<RandomDescription>(dentry, flags);
-            case Device::tty: break;  // the process leads a session without a terminal
+            case Device::tty: return open_terminal(system, flags);
         }
         return fail(Errno::enxio);
     }
@@ -101,6 +131,13 @@ dev_t number_of(Device device) {
 }
 
 }  // namespace
+
+std::shared_ptr<Inode> make_terminal(FileSystem& file_system, std::uint64_t now_ns,
+                                     std::shared_ptr<Terminal> terminal) {
+    struct stat host_status {};
+    (void)::fstat(terminal->host_fd(), &host_status);
+    return std::make_shared<TerminalFile>(file_system, host_status, now_ns, std::move(terminal));
+}
 
 std::shared_ptr<Inode> make_device(FileSystem& file_system, std::uint64_t now_ns, Device device) {
     auto inode = std::make_shared<DeviceFile>(file_system, now_ns, device);

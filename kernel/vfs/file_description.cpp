@@ -34,6 +34,8 @@ Result<struct stat> FileDescription::status(const System&) const { return inode(
 
 Result<std::uint64_t> FileDescription::control(System&, std::uint64_t, std::uint64_t) { return fail(Errno::enotty); }
 
+Result<std::shared_ptr<FileDescription>> FileDescription::reopen(System&, int) { return fail(Errno::enxio); }
+
 Result<FileDescription::Mappable> FileDescription::mappable(System&) { return fail(Errno::enodev); }
 
 // dcache_dir_lseek(): the end of a directory is nowhere.

@@ -13,9 +13,12 @@
 #include <poll.h>
 
 #include <optional>
+#include <string>
 #include <vector>
 
 namespace fl::kernel {
+
+struct Process;
 
 // What open(2) leaves behind as O_LARGEFILE in the flags of every file (force_o_largefile).
 inline constexpr int large_file_flag = 0x8000;
@@ -86,6 +89,13 @@ public:
     const EpollLinks& epoll_links() const { return epoll_links_; }
     // F_SETOWN and F_SETSIG: kept, and of no effect.
     SignalOwner signal_owner;
+
+    // The process that it stands for (pidfd_open(2)), which may be over or even reaped; nullptr: none.
+    virtual std::shared_ptr<Process> named_process() const { return nullptr; }
+    // What opening /proc/PID/fd/N gives where there is no inode in the tree. `flags` as open(2) has them. ENXIO.
+    virtual Result<std::shared_ptr<FileDescription>> reopen(System& system, int flags);
+    // What /proc/PID/fdinfo/N says beyond what it says of all files: whole lines.
+    virtual std::string info_text() const { return {}; }
 
     // Where read, write and lseek go on.
     std::uint64_t position = 0;

@@ -2,6 +2,7 @@
 
 #include "kernel/host_signals.hpp"
 #include "kernel/processes.hpp"
+#include "kernel/terminal.hpp"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -39,17 +40,6 @@ StreamKind kind_of(int host_fd) {
 Result<std::uint64_t> restartable(System& system, const Result<std::uint64_t>& result) {
     if (!result && result.error() == Errno::eintr) (void)interrupted(system.task);
     return result;
-}
-
-// The size of what a terminal request answers with; 0 for one that is not answered.
-std::size_t answer_bytes(std::uint64_t request) {
-    switch (request) {
-        case 0x5401: return 36;       // TCGETS: struct termios as the kernel has it
-        case 0x802c'542a: return 44;  // TCGETS2
-        case TIOCGWINSZ: return sizeof(winsize);
-        case FIONREAD: return sizeof(int);
-        default: return 0;
-    }
 }
 
 }  // namespace
@@ -127,7 +117,18 @@ std::uint64_t HostStream::usable_bytes(std::uint64_t gathered, std::uint64_t wan
     return gathered & ~page_mask;
 }
 
+Result<std::shared_ptr<FileDescription>> HostStream::reopen(System&, int flags) {
+    const int wanted = flags & O_ACCMODE, granted = this->flags() & O_ACCMODE;
+    if (granted != O_RDWR && wanted != granted) return fail(Errno::eacces);
+    auto again = std::make_shared<HostStream>(host_fd_, flags, kind_);
+    again->set_terminal(terminal_);
+    return again;
+}
+
 Result<std::uint64_t> HostStream::write(System& system, UserSegments& from, std::uint64_t& at) {
+    if (terminal_ != nullptr) {
+        if (auto may = terminal_->check_write(system); !may) return fail(may.error());
+    }
     if (auto ready = let_others_run(system, POLLOUT); !ready) return fail(ready.error());
     const std::uint64_t* place = explicit_place(at);
     // Even an empty write reaches the host, which may refuse it.
@@ -155,6 +156,9 @@ Result<std::uint64_t> HostStream::write(System& system, UserSegments& from, std:
 }
 
 Result<std::uint64_t> HostStream::read(System& system, UserSegments& into, std::uint64_t& at) {
+    if (terminal_ != nullptr) {
+        if (auto may = terminal_->check_read(system); !may) return fail(may.error());
+    }
     if (auto ready = let_others_run(system, POLLIN); !ready) return fail(ready.error());
     const std::uint64_t* place = explicit_place(at);
     std::uint64_t done = 0, place_now = place != nullptr ? *place : 0;
@@ -187,15 +191,12 @@ Result<struct stat> HostStream::status(const System&) const {
     return status;
 }
 
-// A terminal is the host's, and is asked by the kernel's own request: the C library's structures differ.
 Result<std::uint64_t> HostStream::control(System& system, std::uint64_t request, std::uint64_t argument) {
-    const std::size_t size_bytes = answer_bytes(request);
-    if (size_bytes == 0) return fail(Errno::enotty);
-    std::array<std::byte, 64> answered{};
-    if (::syscall(SYS_ioctl, host_fd_, request, answered.data()) != 0) return fail(host_error());
-    if (auto done = system.user().copy_to(VirtAddr(argument), std::span(answered).first(size_bytes)); !done) {
-        return fail(done.error());
-    }
+    if (terminal_ != nullptr) return terminal_->control(system, host_fd_, request, argument);
+    if (request != FIONREAD) return fail(Errno::enotty);
+    std::int32_t count = 0;
+    if (::ioctl(host_fd_, FIONREAD, &count) != 0) return fail(host_error());
+    if (auto done = system.user().write(VirtAddr(argument), count); !done) return fail(done.error());
     return 0;
 }
 

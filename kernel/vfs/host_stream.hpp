@@ -14,6 +14,8 @@ enum class StreamKind : std::uint8_t {
     other,
 };
 
+class Terminal;
+
 class HostStream final : public FileDescription {
 public:
     // nullptr where the host has no such descriptor open.
@@ -21,10 +23,16 @@ public:
     HostStream(int host_fd, int flags, StreamKind kind)
         : FileDescription(nullptr, flags), host_fd_(host_fd), kind_(kind) {}
 
+    // One that leads to a terminal: a standard stream, or with a dentry of its own /dev/tty.
+    void set_terminal(std::shared_ptr<Terminal> terminal) { terminal_ = std::move(terminal); }
+    const std::shared_ptr<Terminal>& terminal() const { return terminal_; }
+
     int host_fd() const { return host_fd_; }
     StreamKind kind() const { return kind_; }
 
     std::string path() const override;
+    // The same bytes, never with more rights than the host gave. EACCES.
+    Result<std::shared_ptr<FileDescription>> reopen(System& system, int flags) override;
     // O_NONBLOCK is ours alone: the host's flag belongs to whoever else has the stream open.
     Result<int> status_flags() const override;
     bool is_seekable() const override { return kind_ == StreamKind::regular || kind_ == StreamKind::null_device; }
@@ -48,6 +56,7 @@ private:
 
     int host_fd_;
     StreamKind kind_;
+    std::shared_ptr<Terminal> terminal_;  // nullptr: it leads to none
 };
 
 }  // namespace fl::kernel

@@ -80,17 +80,6 @@ Result<void> Inode::change_attributes(const AttributeChange& change, std::uint64
     return {};
 }
 
-Result<void> Inode::check_access(Owner who, unsigned wanted) const {
-    // Root may do everything but execute what nobody may.
-    if (who.uid == 0) {
-        const bool executable = S_ISDIR(mode_) || (mode_ & 0111) != 0;
-        return (wanted & may_exec) == 0 || executable ? Result<void>{} : fail(Errno::eacces);
-    }
-    const unsigned shift = who.uid == owner_.uid ? 6 : who.gid == owner_.gid ? 3 : 0;
-    const unsigned granted = mode_ >> shift & 7;
-    return (wanted & ~granted) == 0 ? Result<void>{} : fail(Errno::eacces);
-}
-
 // A chain of directories that nothing else refers to ends one by one, and not one inside the other.
 Dentry::~Dentry() {
     DentryPointer above = std::move(parent);

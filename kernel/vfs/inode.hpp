@@ -5,6 +5,7 @@
 // drop_tree() takes apart.
 #pragma once
 
+#include "kernel/credentials.hpp"
 #include "kernel/vfs/file_locks.hpp"
 #include "kernel/vfs/record_locks.hpp"
 #include "mm/file.hpp"
@@ -54,11 +55,6 @@ struct FileSystem {
     dev_t device() const;
 };
 
-struct Owner {
-    std::uint32_t uid = 0;
-    std::uint32_t gid = 0;
-};
-
 // What chmod(2), chown(2) and utimensat(2) set (struct iattr).
 struct AttributeChange {
     std::optional<mode_t> permissions{};
@@ -101,6 +97,8 @@ public:
     void set_number(std::uint64_t number) { number_ = number; }
     mode_t mode() const { return mode_; }
     Owner owner() const { return owner_; }
+    // Without anybody having changed the file: of the files of /proc, whose owners come and go.
+    void set_owner(Owner owner) { owner_ = owner; }
     std::uint32_t link_count() const { return link_count_; }
     void set_link_count(std::uint32_t count) { link_count_ = count; }
     void set_device(dev_t device) { rdev_ = device; }
@@ -112,7 +110,9 @@ public:
     FileLocks& locks() { return locks_; }
     RecordLocks& record_locks() { return record_locks_; }
     // EACCES where `wanted` (may_ bits) is not allowed (generic_permission).
-    Result<void> check_access(Owner who, unsigned wanted) const;
+    Result<void> check_access(const Credentials& who, unsigned wanted) const {
+        return who.check_file_access(owner_, mode_, wanted);
+    }
 
     std::uint64_t accessed_ns, modified_ns, changed_ns;  // since 1970
     // While a FIFO is open, what is inside (i_pipe); the socket that is bound to a socket's name.

@@ -19,7 +19,9 @@ Result<void> check_create(const System& system, const Dentry& parent) {
 
 // In a directory with the sticky bit only the owner of it or of the file removes a name.
 bool is_sticky_for(const Task& task, const Inode& parent, const Inode& victim) {
-    const bool owns = task.uid == 0 || task.uid == parent.owner().uid || task.uid == victim.owner().uid;
+    const std::uint32_t user = task.credentials.user.file_system;
+    const bool owns =
+        user == parent.owner().uid || user == victim.owner().uid || task.credentials.may(Capability::fowner);
     return (parent.mode() & S_ISVTX) != 0 && !owns;
 }
 

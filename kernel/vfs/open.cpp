@@ -27,8 +27,7 @@ Result<void> check_open(const System& system, const Inode& inode, const OpenRequ
     const bool changes = S_ISREG(inode.mode()) && (request.wanted & may_write) != 0;
     if (changes && inode.file_system().read_only) return fail(Errno::erofs);
     if (auto allowed = inode.check_access(credentials(system.task), request.wanted); !allowed) return allowed;
-    const bool owns = system.task.uid == 0 || system.task.uid == inode.owner().uid;
-    if ((request.flags & O_NOATIME) != 0 && !owns) return fail(Errno::eperm);
+    if ((request.flags & O_NOATIME) != 0 && !credentials(system.task).owns(inode.owner())) return fail(Errno::eperm);
     return {};
 }
 

@@ -24,7 +24,7 @@ std::string_view take_component(std::string_view& path) {
 }  // namespace
 
 Result<void> PathWalk::check_search(const Dentry& directory) const {
-    return directory.inode->check_access(Owner{system_.task.uid, system_.task.gid}, may_exec);
+    return directory.inode->check_access(system_.task.credentials, may_exec);
 }
 
 // The root is its own parent.

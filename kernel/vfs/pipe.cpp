@@ -24,8 +24,8 @@ struct stat NamelessFile::status(const System& system) const {
     status.st_ino = inode;
     status.st_mode = mode;
     status.st_nlink = 1;
-    status.st_uid = system.task.uid;
-    status.st_gid = system.task.gid;
+    status.st_uid = system.task.credentials.user.file_system;
+    status.st_gid = system.task.credentials.group.file_system;
     status.st_blksize = page_size;
     constexpr std::uint64_t ns_per_second = 1'000'000'000;
     status.st_atim = {static_cast<time_t>(made_ns / ns_per_second), static_cast<long>(made_ns % ns_per_second)};
@@ -114,6 +114,11 @@ short PipeDescription::ready_events() const {
     return static_cast<short>(events);
 }
 
+Result<std::shared_ptr<FileDescription>> PipeDescription::reopen(System&, int flags) {
+    if (nameless_) return std::make_shared<PipeDescription>(flags, *nameless_, channel_);
+    return std::make_shared<PipeDescription>(flags, dentry(), channel_);
+}
+
 std::vector<WaitQueue*> PipeDescription::wait_queues() {
     std::vector<WaitQueue*> queues;
     if (is_readable()) queues.push_back(&channel_->for_readers());
@@ -149,6 +154,11 @@ Result<std::uint64_t> EventDescription::write(System& system, UserSegments& from
     count_ += added;
     changed_.wake_all(POLLIN);
     return sizeof added;
+}
+
+std::string EventDescription::info_text() const {
+    return fmt::format("eventfd-count: {:16x}\neventfd-id: {}\neventfd-semaphore: {}\n", count_, inode_number(),
+                       is_semaphore_ ? 1 : 0);
 }
 
 short EventDescription::ready_events() const {

@@ -31,6 +31,7 @@ protected:
         return (flags() & O_NONBLOCK) != 0 ? ByteChannel::Blocking::no : ByteChannel::Blocking::yes;
     }
     std::uint64_t inode_number() const { return file_.inode; }
+    const NamelessFile& file() const { return file_; }
 
 private:
     NamelessFile file_;
@@ -60,6 +61,9 @@ public:
     short ready_events() const override;
     std::vector<WaitQueue*> wait_queues() override;
 
+    // The same pipe once more, with the ends that `flags` ask for.
+    Result<std::shared_ptr<FileDescription>> reopen(System& system, int flags) override;
+
     const std::shared_ptr<ByteChannel>& channel() const { return channel_; }
     ByteChannel::Blocking blocking() const {
         return (flags() & O_NONBLOCK) != 0 ? ByteChannel::Blocking::no : ByteChannel::Blocking::yes;
@@ -81,6 +85,7 @@ public:
         : NamelessDescription(flags, file), count_(count), is_semaphore_(is_semaphore) {}
     std::string path() const override { return "anon_inode:[eventfd]"; }
     Result<std::uint64_t> seek(System&, std::int64_t, int) override { return 0; }  // noop_llseek()
+    std::string info_text() const override;
     Result<std::uint64_t> read(System& system, UserSegments& into, std::uint64_t& at) override;
     Result<std::uint64_t> write(System& system, UserSegments& from, std::uint64_t& at) override;
     short ready_events() const override;

@@ -59,6 +59,7 @@ Vfs::Vfs(mm::FileRegistry& files, PageCount memory, std::uint64_t now_ns)
       root_(std::make_shared<Dentry>("", nullptr, std::make_shared<MemoryDirectory>(root_fs_, 0755, Owner{}, now_ns))) {
     add_proc_files(proc_);
     add(root_, "proc", proc_.root());
+    add(root_, "sys", proc_.sys_root());
     const DentryPointer dev = add_directory(root_, "dev", device_fs_, 0755);
     const auto device = [&](const char* name, Device which) { add(dev, name, make_device(device_fs_, now_ns, which)); };
     device("null", Device::null);
@@ -83,6 +84,7 @@ Vfs::~Vfs() {
 // Over whatever had the name.
 DentryPointer Vfs::add(const DentryPointer& parent, std::string name, std::shared_ptr<Inode> inode) {
     auto dentry = std::make_shared<Dentry>(std::move(name), parent, std::move(inode));
+    if (dentry->is_mount_point()) mounts_.push_back(dentry);
     Directory& directory = *parent->inode->directory();
     if (auto* host = dynamic_cast<HostDirectory*>(&directory)) {
         host->mount(dentry);
@@ -94,6 +96,14 @@ DentryPointer Vfs::add(const DentryPointer& parent, std::string name, std::share
     }
     directory.add(dentry);
     return dentry;
+}
+
+std::vector<DentryPointer> Vfs::mount_points() const {
+    std::vector<DentryPointer> points{root_};
+    for (const auto& mount : mounts_) {
+        if (auto dentry = mount.lock(); dentry != nullptr && dentry->is_mount_point()) points.push_back(dentry);
+    }
+    return points;
 }
 
 void Vfs::add_text(const DentryPointer& parent, std::string name, std::string_view text) {
@@ -170,7 +180,7 @@ void Vfs::mount_root(const HostRoot& root) {
     auto* directory = dynamic_cast<HostDirectory*>(top.get());
     FL_ASSERT(directory != nullptr);  // open_host_root() takes nothing else
     const auto old_root = std::exchange(root_, std::make_shared<Dentry>("", nullptr, top));
-    for (const char* const name : {"proc", "dev", "tmp"}) {
+    for (const char* const name : {"proc", "sys", "dev", "tmp"}) {
         const DentryPointer child = child_of(old_root, name);
         old_root->inode->directory()->remove(*child);
         child->parent = root_;

@@ -32,6 +32,8 @@ public:
     // Who waits for whose record locks, and the sockets that have names or are under way.
     LockWaits& lock_waits() { return lock_waits_; }
     UnixSockets& unix_sockets() { return unix_sockets_; }
+    // Where file systems begin, the root first (/proc/PID/mounts).
+    std::vector<DentryPointer> mount_points() const;
     // sync(2)
     void write_back();
     // The directory at an absolute path, made where it is missing, which never changes the host; nullptr where a file
@@ -46,7 +48,7 @@ private:
     HostLayer& add_layer(HostAccess access, const std::shared_ptr<HostNode>& node);
     void mount_root(const HostRoot& root);
     tl::expected<void, std::string> mount_bind(const HostBind& bind);
-    static DentryPointer add(const DentryPointer& parent, std::string name, std::shared_ptr<Inode> inode);
+    DentryPointer add(const DentryPointer& parent, std::string name, std::shared_ptr<Inode> inode);
     // A file that is there from the start; it cannot get longer or shorter.
     void add_text(const DentryPointer& parent, std::string name, std::string_view text);
     DentryPointer add_directory(const DentryPointer& parent, std::string name, FileSystem& file_system, mode_t mode);
@@ -61,6 +63,7 @@ private:
     ProcFs proc_;
     std::vector<std::unique_ptr<HostLayer>> layers_;  // of the host
     DentryPointer root_;
+    std::vector<std::weak_ptr<Dentry>> mounts_;  // what was put over another file system
 };
 
 }  // namespace fl::kernel

@@ -41,7 +41,11 @@ struct Files {
         REQUIRE(call(SYS_lstat, name, buffer) == 0);
         return system.get<struct stat>(buffer);
     }
-    void become(std::uint32_t user) { system.task().uid = system.task().gid = user; }
+    void become(std::uint32_t user) {
+        kernel::Credentials& who = system.task().credentials;
+        who.user = who.group = kernel::Identity{user, user, user, user};
+        who.capabilities.effective = user == 0 ? kernel::all_capabilities : 0;
+    }
 
     TestSystem system{PageCount(256)};
 };

@@ -139,7 +139,8 @@ TEST_CASE("rights: only root passes by them") {
     t.system.call(SYS_umask, {0777});
     CHECK(t.mkdir("/tmp/shut") == 0);
     CHECK(t.mkdir("/tmp/shut/inside") == 0);
-    t.system.task().uid = t.system.task().gid = 1000;
+    t.system.task().credentials.user = t.system.task().credentials.group = {1000, 1000, 1000, 1000};
+    t.system.task().credentials.capabilities.effective = 0;
     CHECK(t.stat("/tmp/shut/inside") == minus(Errno::eacces));
     CHECK(t.stat("/tmp/closed/inside") == 0);
     CHECK(t.mkdir("/tmp/closed/inside") == minus(Errno::eexist));

@@ -95,7 +95,8 @@ TEST_CASE("oom_score: 666 for a process that has next to nothing, more with its 
     system.put<int>(TestSystem::data, 1);
     const std::uint64_t points = 1 + mm.pgtables_bytes() / page_size;
     CHECK(points == 4);
-    CHECK(proc_oom_score(mm) == "693\n");  // (1000 + 1000 * 4 / 100) * 2 / 3
+    CHECK(proc_oom_score(mm, 0) == "693\n");  // (1000 + 1000 * 4 / 100) * 2 / 3
+    CHECK(proc_oom_score(mm, -1000) == "0\n");
 }
 
 TEST_CASE("statm: pages in all, resident, shared, code, data and stack") {
@@ -185,11 +186,20 @@ TEST_CASE("stat: 52 fields, and those of memory where Linux has them") {
                                   .env_start = VirtAddr(18),
                                   .env_end = VirtAddr(19)});
     mm.set_start_brk(VirtAddr(20));
-    mm::FaultCounters faults;
-    faults.minor = 71;
-    faults.major = 3;
+    Usage usage;
+    usage.time = CpuTime{.user_ns = 20'000'000, .system_ns = 10'000'000};
+    usage.minor_faults = 71;
+    usage.major_faults = 3;
     CHECK(
-        proc_stat(system.task(), faults, CpuTime{.user_ns = 20'000'000, .system_ns = 10'000'000}) ==
-        "2 (a guest) R 1 2 2 0 -1 0 71 0 3 0 2 1 0 0 20 0 1 0 0 36864 0 18446744073709551615 11 12 15 0 0 0 0 0 0 0 0 "
+        proc_stat(system.task(), usage) ==
+        "2 (a guest) R 1 2 1 0 -1 0 71 0 3 0 2 1 0 0 20 0 1 0 0 36864 0 18446744073709551615 11 12 15 0 0 0 0 0 0 0 0 "
         "0 17 0 0 0 0 0 0 13 14 20 16 17 18 19 0\n");
+    // A nice value, a real-time priority, children's figures.
+    system.task().scheduling.nice = 5;
+    CHECK(proc_stat(system.task(), usage).find(" 2 1 0 0 25 5 1 0 ") != std::string::npos);
+    system.task().scheduling = SchedulingPolicy{.policy = SchedulingPolicy::fifo, .priority = 40};
+    CHECK(proc_stat(system.task(), usage).find(" 2 1 0 0 -41 0 1 0 ") != std::string::npos);
+    CHECK(proc_stat(system.task(), usage).find(" 17 0 40 1 0 0 0 13 14 ") != std::string::npos);
+    system.task().process->children = usage;
+    CHECK(proc_stat(system.task(), usage).find(" 71 71 3 3 2 1 2 1 ") != std::string::npos);
 }

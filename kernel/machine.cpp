@@ -4,6 +4,7 @@
 #include "kernel/fiber.hpp"
 #include "kernel/futex.hpp"
 #include "kernel/host_signals.hpp"
+#include "kernel/live_objects.hpp"
 #include "kernel/mm_dump.hpp"
 #include "kernel/peek.hpp"
 #include "kernel/preemption.hpp"
@@ -164,7 +165,7 @@ private:
     std::uint64_t load_bias_ = 0;
     VirtAddr kernel_entry_{};  // what the program was executing when the kernel took over
     bool in_user_mode_ = false;
-    PageCount used_before_exec_;
+    LiveObjects before_exec_;
     MachineStatistics statistics_;
     std::vector<std::string> broken_;
 };
@@ -199,7 +200,8 @@ tl::expected<void, std::string> MachineImplementation::exec(const ProgramSpec& p
         return tl::unexpected(fmt::format("{}: {}", program.path, reason));
     };
     FL_ASSERT(first_ == nullptr);
-    used_before_exec_ = memory_.used_page_count();
+    before_exec_ = live_objects(processes_, scheduler_, futexes_);
+    before_exec_.frames = memory_.used_page_count().value();
     auto host_file = loader::open_host_file(program.path);
     if (!host_file) return named(host_file.error());
     const auto file = files_.open(std::move(host_file->source), std::move(host_file->identity));
@@ -477,15 +479,15 @@ void MachineImplementation::tear_down() {
     processes_.clear();
 }
 
-// Whatever exec and the program took has come back. A file that an observer still holds keeps its cached pages.
+// Whatever exec and the programs took has come back. A file that an observer still holds keeps its cached pages.
 void MachineImplementation::check_leaks() {
     if (!broken_.empty()) return;
-    PageCount expected = used_before_exec_;
-    for (const auto& file : files_.files()) expected += file->cached_page_count();
-    const PageCount used = memory_.used_page_count();
-    if (used == expected) return;
-    broken_.push_back(
-        fmt::format("{} frames in use after the program's end, {} expected", used.value(), expected.value()));
+    LiveObjects left = live_objects(processes_, scheduler_, futexes_);
+    left.inodes = vfs_->take_apart();
+    left.frames = memory_.used_page_count().value();
+    LiveObjects expected = before_exec_;
+    for (const auto& file : files_.files()) expected.frames += file->cached_page_count().value();
+    broken_ = leftovers(expected, left);
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include "kernel/timers.hpp"
 #include "kernel/wait_queue.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -56,6 +57,9 @@ public:
     Scheduler& operator=(const Scheduler&) = delete;
 
     Timers& timers() { return timers_; }
+    const Timers& timers() const { return timers_; }
+    // Tasks that are ready, and waits for the host.
+    std::size_t queued_count() const { return ready_.size() + host_waits_.size(); }
 
     // A new task is ready to run.
     void add(Task& task);

@@ -6,6 +6,7 @@ namespace fl::kernel {
 
 FileDescription::~FileDescription() {
     if (inode() != nullptr) inode()->locks().release(*this);
+    --count_;
 }
 
 Result<void> FileDescription::set_status_flags(int flags) {

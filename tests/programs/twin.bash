@@ -3,8 +3,8 @@
 # shellcheck source=tests/command/support.bash
 source "$(dirname "${BASH_SOURCE[0]}")/../command/support.bash"
 
+# shellcheck disable=SC2034  # where the tests find their scripts
 sources=$(realpath "$(dirname "${BASH_SOURCE[0]}")")
-readonly sources
 
 skip() {
   echo "${0##*/}: skipped: $*"

@@ -257,7 +257,7 @@ ExitStatus MachineImplementation::run() {
     const auto wall_time = std::chrono::steady_clock::now() - started_;
     statistics_.wall_time_ns = static_cast<std::uint64_t>(std::chrono::nanoseconds(wall_time).count());
     tear_down();
-    if (debug_build || paranoid()) check_leaks();
+    check_leaks();
     if (!limit_reached_.empty()) return ExitStatus{limit_status, 0, false};
     // Without an end of its own the program was stopped by a broken invariant, as if by abort().
     return broken_.empty() && exit_ ? *exit_ : ExitStatus{128 + SIGABRT, SIGABRT, false};

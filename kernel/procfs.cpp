@@ -246,6 +246,9 @@ public:
         if (auto found = ProcDirectory::find(system, self, name)) return found;
         const auto pid = number_of(name);
         if (!pid || find_task(system, *pid) == nullptr) return nullptr;
+        // Directories of processes that are over go.
+        std::erase_if(proc_.processes_,
+                      [&](const auto& known) { return system.processes.find_process(known.first) == nullptr; });
         return std::make_shared<Dentry>(std::string(name), self, process(*pid));
     }
     std::vector<DirectoryEntry> list(const System& system) override {

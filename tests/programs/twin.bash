@@ -52,3 +52,11 @@ twin() {
   run diff -r --no-dereference native here
   check "$what: what it leaves" is "$status$stdout" 0
 }
+
+# peak_of COMMAND...: run, and $peak_kib says how much of the host's memory the command had at most.
+peak_of() {
+  run "$(program measure)" .peak "$@"
+  peak_kib=$(<.peak)
+}
+
+at_most() { (($1 <= $2)); }

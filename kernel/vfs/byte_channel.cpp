@@ -26,13 +26,13 @@ void ByteChannel::close_writer() {
 std::uint64_t ByteChannel::take(UserSegments& into) {
     std::uint64_t done = 0;
     while (into.bytes_left() > 0 && !chunks_.empty()) {
-        const auto bytes = std::span<const std::byte>(chunks_.front()).subspan(first_taken_);
+        const auto bytes = std::span<const std::byte>(chunks_.front().bytes).subspan(first_taken_);
         const std::uint64_t wanted = std::min<std::uint64_t>(bytes.size(), into.bytes_left());
         const std::uint64_t copied = into.copy_to_guest(bytes.first(wanted));
         done += copied;
         size_bytes_ -= copied;
         first_taken_ += copied;
-        if (first_taken_ == chunks_.front().size()) {
+        if (first_taken_ == chunks_.front().bytes.size()) {
             chunks_.pop_front();
             first_taken_ = 0;
         }
@@ -41,20 +41,25 @@ std::uint64_t ByteChannel::take(UserSegments& into) {
     return done;
 }
 
-std::uint64_t ByteChannel::put(UserSegments& from, std::uint64_t most) {
+// Small writes share a chunk, so that single bytes do not cost one each.
+Result<std::uint64_t> ByteChannel::put(System& system, UserSegments& from, std::uint64_t most) {
     std::uint64_t done = 0;
     while (done < most) {
-        std::vector<std::byte> chunk(std::min<std::uint64_t>(most - done, page_size));
-        const std::uint64_t wanted = chunk.size(), copied = from.copy_from_guest(chunk);
-        chunk.resize(copied);
+        const std::uint64_t wanted = std::min<std::uint64_t>(most - done, page_size);
+        if (chunks_.empty() || chunks_.back().bytes.size() + wanted > page_size) {
+            auto charge = system.memory.kernel_memory().charge(page_size);
+            if (!charge) return done > 0 ? Result<std::uint64_t>(done) : fail(charge.error());
+            chunks_.push_back({{}, std::move(*charge)});
+            chunks_.back().bytes.reserve(page_size);
+        }
+        std::vector<std::byte>& bytes = chunks_.back().bytes;
+        const std::size_t before = bytes.size();
+        bytes.resize(before + wanted);
+        const std::uint64_t copied = from.copy_from_guest(std::span(bytes).subspan(before));
+        bytes.resize(before + copied);
+        if (bytes.empty()) chunks_.pop_back();
         done += copied;
         size_bytes_ += copied;
-        // Small writes share a chunk, so that single bytes do not cost one each.
-        if (!chunks_.empty() && chunks_.back().size() + copied <= page_size) {
-            chunks_.back().insert(chunks_.back().end(), chunk.begin(), chunk.end());
-        } else if (copied > 0) {
-            chunks_.push_back(std::move(chunk));
-        }
         if (copied < wanted) break;
     }
     return done;
@@ -83,10 +88,11 @@ Result<std::uint64_t> ByteChannel::write(System& system, UserSegments& from, Blo
         const std::uint64_t needed = done == 0 && wanted <= atomic_bytes ? wanted : 1;
         if (room() >= needed) {
             const std::uint64_t most = std::min(wanted, room());
-            const std::uint64_t copied = put(from, most);
-            done += copied;
+            const auto copied = put(system, from, most);
+            if (!copied) return done > 0 ? Result<std::uint64_t>(done) : copied;
+            done += *copied;
             changed_.wake_all();
-            if (copied < most) return done > 0 ? Result<std::uint64_t>(done) : fail(Errno::efault);
+            if (*copied < most) return done > 0 ? Result<std::uint64_t>(done) : fail(Errno::efault);
             continue;
         }
         if (blocking == Blocking::no) return done > 0 ? Result<std::uint64_t>(done) : fail(Errno::eagain);

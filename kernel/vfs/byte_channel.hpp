@@ -6,6 +6,7 @@
 
 #include "kernel/user_segments.hpp"
 #include "kernel/wait_queue.hpp"
+#include "mm/kernel_memory.hpp"
 
 #include <cstddef>
 #include <deque>
@@ -38,7 +39,7 @@ public:
 
     // What is there, 0 once nobody writes any more. EAGAIN, EINTR, EFAULT.
     Result<std::uint64_t> read(System& system, UserSegments& into, Blocking blocking);
-    // All of it where it may block. EPIPE without a signal, EAGAIN, EINTR, EFAULT.
+    // All of it where it may block. EPIPE without a signal, EAGAIN, EINTR, EFAULT, ENOMEM.
     Result<std::uint64_t> write(System& system, UserSegments& from, Blocking blocking);
 
     // Woken when there is something to read, or nobody writes any more; and when there is room, or nobody reads.
@@ -46,9 +47,14 @@ public:
 
 private:
     std::uint64_t take(UserSegments& into);
-    std::uint64_t put(UserSegments& from, std::uint64_t most);
+    Result<std::uint64_t> put(System& system, UserSegments& from, std::uint64_t most);
 
-    std::deque<std::vector<std::byte>> chunks_;
+    // A page at most, for which a page of RAM stands.
+    struct Chunk {
+        std::vector<std::byte> bytes;
+        mm::KernelCharge charge;
+    };
+    std::deque<Chunk> chunks_;
     std::size_t first_taken_ = 0;  // bytes of the first chunk that were read
     std::uint64_t size_bytes_ = 0;
     std::uint64_t capacity_ = default_capacity;

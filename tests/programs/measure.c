@@ -1,5 +1,5 @@
-// measure FILE COMMAND...: runs the command and writes to FILE how many KiB of the host's memory it had at most. Exit status
-// as the shell has it.
+// measure FILE COMMAND...: runs the command and writes to FILE how many KiB of the host's memory it had at most. Exit
+// status as the shell has it.
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>

@@ -1,13 +1,12 @@
 # shellcheck shell=bash
 # Shared by the tests of this folder: one command natively and emulated, in equal folders.
-# shellcheck source=tests/command/support.bash
-source "$(dirname "${BASH_SOURCE[0]}")/../command/support.bash"
-
-# shellcheck disable=SC2034  # where the tests find their scripts
+# Where the tests find their scripts.
 sources=$(realpath "$(dirname "${BASH_SOURCE[0]}")")
+# shellcheck source=tests/command/support.bash
+source "$sources/../command/support.bash"
 
 skip() {
-  echo "${0##*/}: skipped: $*"
+  echo "${0##*/}: skipped: $*" >&2
   exit 77
 }
 
@@ -55,7 +54,10 @@ twin() {
 
 # peak_of COMMAND...: run, and $peak_kib says how much of the host's memory the command had at most.
 peak_of() {
+  # What a sanitizer takes is not the emulator's.
+  [[ $(ldd "$FAULTLINE") != *libasan* ]] || skip "built with AddressSanitizer"
   run "$(program measure)" .peak "$@"
+  # shellcheck disable=SC2034  # for the tests
   peak_kib=$(<.peak)
 }
 

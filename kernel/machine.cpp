@@ -10,6 +10,7 @@
 #include "kernel/preemption.hpp"
 #include "kernel/proc_maps.hpp"
 #include "kernel/processes.hpp"
+#include "kernel/recent_programs.hpp"
 #include "kernel/signal_delivery.hpp"
 #include "kernel/syscall_table.hpp"
 #include "kernel/traps.hpp"
@@ -151,6 +152,7 @@ private:
     std::optional<loader::Vdso> vdso_;
     Scheduler scheduler_;
     Futexes futexes_;
+    RecentPrograms recent_programs_;
     Processes processes_;
     System* first_ = nullptr;    // the program that was asked for, until it is over
     System* current_ = nullptr;  // whose turn it is
@@ -283,6 +285,7 @@ void MachineImplementation::run_task(System& system) {
         settle(system);
     }
     while (!task.exit) step(system);
+    recent_programs_.note(task.exe_file);
     syscalls_->log_end(task, *task.exit);
 }
 
@@ -477,6 +480,7 @@ void MachineImplementation::tear_down() {
     faults_.set_mm(nullptr);
     current_ = first_ = nullptr;
     processes_.clear();
+    recent_programs_.clear();
 }
 
 // Whatever exec and the programs took has come back. A file that an observer still holds keeps its cached pages.

@@ -81,6 +81,9 @@ bool writes_its_memory(unsigned id) {
                           X86_INS_RCR, X86_INS_SHL, X86_INS_SAL, X86_INS_SHR, X86_INS_SAR, X86_INS_SHLD, X86_INS_SHRD});
 }
 
+// And those whose operand it calls written, although it is only read.
+bool reads_its_memory(unsigned id) { return is_any_of(id, {X86_INS_TEST, X86_INS_FRSTOR}); }
+
 MemoryOperand explicit_operand(const cs_insn& instruction, const cs_x86_op& operand) {
     const x86_op_mem& memory = operand.mem;
     MemoryOperand result;
@@ -90,7 +93,8 @@ MemoryOperand explicit_operand(const cs_insn& instruction, const cs_x86_op& oper
     result.address_is_32bit = instruction.detail->x86.addr_size == 4;
     result.segment_is_fs = memory.segment == X86_REG_FS;
     result.segment_is_gs = memory.segment == X86_REG_GS;
-    result.is_written = (operand.access & CS_AC_WRITE) != 0 || writes_its_memory(instruction.id);
+    result.is_written =
+        ((operand.access & CS_AC_WRITE) != 0 || writes_its_memory(instruction.id)) && !reads_its_memory(instruction.id);
     result.size_bytes = std::max<std::uint32_t>(operand.size, 1);
     result.displacement = memory.disp;
     if (result.base == rip_index) result.displacement += instruction.size;

@@ -59,6 +59,12 @@ std::uint32_t Futexes::wake(const FutexKey& key, std::uint32_t count, std::uint3
     return woken;
 }
 
+std::size_t Futexes::waiter_count() const {
+    std::size_t count = 0;
+    for (const auto& [key, waiters] : waiters_) count += waiters.size();
+    return count;
+}
+
 std::uint32_t Futexes::requeue(const FutexKey& from, const FutexKey& to, std::uint32_t count) {
     const auto found = waiters_.find(from);
     if (found == waiters_.end() || from == to) return 0;

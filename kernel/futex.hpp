@@ -5,6 +5,7 @@
 #include "kernel/system.hpp"
 
 #include <compare>
+#include <cstddef>
 #include <list>
 #include <map>
 
@@ -36,6 +37,8 @@ public:
     std::uint32_t wake(const FutexKey& key, std::uint32_t count, std::uint32_t bits = any_bit);
     // Lets `count` of those that wait for `from` wait for `to`; returns how many.
     std::uint32_t requeue(const FutexKey& from, const FutexKey& to, std::uint32_t count);
+
+    std::size_t waiter_count() const;
 
 private:
     struct Waiter {

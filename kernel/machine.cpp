@@ -6,11 +6,13 @@
 #include "kernel/futex.hpp"
 #include "kernel/host_heap.hpp"
 #include "kernel/host_signals.hpp"
+#include "kernel/live_objects.hpp"
 #include "kernel/mm_dump.hpp"
 #include "kernel/peek.hpp"
 #include "kernel/preemption.hpp"
 #include "kernel/proc_maps.hpp"
 #include "kernel/processes.hpp"
+#include "kernel/recent_programs.hpp"
 #include "kernel/signal_delivery.hpp"
 #include "kernel/syscall_dispatcher.hpp"
 #include "kernel/terminal.hpp"
@@ -165,6 +167,7 @@ private:
     std::optional<loader::Vdso> vdso_;
     Scheduler scheduler_;
     Futexes futexes_;
+    RecentPrograms recent_programs_;
     Processes processes_;
     System* first_ = nullptr;             // the program that was asked for, until it is over
     System* current_ = nullptr;           // whose turn it is
@@ -180,7 +183,7 @@ private:
 
     VirtAddr kernel_entry_{};  // what the program was executing when the kernel took over
     bool in_user_mode_ = false;
-    PageCount used_before_exec_;
+    LiveObjects before_exec_;
     MachineStatistics statistics_;
     std::vector<std::string> broken_;
 };
@@ -215,7 +218,8 @@ tl::expected<void, std::string> MachineImplementation::exec(const ProgramSpec& p
         return tl::unexpected(fmt::format("{}: {}", program.path, reason));
     };
     FL_ASSERT(first_ == nullptr);
-    used_before_exec_ = memory_.used_page_count();
+    before_exec_ = live_objects(processes_, scheduler_, futexes_);
+    before_exec_.frames = memory_.used_page_count().value();
     auto host_file = loader::open_host_file(program.path);
     if (!host_file) return named(host_file.error());
     const auto file = files_.open(std::move(host_file->source), std::move(host_file->identity));
@@ -275,7 +279,7 @@ ExitStatus MachineImplementation::run() {
     const auto wall_time = std::chrono::steady_clock::now() - started_;
     statistics_.wall_time_ns = static_cast<std::uint64_t>(std::chrono::nanoseconds(wall_time).count());
     tear_down();
-    if (debug_build || paranoid()) check_leaks();
+    check_leaks();
     if (!limit_reached_.empty()) return ExitStatus{limit_status, 0, false};
     // Without an end of its own the program was stopped by a broken invariant, as if by abort().
     return broken_.empty() && exit_ ? *exit_ : ExitStatus{128 + SIGABRT, SIGABRT, false};
@@ -302,6 +306,7 @@ void MachineImplementation::run_task(System& system) {
     }
     while (!task.exit) step(system);
     for (const SignalInfo& info : task.signals.take_unnoticed()) syscalls_->log_signal(task, info);
+    recent_programs_.note(task.exe_file);
     syscalls_->log_end(task, *task.exit);
 }
 
@@ -573,17 +578,18 @@ void MachineImplementation::tear_down() {
     if (vfs_) vfs_->unix_sockets().collect();
     if (terminal_ != nullptr) terminal_->put_host_settings();
     terminal_.reset();
+    recent_programs_.clear();
 }
 
-// Whatever exec and the program took has come back. A file that an observer still holds keeps its cached pages.
+// Whatever exec and the programs took has come back. A file that an observer still holds keeps its cached pages.
 void MachineImplementation::check_leaks() {
     if (!broken_.empty()) return;
-    PageCount expected = used_before_exec_;
-    for (const auto& file : files_.files()) expected += file->cached_page_count();
-    const PageCount used = memory_.used_page_count();
-    if (used == expected) return;
-    broken_.push_back(
-        fmt::format("{} frames in use after the program's end, {} expected", used.value(), expected.value()));
+    LiveObjects left = live_objects(processes_, scheduler_, futexes_);
+    left.inodes = vfs_->take_apart();
+    left.frames = memory_.used_page_count().value();
+    LiveObjects expected = before_exec_;
+    for (const auto& file : files_.files()) expected.frames += file->cached_page_count().value();
+    broken_ = leftovers(expected, left);
 }
 
 }  // namespace

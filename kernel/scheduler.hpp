@@ -70,6 +70,10 @@ public:
     void set_current(Task& task) { current_ = &task; }
     // Woken whenever a signal is queued, whoever's it is: for those who wait for signals by reading a file.
     WaitQueue& signal_queued() { return signal_queued_; }
+    Timers& timers() { return timers_; }
+    const Timers& timers() const { return timers_; }
+    // Tasks that are ready, and waits for the host.
+    std::size_t queued_count() const { return ready_.size() + host_waits_.size(); }
 
     // A new task is ready to run.
     void add(Task& task);

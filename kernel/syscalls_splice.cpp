@@ -43,7 +43,7 @@ enum class Source : std::uint8_t { consumed, kept };
 Result<std::uint64_t> pipe_to_pipe(System& system, ByteChannel& from, ByteChannel& to, std::uint64_t length_bytes,
                                    Blocking blocking, Source source) {
     // Either may have changed while the other was waited for.
-    while (from.is_empty() || to.is_full()) {
+    while (from.is_locked() || to.is_locked() || from.is_empty() || to.is_full()) {
         const auto something = from.wait_for_data(system, blocking);
         if (!something) return fail(something.error());
         if (auto room = wait_for_room(system, to, blocking); !room) return fail(room.error());
@@ -57,7 +57,9 @@ Result<std::uint64_t> pipe_to_pipe(System& system, ByteChannel& from, ByteChanne
     for (std::size_t i = 0; i < room && moved < bytes.size(); ++i) {
         const std::size_t index = source == Source::kept ? i : 0;
         const std::uint64_t part = std::min<std::uint64_t>(from.buffer_bytes(index), bytes.size() - moved);
-        to.push(std::span(bytes).subspan(moved, part), from.buffer_framing(index));
+        if (auto pushed = to.push(system, std::span(bytes).subspan(moved, part), from.buffer_framing(index)); !pushed) {
+            return moved > 0 ? Result<std::uint64_t>(moved) : fail(pushed.error());
+        }
         if (source == Source::consumed) from.consume(part);
         moved += part;
     }
@@ -84,6 +86,7 @@ Result<std::uint64_t> pipe_to_file(System& system, ByteChannel& from, FileDescri
             break;
         }
         // Another may have read of it while the file was waited for.
+        if (!from.wait_until_unlocked(system)) break;
         from.consume(std::min(*written, from.size_bytes()));
         done += *written;
         if (*written < bytes.size()) break;
@@ -152,7 +155,10 @@ Result<std::uint64_t> memory_to_pipe(System& system, const std::vector<Segment>&
             if (auto copied = system.user().copy_from(VirtAddr(address), bytes); !copied) {
                 return done > 0 ? Result<std::uint64_t>(done) : fail(copied.error());
             }
-            to.push(bytes);
+            // Another may have written while the copy waited.
+            auto pushed = wait_for_room(system, to, done > 0 ? Blocking::no : blocking);
+            if (pushed) pushed = to.push(system, bytes);
+            if (!pushed) return done > 0 ? Result<std::uint64_t>(done) : fail(pushed.error());
             done += part;
             at += part;
         }
@@ -173,9 +179,12 @@ Result<std::uint64_t> splice_into_pipe(System& system, FileDescription& from, st
     if (!got) return got;
     std::uint64_t moved = 0;
     // Others may have written while the file was waited for.
-    while (moved < *got && !to.is_full()) {
+    while (moved < *got && to.wait_until_unlocked(system) && !to.is_full()) {
         const std::uint64_t part = std::min<std::uint64_t>(page_size, *got - moved);
-        to.push(std::span(buffer).subspan(moved, part));
+        if (auto pushed = to.push(system, std::span(buffer).subspan(moved, part)); !pushed) {
+            if (moved == 0) return fail(pushed.error());
+            break;
+        }
         moved += part;
     }
     if (moved < *got && from.is_seekable()) at = before + moved;

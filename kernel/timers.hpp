@@ -2,6 +2,7 @@
 // the time calls expire().
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -23,6 +24,7 @@ public:
     void cancel(const Id& id) { actions_.erase(id); }
 
     bool empty() const { return actions_.empty(); }
+    std::size_t count() const { return actions_.size(); }
     std::optional<std::uint64_t> first_deadline_ns() const {
         if (actions_.empty()) return std::nullopt;
         return actions_.begin()->first.first;

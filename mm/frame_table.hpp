@@ -17,7 +17,7 @@ class File;
 
 enum class FrameState : std::uint8_t {
     free = 0,
-    reserved,       // the kernel's own: frame 0, so that no frame number is 0; data that [vvar] shows
+    reserved,       // the kernel's own: frame 0, so that no frame number is 0; data that [vvar] shows; KernelMemory's
     page_table,     // a table of any level
     anonymous,      // a user page without a file
     file_cache,     // a page of a file, in its page cache

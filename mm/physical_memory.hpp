@@ -6,6 +6,7 @@
 
 #include "emu/ram.hpp"
 #include "mm/buddy_allocator.hpp"
+#include "mm/kernel_memory.hpp"
 
 namespace fl::mm {
 
@@ -50,6 +51,7 @@ public:
         const FrameState state = frames_[pfn].state;
         return state != FrameState::zero_page && state != FrameState::reserved;
     }
+    KernelMemory& kernel_memory() { return kernel_memory_; }
     void set_shrinker(MemoryShrinker* shrinker) { shrinker_ = shrinker; }
 
     PageCount total_page_count() const { return frames_.page_count(); }
@@ -63,6 +65,7 @@ private:
     PageCount least_free_;
     Pfn zero_page_{};
     MemoryShrinker* shrinker_ = nullptr;
+    KernelMemory kernel_memory_{*this};
 };
 
 }  // namespace fl::mm

@@ -97,8 +97,13 @@ int ControlWriter::put_files(const PassedFiles& files, bool close_on_exec) {
     for (; count < std::min<std::uint64_t>(room, files.size()); ++count) {
         const auto fd = table.find_free(0, open_file_limit(system_));
         const VirtAddr place(address_ + written_ + sizeof(cmsghdr) + count * each);
-        if (!fd || !system_.user().write(place, *fd)) break;
+        if (!fd) break;
+        // The number is taken before the write, which may wait.
         table.put(*fd, files[count], close_on_exec ? OnExec::close : OnExec::keep);
+        if (!system_.user().write(place, *fd)) {
+            (void)table.close(*fd);
+            break;
+        }
     }
     if (count > 0) {
         const cmsghdr header{sizeof(cmsghdr) + count * each, SOL_SOCKET, SCM_RIGHTS};

@@ -5,7 +5,9 @@
 
 #include "kernel/net/unix_address.hpp"
 #include "kernel/vfs/file_description.hpp"
+#include "mm/kernel_memory.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -30,7 +32,8 @@ public:
         std::vector<std::byte> bytes;
         UnixAddress from;
         std::optional<UserCredentials> credentials;
-        PassedFiles files;
+        PassedFiles files{};
+        mm::KernelCharge ram{};  // for the bytes
     };
     // `charge` as the sender's account counts it; `uid` whose files these are.
     UnixMessage(UnixSockets& all, const std::shared_ptr<UnixSocket>& sender, std::uint64_t charge, std::uint32_t uid,
@@ -40,7 +43,8 @@ public:
     ~UnixMessage();
 
     std::span<const std::byte> left() const { return std::span(contents_.bytes).subspan(taken_); }
-    void take(std::uint64_t count) { taken_ += count; }
+    // At most what is left.
+    void take(std::uint64_t count) { taken_ += std::min<std::uint64_t>(count, left().size()); }
     const UnixAddress& from() const { return contents_.from; }
     const std::optional<UserCredentials>& credentials() const { return contents_.credentials; }
     // Those of the task that sends it, where it has none (maybe_add_creds).

@@ -211,7 +211,7 @@ void UnixSocket::release(Waiting waiting) {
     for (const auto& other : not_accepted) other->release(Waiting::to_be_accepted);
 }
 
-void UnixSocket::give_up_messages(std::vector<std::unique_ptr<UnixMessage>>& to) {
+void UnixSocket::give_up_messages(std::vector<std::shared_ptr<UnixMessage>>& to) {
     for (auto& message : std::exchange(queue_, {})) to.push_back(std::move(message));
     for (const auto& waiting : backlog_) waiting->give_up_messages(to);
 }

@@ -108,7 +108,7 @@ public:
         }
         for (const auto& waiting : backlog_) waiting->for_each_waiting_file(visit);
     }
-    void give_up_messages(std::vector<std::unique_ptr<UnixMessage>>& to);
+    void give_up_messages(std::vector<std::shared_ptr<UnixMessage>>& to);
 
 private:
     enum class Waiting : std::uint8_t { no, to_be_accepted };
@@ -124,9 +124,9 @@ private:
     void leave(UnixSocket& old_peer);
 
     Result<void> wait_for_account(System& system, const Patience& patience);
-    Result<std::unique_ptr<UnixMessage>> make_message(System& system, SendRequest& request, std::uint64_t size_bytes,
+    Result<std::shared_ptr<UnixMessage>> make_message(System& system, SendRequest& request, std::uint64_t size_bytes,
                                                       const UnixSocket* receiver);
-    void deliver(std::unique_ptr<UnixMessage> message);
+    void deliver(std::shared_ptr<UnixMessage> message);
     Result<std::uint64_t> send_stream(System& system, SendRequest& request);
     Result<std::uint64_t> send_pieces(System& system, SendRequest& request, const std::shared_ptr<UnixSocket>& other,
                                       std::uint64_t& sent);
@@ -137,7 +137,7 @@ private:
     Result<Received> receive_datagram(System& system, UserSegments& into, int flags);
     Result<Received> receive_stream(System& system, UserSegments& into, int flags);
     Result<std::uint64_t> take_from(UserSegments& into, UnixMessage& message, int flags, Received& received);
-    void drop_message(std::size_t index);
+    void drop_message(const std::shared_ptr<UnixMessage>& message);
 
     UnixSockets& all_;
     int type_;
@@ -152,7 +152,7 @@ private:
     SocketOptions options_;
     std::uint32_t max_queue_ = max_datagrams;
     std::uint64_t charged_ = 0;
-    std::deque<std::unique_ptr<UnixMessage>> queue_;
+    std::deque<std::shared_ptr<UnixMessage>> queue_;
     std::deque<std::shared_ptr<UnixSocket>> backlog_;
     // Who found no room here (peer_wait).
     std::vector<std::weak_ptr<UnixSocket>> wants_room_;

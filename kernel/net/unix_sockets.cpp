@@ -198,7 +198,7 @@ void UnixSockets::collect_in_time() {
 void UnixSockets::collect() {
     since_collection_ = 0;
     if (in_flight_.empty() || std::exchange(is_collecting_, true)) return;
-    std::vector<std::unique_ptr<UnixMessage>> unreachable;
+    std::vector<std::shared_ptr<UnixMessage>> unreachable;
     for (UnixSocket* socket : Collection(in_flight_).garbage()) socket->give_up_messages(unreachable);
     // A file in one of them may hold the next.
     unreachable.clear();

@@ -64,11 +64,15 @@ Result<void> UnixSocket::wait_for_account(System& system, const Patience& patien
     }
 }
 
-// The next bytes of the request as a message, with its files where they have not gone yet. ETOOMANYREFS, EFAULT.
-Result<std::unique_ptr<UnixMessage>> UnixSocket::make_message(System& system, SendRequest& request,
+// The next bytes of the request as a message, with its files where they have not gone yet. ETOOMANYREFS, ENOBUFS, EFAULT.
+Result<std::shared_ptr<UnixMessage>> UnixSocket::make_message(System& system, SendRequest& request,
                                                               std::uint64_t size_bytes, const UnixSocket* receiver) {
     if (!request.files.empty() && !all_.has_room(system.task)) return fail(Errno::etoomanyrefs);
-    UnixMessage::Contents contents{std::vector<std::byte>(size_bytes), address_, request.credentials, {}};
+    auto ram = system.memory.kernel_memory().charge(size_bytes);
+    if (!ram) return fail(Errno::enobufs);
+    UnixMessage::Contents contents{
+        .bytes = std::vector<std::byte>(size_bytes), .from = address_, .credentials = request.credentials};
+    contents.ram = std::move(*ram);
     if (request.data.copy_from_guest(contents.bytes) != size_bytes) return fail(Errno::efault);
     contents.files = std::exchange(request.files, {});
     const bool wanted = options_.passes_credentials || (receiver != nullptr && receiver->options_.passes_credentials);
@@ -76,10 +80,10 @@ Result<std::unique_ptr<UnixMessage>> UnixSocket::make_message(System& system, Se
         contents.credentials = UserCredentials{system.task.pid, system.task.uid, system.task.gid};
     }
     const std::uint64_t charge = is_stream() ? cost(size_bytes, head_room) : datagram_cost(size_bytes);
-    return std::make_unique<UnixMessage>(all_, shared_from_this(), charge, system.task.uid, std::move(contents));
+    return std::make_shared<UnixMessage>(all_, shared_from_this(), charge, system.task.uid, std::move(contents));
 }
 
-void UnixSocket::deliver(std::unique_ptr<UnixMessage> message) {
+void UnixSocket::deliver(std::shared_ptr<UnixMessage> message) {
     queue_.push_back(std::move(message));
     changed_.wake_all(readable);
 }
@@ -144,7 +148,9 @@ Result<UnixSocket::Received> UnixSocket::receive_stream(System& system, UserSegm
             if (receive_shut_) return received;
             if (auto waited = patience.wait(system, changed_); !waited) return ended_by(waited.error());
         }
-        UnixMessage& message = *queue_[index];
+        // The copy may wait (userfaultfd), and others may take the message from the queue meanwhile.
+        const auto held = queue_[index];
+        UnixMessage& message = *held;
         // Never one read of two writers, where it matters who they are.
         if (!is_first && options_.passes_credentials && message.credentials() != received.credentials) break;
         if (is_first) received.from = message.from();
@@ -155,7 +161,7 @@ Result<UnixSocket::Received> UnixSocket::receive_stream(System& system, UserSegm
         if (peeks) {
             ++index;
         } else if (message.left().empty()) {
-            drop_message(index);
+            drop_message(held);
         } else {
             break;
         }
@@ -178,10 +184,7 @@ Result<std::uint64_t> UnixSocket::take_from(UserSegments& into, UnixMessage& mes
     return count;
 }
 
-void UnixSocket::drop_message(std::size_t index) {
-    const auto message = std::move(queue_[index]);
-    queue_.erase(queue_.begin() + static_cast<std::ptrdiff_t>(index));
-}
+void UnixSocket::drop_message(const std::shared_ptr<UnixMessage>& message) { std::erase(queue_, message); }
 
 // --- datagrams -------------------------------------------------------------------------------------------------------
 
@@ -247,12 +250,13 @@ Result<UnixSocket::Received> UnixSocket::receive_datagram(System& system, UserSe
         if (at_end) return Received{};
         if (auto waited = patience.wait(system, changed_); !waited) return fail(waited.error());
     }
-    UnixMessage& message = *queue_.front();
+    const auto held = queue_.front();
+    UnixMessage& message = *held;
+    if (!peeks) drop_message(held);
     Received received{.from = message.from(), .credentials = message.credentials()};
     const std::uint64_t whole = message.left().size();
     // As on Linux a message that cannot be copied is lost.
     const auto taken = take_from(into, message, flags, received);
-    if (!peeks) drop_message(0);
     if (!peeks && !has_connections()) tell_of_room();
     if (!taken) return fail(taken.error());
     if (*taken < whole) received.flags |= MSG_TRUNC;

@@ -59,6 +59,26 @@ void ByteChannel::close_writer() {
     if (readers_ == 0 && writers_ == 0) buffers_.clear();
 }
 
+ByteChannel::Lock::Lock(ByteChannel& channel) : channel_(channel) {
+    FL_ASSERT(!channel.is_locked_);
+    channel.is_locked_ = true;
+}
+
+ByteChannel::Lock::~Lock() {
+    channel_.is_locked_ = false;
+    channel_.unlocked_.wake_all();
+}
+
+Result<void> ByteChannel::wait_until_unlocked(System& system) {
+    while (is_locked_) {
+        if (system.scheduler.wait(system.task, unlocked_, std::nullopt, Interruptible::by_death) ==
+            WakeReason::signal) {
+            return fail(Errno::eintr);
+        }
+    }
+    return {};
+}
+
 void ByteChannel::drop_first() {
     const bool was_full = is_full();
     buffers_.pop_front();
@@ -83,6 +103,7 @@ std::uint64_t ByteChannel::take(UserSegments& into) {
 
 Result<bool> ByteChannel::wait_for_data(System& system, Blocking blocking) {
     for (;;) {
+        if (auto free = wait_until_unlocked(system); !free) return fail(free.error());
         if (!is_empty()) return true;
         if (writers_ == 0) return false;
         if (blocking == Blocking::no) return fail(Errno::eagain);
@@ -93,6 +114,7 @@ Result<bool> ByteChannel::wait_for_data(System& system, Blocking blocking) {
 
 Result<void> ByteChannel::wait_for_room(System& system, Blocking blocking) {
     for (;;) {
+        if (auto free = wait_until_unlocked(system); !free) return free;
         if (readers_ == 0) return fail(Errno::epipe);
         if (!is_full()) return {};
         if (blocking == Blocking::no) return fail(Errno::eagain);
@@ -106,6 +128,7 @@ Result<std::uint64_t> ByteChannel::read(System& system, UserSegments& into, Bloc
     const auto something = wait_for_data(system, blocking);
     if (!something) return fail(something.error());
     if (!*something) return 0;
+    const Lock lock(*this);
     const std::uint64_t done = take(into);
     return done > 0 ? Result<std::uint64_t>(done) : fail(Errno::efault);
 }
@@ -129,11 +152,28 @@ Result<bool> ByteChannel::append_to_last(UserSegments& from, std::uint64_t& done
     return from.bytes_left() > 0;
 }
 
+Result<void> ByteChannel::append(const System& system, UserSegments& from, Framing framing) {
+    auto charge = system.memory.kernel_memory().charge(page_size);
+    if (!charge) return fail(charge.error());
+    const Lock lock(*this);
+    Buffer buffer{.bytes = std::vector<std::byte>(std::min<std::uint64_t>(page_size, from.bytes_left())),
+                  .framing = framing,
+                  .takes_more = framing == Framing::stream,
+                  .charge = std::move(*charge)};
+    if (from.copy_from_guest(buffer.bytes) < buffer.bytes.size()) return fail(Errno::efault);
+    buffers_.push_back(std::move(buffer));
+    return {};
+}
+
 Result<std::uint64_t> ByteChannel::write(System& system, UserSegments& from, Blocking blocking, Framing framing) {
     std::uint64_t done = 0;
     if (from.bytes_left() == 0) return 0;
+    if (auto free = wait_until_unlocked(system); !free) return fail(free.error());
     if (readers_ == 0) return fail(Errno::epipe);
-    const auto goes_on = append_to_last(from, done);
+    const auto goes_on = [&] {
+        const Lock lock(*this);
+        return append_to_last(from, done);
+    }();
     const auto ended_by = [&done](Errno error) { return done > 0 ? Result<std::uint64_t>(done) : fail(error); };
     while (goes_on && *goes_on && from.bytes_left() > 0) {
         if (auto room = wait_for_room(system, blocking); !room) {
@@ -142,15 +182,12 @@ Result<std::uint64_t> ByteChannel::write(System& system, UserSegments& from, Blo
             if (done > 0) for_readers_.wake_all(readable);
             return ended_by(room.error());
         }
-        Buffer buffer{std::vector<std::byte>(std::min<std::uint64_t>(page_size, from.bytes_left())), 0, framing,
-                      framing == Framing::stream};
-        const std::uint64_t wanted = buffer.bytes.size(), copied = from.copy_from_guest(buffer.bytes);
-        if (copied < wanted) {
+        const std::uint64_t before = from.bytes_left();
+        if (auto appended = append(system, from, framing); !appended) {
             if (done > 0) for_readers_.wake_all(readable);
-            return ended_by(Errno::efault);
+            return ended_by(appended.error());
         }
-        done += copied;
-        buffers_.push_back(std::move(buffer));
+        done += before - from.bytes_left();
         if (is_full() && from.bytes_left() > 0) for_readers_.wake_all(readable);
     }
     for_readers_.wake_all(readable);
@@ -169,6 +206,7 @@ std::uint64_t ByteChannel::peek(std::span<std::byte> into) const {
 }
 
 void ByteChannel::consume(std::uint64_t count) {
+    FL_ASSERT(!is_locked_);
     while (count > 0) {
         Buffer& first = buffers_.front();
         const std::uint64_t part = std::min<std::uint64_t>(first.left(), count);
@@ -178,10 +216,14 @@ void ByteChannel::consume(std::uint64_t count) {
     }
 }
 
-void ByteChannel::push(std::span<const std::byte> bytes, Framing framing) {
+Result<void> ByteChannel::push(const System& system, std::span<const std::byte> bytes, Framing framing) {
     FL_ASSERT(!is_full() && !bytes.empty() && bytes.size() <= page_size);
-    buffers_.push_back(Buffer{{bytes.begin(), bytes.end()}, 0, framing});
+    auto charge = system.memory.kernel_memory().charge(page_size);
+    if (!charge) return fail(charge.error());
+    buffers_.push_back(
+        Buffer{.bytes = {bytes.begin(), bytes.end()}, .framing = framing, .charge = std::move(*charge)});
     for_readers_.wake_all(readable);
+    return {};
 }
 
 }  // namespace fl::kernel

@@ -1,11 +1,14 @@
 // ByteChannel: what is inside a pipe, first in, first out (Linux: struct pipe_inode_info). It is a ring of buffers of a
 // page each: what is written goes behind what the last one holds where it fits whole, else into buffers of its own.
 //
-// Invariants: there are no more buffers than slots, and none is empty.
+// Copying from and to programs may wait (userfaultfd): meanwhile the channel is locked, as Linux holds pipe->mutex.
+//
+// Invariants: there are no more buffers than slots, and none is empty; for each a page of RAM is charged.
 #pragma once
 
 #include "kernel/user_segments.hpp"
 #include "kernel/wait_queue.hpp"
+#include "mm/kernel_memory.hpp"
 
 #include <cstddef>
 #include <deque>
@@ -45,21 +48,25 @@ public:
 
     // What is there, 0 once nobody writes any more. EAGAIN, EINTR, EFAULT.
     Result<std::uint64_t> read(System& system, UserSegments& into, Blocking blocking);
-    // All of it where it may block. EPIPE without a signal, EAGAIN, EINTR, EFAULT.
+    // All of it where it may block. EPIPE without a signal, EAGAIN, EINTR, EFAULT, ENOMEM.
     Result<std::uint64_t> write(System& system, UserSegments& from, Blocking blocking, Framing framing);
 
     // For splice(2): until there is something to read (true) or nobody writes any more (false), and until there is
-    // room. EAGAIN, EINTR; EPIPE without a signal.
+    // room. EAGAIN, EINTR; EPIPE without a signal. The channel is not locked then.
     Result<bool> wait_for_data(System& system, Blocking blocking);
     Result<void> wait_for_room(System& system, Blocking blocking);
+    bool is_locked() const { return is_locked_; }
+    // EINTR where the task is to end.
+    Result<void> wait_until_unlocked(System& system);
     // The first bytes, which stay, buffer by buffer; as many as `into` takes.
     std::uint64_t peek(std::span<std::byte> into) const;
+    // Not locked.
     void consume(std::uint64_t count);
     std::size_t buffer_count() const { return buffers_.size(); }
     std::uint64_t buffer_bytes(std::size_t index) const { return buffers_[index].left(); }
     Framing buffer_framing(std::size_t index) const { return buffers_[index].framing; }
-    // A buffer of its own, of a page at most, that nothing is added to. Not full.
-    void push(std::span<const std::byte> bytes, Framing framing = Framing::stream);
+    // A buffer of its own, of a page at most, that nothing is added to. Not full. ENOMEM.
+    Result<void> push(const System& system, std::span<const std::byte> bytes, Framing framing = Framing::stream);
 
     // Woken when there is something to read, or when the first writer comes or the last one goes.
     WaitQueue& for_readers() { return for_readers_; }
@@ -72,9 +79,23 @@ private:
         std::size_t taken = 0;  // bytes of it that were read
         Framing framing = Framing::stream;
         bool takes_more = false;  // what is written goes behind it (PIPE_BUF_FLAG_CAN_MERGE)
+        mm::KernelCharge charge{};
         std::size_t left() const { return bytes.size() - taken; }
     };
+    // Holds the channel while it lives; it is free before.
+    class Lock {
+    public:
+        explicit Lock(ByteChannel& channel);
+        Lock(const Lock&) = delete;
+        Lock& operator=(const Lock&) = delete;
+        ~Lock();
+
+    private:
+        ByteChannel& channel_;
+    };
     std::uint64_t take(UserSegments& into);
+    // A buffer of what comes next. EFAULT, ENOMEM.
+    Result<void> append(const System& system, UserSegments& from, Framing framing);
     Result<bool> append_to_last(UserSegments& from, std::uint64_t& done);
     void drop_first();
     void wake_both();
@@ -84,6 +105,8 @@ private:
     unsigned readers_ = 0, writers_ = 0;
     std::uint64_t readers_ever_ = 0, writers_ever_ = 0;
     WaitQueue for_readers_, for_writers_;
+    bool is_locked_ = false;
+    WaitQueue unlocked_;
 };
 
 }  // namespace fl::kernel

@@ -175,22 +175,30 @@ std::vector<HostEvent> EpollDescription::host_events(short) {
 Result<std::uint64_t> EpollDescription::send(System& system, std::uint64_t address, std::uint32_t count) {
     std::uint64_t sent = 0;
     ask_host();
-    for (std::size_t left = ready_.size(); left > 0 && sent < count; --left) {
-        EpollItem& item = *ready_.front();
-        unlist(item);
-        const EpollEvent event{item.ready_events(), item.wanted_.data_low, item.wanted_.data_high};
+    for (std::size_t left = ready_.size(); left > 0 && sent < count && !ready_.empty(); --left) {
+        EpollItem& first = *ready_.front();
+        unlist(first);
+        const EpollEvent event{first.ready_events(), first.wanted_.data_low, first.wanted_.data_high};
         if (event.events == 0) continue;
-        if (!system.user().write(VirtAddr(address + sent * sizeof event), event)) {
-            ready_.push_front(&item);
-            item.is_listed_ = true;
+        const Key key{&first.file_, first.fd_};
+        const bool told = system.user().write(VirtAddr(address + sent * sizeof event), event).has_value();
+        // The write may have waited (userfaultfd), and the item may be gone, or listed again.
+        const auto found = items_.find(key);
+        EpollItem* item = found != items_.end() && !found->second->is_listed_ ? found->second.get() : nullptr;
+        if (!told) {
+            if (item != nullptr) {
+                ready_.push_front(item);
+                item->is_listed_ = true;
+            }
             return sent > 0 ? Result<std::uint64_t>(sent) : fail(Errno::efault);
         }
         ++sent;
-        if ((item.wanted_.events & EPOLLONESHOT) != 0) {
-            item.wanted_.events &= private_bits;
-        } else if ((item.wanted_.events & EPOLLET) == 0) {
-            ready_.push_back(&item);
-            item.is_listed_ = true;
+        if (item == nullptr) continue;
+        if ((item->wanted_.events & EPOLLONESHOT) != 0) {
+            item->wanted_.events &= private_bits;
+        } else if ((item->wanted_.events & EPOLLET) == 0) {
+            ready_.push_back(item);
+            item->is_listed_ = true;
         }
     }
     return sent;

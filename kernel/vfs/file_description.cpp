@@ -13,6 +13,8 @@ FileDescription::~FileDescription() {
 std::vector<HostEvent> FileDescription::host_events(short wanted) {
     const auto fd = host_descriptor();
     return fd ? std::vector<HostEvent>{{*fd, wanted}} : std::vector<HostEvent>{};
+    if (inode() != nullptr) inode()->locks().release(*this);
+    --count_;
 }
 
 Result<void> FileDescription::set_status_flags(int flags) {

@@ -75,10 +75,12 @@ Vfs::Vfs(mm::FileRegistry& files, PageCount memory, std::uint64_t now_ns)
     add_directory(root_, "tmp", root_fs_, 01777);
 }
 
-Vfs::~Vfs() {
-    unix_sockets_.collect();
-    drop_tree(std::exchange(root_, nullptr));
+Vfs::~Vfs() { (void)take_apart(); }
+
+std::uint64_t Vfs::take_apart() {
+    if (root_ != nullptr) drop_tree(std::exchange(root_, nullptr));
     for (const auto& layer : layers_) layer->clear();
+    return root_fs_.inode_count + device_fs_.inode_count + shared_fs_.inode_count + nameless_fs_.inode_count;
 }
 
 // Over whatever had the name.

@@ -44,6 +44,10 @@ public:
     DentryPointer add_executable(const std::string& path, const struct stat& host_status,
                                  std::shared_ptr<mm::File> file);
 
+    // The tree comes apart: nobody needs it any more. How many inodes in memory are left, which somebody still holds or
+    // nobody counted down.
+    std::uint64_t take_apart();
+
 private:
     HostLayer& add_layer(HostAccess access, const std::shared_ptr<HostNode>& node);
     void mount_root(const HostRoot& root);

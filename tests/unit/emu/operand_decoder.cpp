@@ -88,6 +88,8 @@ TEST_CASE("operands that are written are told from those that are read") {
     CHECK_FALSE(written({0x8b, 0x07}));              // mov eax, [rdi]
     CHECK_FALSE(written({0x39, 0x07}));              // cmp [rdi], eax
     CHECK_FALSE(written({0x85, 0x07}));              // test [rdi], eax
+    CHECK_FALSE(written({0xf6, 0x07, 0x02}));        // test byte [rdi], 2
+    CHECK_FALSE(written({0xdd, 0x27}));              // frstor [rdi]
     CHECK_FALSE(written({0x03, 0x07}));              // add eax, [rdi]
     CHECK_FALSE(written({0x58}));                    // pop rax
     CHECK_FALSE(written({0xff, 0x27}));              // jmp [rdi]

@@ -1,6 +1,7 @@
 // Whole programs, assembled by hand, from exec to their end.
 #include "kernel/machine.hpp"
 #include "kernel/processes.hpp"
+#include "kernel/vfs/file_description.hpp"
 
 #include <doctest/doctest.h>
 #include <elf.h>
@@ -146,6 +147,20 @@ TEST_CASE("a program that exits") {
     CHECK(ran.statistics.page_table_pages >= PageCount(4));
     CHECK(ran.statistics.virtual_time_ns > 3);
     CHECK(ran.statistics.map_count >= 3);
+}
+
+TEST_CASE("an open file that nobody closes is noticed at the end") {
+    std::shared_ptr<kernel::FileDescription> forgotten;
+    MachineOptions options = small();
+    options.at_end = [&forgotten] { forgotten = std::make_shared<kernel::PathDescription>(nullptr, O_PATH); };
+    const Program program(exit_with(0));
+    auto machine = Machine::create(options);
+    REQUIRE(machine.has_value());
+    REQUIRE((*machine)->exec({program.path(), {"guest"}, {}}).has_value());
+    (void)(*machine)->run();
+    const auto& broken = (*machine)->broken_invariants();
+    REQUIRE(broken.size() == 1);
+    CHECK(broken[0].starts_with("open files after the last process's end: "));
 }
 
 TEST_CASE("instructions that end a program, and how") {

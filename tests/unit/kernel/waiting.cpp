@@ -95,6 +95,25 @@ TEST_CASE("a pipe: bytes in order, its room, and its ends") {
     CHECK(system.signals().pending().has(SIGPIPE));
 }
 
+TEST_CASE("pipes: what is inside takes RAM, and gives it back") {
+    TestSystem system;
+    system.put(data, std::uint64_t{0});
+    const PageCount before = system.memory().used_page_count();
+    std::int64_t answer = 0;
+    while (answer >= 0) {
+        REQUIRE(system.call(SYS_pipe2, {data, O_NONBLOCK}) == 0);
+        const auto writer = system.get<std::uint32_t>(data + 4);
+        do {
+            answer = system.call(SYS_write, {writer, data, page_size});
+        } while (answer > 0);
+        if (answer == minus(Errno::eagain)) answer = 0;
+    }
+    CHECK(answer == minus(Errno::enomem));
+    CHECK(system.memory().buddy().free_page_count() == PageCount(64 / 16));
+    REQUIRE(system.call(SYS_close_range, {0, 1000, 0}) == 0);
+    CHECK(system.memory().used_page_count() == before);
+}
+
 TEST_CASE("poll: what is ready, what is not there, and time") {
     TestSystem system;
     const std::uint64_t reader = open_pipe(system), writer = reader + 1;

@@ -6,7 +6,15 @@
 
 namespace fl::kernel {
 
-enum class Capability : std::uint8_t { ipc_lock = 14, sys_rawio = 17, sys_resource = 24 };
+enum class Capability : std::uint8_t {
+    ipc_lock = 14,
+    ipc_owner = 15,
+    sys_rawio = 17,
+    sys_ptrace = 19,
+    sys_admin = 21,
+    sys_nice = 23,
+    sys_resource = 24,
+};
 
 // A bit for each capability that Linux 6.18 knows.
 inline constexpr std::uint64_t all_capabilities = (std::uint64_t{1} << 41) - 1;

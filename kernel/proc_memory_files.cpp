@@ -1,4 +1,5 @@
 // What /proc says of memory, file by file: proc_files.hpp.
+#include "kernel/clear_refs.hpp"
 #include "kernel/memory_census.hpp"
 #include "kernel/proc_files.hpp"
 #include "kernel/proc_frames.hpp"
@@ -8,6 +9,7 @@
 #include "kernel/proc_smaps.hpp"
 #include "kernel/proc_status.hpp"
 #include "kernel/proc_task.hpp"
+#include "kernel/process_access.hpp"
 #include "kernel/processes.hpp"
 #include "kernel/system.hpp"
 
@@ -23,6 +25,7 @@ namespace fl::kernel {
 namespace {
 
 constexpr mode_t owner_reads = 0400;
+constexpr mode_t owner_writes = 0200;
 constexpr mode_t owner_reads_writes = 0600;
 
 std::array<const mm::MmStruct*, 1> all_spaces(const System& system) { return {system.task.mm.get()}; }
@@ -73,14 +76,17 @@ ProcOpener opener_of(WordsDescription::ReadAt read_at) {
     };
 }
 
-Result<std::shared_ptr<FileDescription>> open_pagemap(System&, Task& task, const DentryPointer& dentry, int flags) {
+Result<std::shared_ptr<FileDescription>> open_pagemap(System& system, Task& task, const DentryPointer& dentry,
+                                                      int flags) {
     // The address space at the time of the opening, as long as it is the process's.
-    const std::uint32_t mm_id = task.mm->id();
+    if (!may_access(system.task, task)) return fail(Errno::eacces);
+    auto space = std::make_shared<HeldSpace>(task);
     return std::make_shared<WordsDescription>(
         dentry, flags,
-        [mm_id](const System& system, std::uint64_t offset, std::span<std::byte> into) -> Result<std::uint64_t> {
-            if (system.task.mm->id() != mm_id) return 0;
-            return read_pagemap(*system.task.mm, offset, into);
+        [space = std::move(space)](const System&, std::uint64_t offset,
+                                   std::span<std::byte> into) -> Result<std::uint64_t> {
+            if (space->is_abandoned()) return 0;
+            return read_pagemap(space->mm(), offset, into);
         });
 }
 
@@ -106,6 +112,9 @@ void add_process_memory(ProcFs& proc) {
             return proc_environ(system.memory.ram(), *task.mm);
         },
         owner_reads);
+    proc.add_process_writable_file(
+        "clear_refs", [](const System&, const Task&) -> Result<std::string> { return fail(Errno::einval); }, clear_refs,
+        owner_writes);
     proc.add_process_special_file("pagemap", open_pagemap, owner_reads);
     proc.add_process_special_file("mem", open_mem, owner_reads_writes);
 }
@@ -158,6 +167,7 @@ void add_machine_memory(ProcFs& proc) {
     proc.add_file("sys/vm/overcommit_memory", [](const System&) -> Result<std::string> { return "0\n"; });
     proc.add_file("sys/vm/max_map_count",
                   [](const System&) -> Result<std::string> { return fmt::format("{}\n", mm::max_map_count); });
+    proc.add_file("sys/vm/unprivileged_userfaultfd", [](const System&) -> Result<std::string> { return "0\n"; });
     proc.add_file("sys/vm/mmap_min_addr",
                   [](const System&) -> Result<std::string> { return fmt::format("{}\n", mm::mmap_min_addr.value()); });
 }

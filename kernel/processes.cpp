@@ -3,13 +3,14 @@
 #include "kernel/fiber.hpp"
 #include "kernel/futex.hpp"
 #include "kernel/robust_list.hpp"
+#include "kernel/sysv_ipc.hpp"
+#include "kernel/userfaultfd.hpp"
 
 #include <sched.h>
 #include <sys/wait.h>
 
 #include <algorithm>
 #include <new>
-#include <set>
 
 namespace fl::kernel {
 
@@ -30,7 +31,7 @@ struct Processes::Entry {
 
     explicit Entry(const System& like)
         : system{task,     like.cpu,       like.clock,     like.random,  like.memory, like.faults, like.vfs,
-                 like.mmu, like.scheduler, like.processes, like.futexes, like.vdso,   {}} {}
+                 like.mmu, like.scheduler, like.processes, like.futexes, like.ipc,    like.vdso,   {}} {}
 };
 
 Processes::Processes(Scheduler& scheduler, ProcessesOptions options)
@@ -96,14 +97,24 @@ std::vector<System*> Processes::tasks() const {
 }
 
 std::vector<mm::MmStruct*> Processes::address_spaces() const {
-    std::set<mm::MmStruct*> seen;
     std::vector<mm::MmStruct*> all;
-    for (const System* system : tasks()) {
-        mm::MmStruct* mm = system->task.mm.get();
-        if (mm != nullptr && seen.insert(mm).second) all.push_back(mm);
+    for (const auto& space : spaces_) {
+        if (const auto mm = space.lock()) all.push_back(mm.get());
     }
-    if (retiring_ != nullptr && seen.insert(retiring_).second) all.push_back(retiring_);
     return all;
+}
+
+void Processes::track(const std::shared_ptr<mm::MmStruct>& mm) {
+    // Each time the list would have to grow, so that the cost of an entry stays the same on average.
+    if (spaces_.size() == spaces_.capacity()) std::erase_if(spaces_, [](const auto& space) { return space.expired(); });
+    spaces_.push_back(mm);
+}
+
+// mmput(), of whose last call the structure outlives the address space where somebody still holds on to it.
+void Processes::put_mm(std::shared_ptr<mm::MmStruct> mm) {
+    if (mm->mmput() == mm::MmStruct::Last::no) return;
+    mm->exit_mmap();
+    (void)mm->mmdrop();
 }
 
 void Processes::bury() {
@@ -166,10 +177,18 @@ Result<std::uint32_t> Processes::clone(System& parent, const CloneRequest& reque
         auto vfork = (request.flags & CLONE_VFORK) != 0 ? std::make_shared<VforkWait>() : nullptr;
         task.vfork_parent = vfork;
         if (auto done = share_or_copy(parent, child, request); !done) return fail(done.error());
-        tasks_.emplace(*tid, std::move(entry));
+        // Both may wait for a userfaultfd: before anybody knows of the child.
+        if (task.mm != parent.task.mm) tell_userfault_fork(parent, task.mm);
         if ((request.flags & CLONE_PARENT_SETTID) != 0) {
             (void)parent.user().write(VirtAddr(request.parent_tid), static_cast<std::int32_t>(*tid));
         }
+        // Killed while it waited: nobody would end the child with its process.
+        if (parent.task.exit) {
+            put_mm(std::exchange(task.mm, nullptr));
+            return fail(Errno::eintr);
+        }
+        if ((request.flags & CLONE_SYSVSEM) != 0) parent.ipc.sem.share_undo(parent.task, task);
+        tasks_.emplace(*tid, std::move(entry));
         join_process(parent, task, request);
         ++forks_;
         scheduler_.add(task);
@@ -195,6 +214,7 @@ Result<void> Processes::share_or_copy(const System& parent, System& child, const
     task.name = from.name, task.executable = from.executable;
     task.exe_file = from.exe_file;
     task.personality = from.personality;
+    task.memory_policy = from.memory_policy;
     task.registers = from.registers;
     task.registers.rax = 0;
     if (request.stack != 0) task.registers.rsp = request.stack;
@@ -221,6 +241,7 @@ Result<void> Processes::share_or_copy(const System& parent, System& child, const
     auto forked = from.mm->fork();
     if (!forked) return fail(forked.error());
     task.mm = std::move(*forked);
+    parent.processes.track(task.mm);
     task.user_memory = std::make_shared<mm::UserMemory>(parent.mmu, parent.faults, *task.mm);
     return {};
 }
@@ -239,6 +260,7 @@ void Processes::join_process(const System& parent, Task& child, const CloneReque
         child.process->group = from->group;
         child.process->session = from->session;
         child.process->limits = from->limits;
+        child.process->is_dumpable = from->is_dumpable;
         child.process->name = child.name;
         processes_.emplace(child.tid, child.process);
     }
@@ -278,11 +300,11 @@ void Processes::exit_task(System& system) {
     task.usage.max_rss = task.mm->hiwater_rss();
     process.dead_threads.add(task.usage);
     process.name = task.name;
-    (void)task.mm->mmput();
     system.faults.set_mm(nullptr);
     system.cpu.flush_tlb();
     task.user_memory.reset();
-    task.mm.reset();
+    put_mm(std::exchange(task.mm, nullptr));
+    system.ipc.sem.exit_task(task);
     task.files.reset();
     task.fs.reset();
     task.exe_file.reset();

@@ -3,6 +3,7 @@
 #include "kernel/peek.hpp"
 #include "kernel/signal_frame.hpp"
 #include "kernel/strace_files.hpp"
+#include "kernel/strace_memory.hpp"
 #include "kernel/strace_names.hpp"
 #include "kernel/strace_processes.hpp"
 
@@ -263,6 +264,12 @@ std::string argument_text(const System& system, const SyscallLine& line, std::si
     if (format.direction == Direction::out && failed) return address_text(value);
     const std::uint64_t next = index + 1 < line.arguments.size() ? line.arguments[index + 1] : 0;
     switch (format.kind) {
+        case Kind::ipc_key:
+        case Kind::ipc_get_flags:
+        case Kind::shm_command:
+        case Kind::sem_command:
+        case Kind::msg_command:
+        case Kind::memory_policy: return *memory_argument_text(format.kind, value);
         case Kind::path: return path_text(system, value);
         case Kind::buffer: return buffer_text(system, value, format.direction == Direction::out ? **result : next);
         case Kind::segments:

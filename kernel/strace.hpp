@@ -84,6 +84,12 @@ struct ArgumentFormat {
         wait_status,
         wait_flags,
         futex_operation,
+        ipc_key,
+        ipc_get_flags,  // of shmget and its like: flags and rights
+        shm_command,
+        sem_command,
+        msg_command,
+        memory_policy,
     };
     // Whether the call reads what an address leads to, or writes it: then it is printed only where the call worked.
     enum class Direction : std::uint8_t { in, out };

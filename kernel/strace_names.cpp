@@ -74,8 +74,20 @@ constexpr FlagName at_flags[] = {{0x100, "AT_SYMLINK_NOFOLLOW"},
                                  {0x400, "AT_SYMLINK_FOLLOW"},
                                  {0x800, "AT_NO_AUTOMOUNT"},
                                  {0x1000, "AT_EMPTY_PATH"}};
-constexpr FlagName ioctl_requests[] = {
-    {0x5401, "TCGETS"}, {0x802c'542a, "TCGETS2"}, {0x5413, "TIOCGWINSZ"}, {0x541b, "FIONREAD"}};
+constexpr FlagName ioctl_requests[] = {{0x5401, "TCGETS"},
+                                       {0x802c'542a, "TCGETS2"},
+                                       {0x5413, "TIOCGWINSZ"},
+                                       {0x541b, "FIONREAD"},
+                                       {0xc018aa3f, "UFFDIO_API"},
+                                       {0xc020aa00, "UFFDIO_REGISTER"},
+                                       {0x8010aa01, "UFFDIO_UNREGISTER"},
+                                       {0x8010aa02, "UFFDIO_WAKE"},
+                                       {0xc028aa03, "UFFDIO_COPY"},
+                                       {0xc020aa04, "UFFDIO_ZEROPAGE"},
+                                       {0xc028aa05, "UFFDIO_MOVE"},
+                                       {0xc018aa06, "UFFDIO_WRITEPROTECT"},
+                                       {0xc020aa07, "UFFDIO_CONTINUE"},
+                                       {0xc020aa08, "UFFDIO_POISON"}};
 constexpr FlagName seeks[] = {{0, "SEEK_SET"}, {1, "SEEK_CUR"}, {2, "SEEK_END"}, {3, "SEEK_DATA"}, {4, "SEEK_HOLE"}};
 constexpr FlagName open_modes[] = {NAMED(O_RDONLY), NAMED(O_WRONLY), NAMED(O_RDWR), NAMED(O_ACCMODE)};
 constexpr FlagName open_flags[] = {NAMED(O_CREAT),   NAMED(O_EXCL),           NAMED(O_NOCTTY),   NAMED(O_TRUNC),

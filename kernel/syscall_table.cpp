@@ -1,7 +1,9 @@
 #include "kernel/syscall_table.hpp"
 
 #include "kernel/processes.hpp"
+#include "kernel/strace_memory.hpp"
 #include "kernel/syscall_names.hpp"
+#include "kernel/userfaultfd.hpp"
 
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
@@ -62,6 +64,9 @@ constexpr SystemCall system_calls[] = {
     {SYS_msync, sys_msync, {address, size, as(Kind::sync_flags)}},
     {SYS_mincore, sys_mincore, {address, size, out(Kind::residency)}},
     {SYS_madvise, sys_madvise, {address, size, as(Kind::advice)}},
+    {SYS_shmget, sys_shmget, {as(Kind::ipc_key), size, as(Kind::ipc_get_flags)}},
+    {SYS_shmat, sys_shmat, {number, address, flags(shm_flag_names)}},
+    {SYS_shmctl, sys_shmctl, {number, as(Kind::shm_command), address}},
     {SYS_dup, sys_dup, {fd}},
     {SYS_dup2, sys_dup2, {fd, fd}},
     {SYS_pause, sys_pause, {}},
@@ -84,6 +89,14 @@ constexpr SystemCall system_calls[] = {
     {SYS_wait4, sys_wait4, {number, out(Kind::wait_status), as(Kind::wait_flags), out(Kind::usage)}},
     {SYS_kill, sys_kill, {number, sig}},
     {SYS_uname, sys_uname, {out(Kind::names)}},
+    {SYS_semget, sys_semget, {as(Kind::ipc_key), number, as(Kind::ipc_get_flags)}},
+    {SYS_semop, sys_semop, {number, address, size}},
+    {SYS_semctl, sys_semctl, {number, number, as(Kind::sem_command), hex}},
+    {SYS_shmdt, sys_shmdt, {address}},
+    {SYS_msgget, sys_msgget, {as(Kind::ipc_key), as(Kind::ipc_get_flags)}},
+    {SYS_msgsnd, sys_msgsnd, {number, address, size, flags(ipc_operation_flag_names)}},
+    {SYS_msgrcv, sys_msgrcv, {number, address, size, as(Kind::offset), flags(ipc_operation_flag_names)}},
+    {SYS_msgctl, sys_msgctl, {number, as(Kind::msg_command), address}},
     {SYS_fcntl, sys_fcntl, {fd, as(Kind::fcntl_command), as(Kind::fcntl_argument)}},
     {SYS_flock, sys_flock, {fd, flags(lock_command_names)}},
     {SYS_fsync, sys_fsync, {fd}},
@@ -167,6 +180,7 @@ constexpr SystemCall system_calls[] = {
     {SYS_remap_file_pages, sys_remap_file_pages, {address, size, as(Kind::protection), size, as(Kind::map_flags)}},
     {SYS_getdents64, sys_getdents64, {fd, out(Kind::directory_entries), size}},
     {SYS_set_tid_address, sys_set_tid_address, {address}},
+    {SYS_semtimedop, sys_semtimedop, {number, address, size, as(Kind::timespec)}},
     {SYS_fadvise64, sys_fadvise64, {fd, as(Kind::offset), size, code(file_advice_names)}},
     {SYS_clock_gettime, sys_clock_gettime, {clock_id, out(Kind::timespec)}},
     {SYS_clock_getres, sys_clock_getres, {clock_id, out(Kind::timespec)}},
@@ -174,10 +188,14 @@ constexpr SystemCall system_calls[] = {
     {SYS_exit_group, sys_exit_group, {number}},
     {SYS_tgkill, sys_tgkill, {number, number, sig}},
     {SYS_utimes, sys_utimes, {path, as(Kind::file_times_us)}},
+    {SYS_mbind, sys_mbind, {address, size, as(Kind::memory_policy), address, size, flags(mbind_flag_names)}},
+    {SYS_set_mempolicy, sys_set_mempolicy, {as(Kind::memory_policy), address, size}},
+    {SYS_get_mempolicy, sys_get_mempolicy, {address, address, size, address, flags(get_policy_flag_names)}},
     {SYS_waitid, sys_waitid, {number, number, address, as(Kind::wait_flags), out(Kind::usage)}},
     {SYS_inotify_init, nullptr, {}},
     {SYS_inotify_add_watch, nullptr, {fd, path, hex}},
     {SYS_inotify_rm_watch, nullptr, {fd, number}},
+    {SYS_migrate_pages, sys_migrate_pages, {number, size, address, address}},
     {SYS_openat, sys_openat, {dirfd, path, as(Kind::open_flags), as(Kind::create_mode)}},
     {SYS_mkdirat, sys_mkdirat, {dirfd, path, as(Kind::permissions)}},
     {SYS_mknodat, sys_mknodat, {dirfd, path, as(Kind::node_mode), as(Kind::node_device)}},
@@ -195,6 +213,7 @@ constexpr SystemCall system_calls[] = {
     {SYS_ppoll, sys_ppoll, {address, size, as(Kind::timespec), address, size}},
     {SYS_set_robust_list, sys_set_robust_list, {address, size}},
     {SYS_sync_file_range, sys_sync_file_range, {fd, as(Kind::offset), as(Kind::offset), flags(sync_range_flag_names)}},
+    {SYS_move_pages, sys_move_pages, {number, size, address, address, address, flags(mbind_flag_names)}},
     {SYS_utimensat, sys_utimensat, {dirfd, path, as(Kind::file_times), at}},
     {SYS_eventfd, sys_eventfd, {number}},
     {SYS_fallocate, sys_fallocate, {fd, flags(allocate_flag_names), as(Kind::offset), as(Kind::offset)}},
@@ -216,16 +235,26 @@ constexpr SystemCall system_calls[] = {
     {SYS_getrandom, sys_getrandom, {out(Kind::buffer), size, as(Kind::random_flags)}},
     {SYS_memfd_create, sys_memfd_create, {path, flags(memfd_flag_names)}},
     {SYS_execveat, sys_execveat, {dirfd, path, as(Kind::strings), address, as(Kind::at_flags)}},
+    {SYS_userfaultfd, sys_userfaultfd, {flags(userfaultfd_flag_names)}},
+    {SYS_membarrier, sys_membarrier, {code(membarrier_command_names), flags(membarrier_flag_names)}},
     {SYS_mlock2, sys_mlock2, {address, size, as(Kind::lock_flags)}},
     {SYS_copy_file_range, sys_copy_file_range, {fd, position, fd, position, size, hex}},
     {SYS_preadv2, sys_preadv2, {fd, out(Kind::segments), size, as(Kind::offset), number, hex}},
     {SYS_pwritev2, sys_pwritev2, {fd, as(Kind::segments), size, as(Kind::offset), number, hex}},
+    {SYS_pkey_mprotect, sys_pkey_mprotect, {address, size, as(Kind::protection), number}},
+    {SYS_pkey_alloc, sys_pkey_alloc, {hex, hex}},
+    {SYS_pkey_free, sys_pkey_free, {number}},
     {SYS_statx, sys_statx, {dirfd, path, as(Kind::at_flags), as(Kind::statx_mask), out(Kind::statx)}},
     {SYS_rseq, sys_rseq, {address, hex, hex, hex}},
     {SYS_clone3, sys_clone3, {address, size}},
     {SYS_close_range, sys_close_range, {size, size, flags(close_range_flag_names)}},
     {SYS_faccessat2, sys_faccessat2, {dirfd, path, as(Kind::access_mode), as(Kind::at_flags)}},
-    {452, sys_fchmodat2, {dirfd, path, mode, at}},  // fchmodat2
+    {SYS_process_madvise, sys_process_madvise, {fd, as(Kind::segment_places), size, as(Kind::advice), hex}},
+    {SYS_process_mrelease, sys_process_mrelease, {fd, hex}},
+    {450, sys_set_mempolicy_home_node, {address, size, size, hex}},  // set_mempolicy_home_node
+    {451, sys_cachestat, {fd, address, address, hex}},               // cachestat
+    {452, sys_fchmodat2, {dirfd, path, mode, at}},                   // fchmodat2
+    {462, sys_mseal, {address, size, hex}},                          // mseal
 };
 // clang-format on
 
@@ -308,6 +337,7 @@ void SyscallDispatcher::dispatch(System& system) {
     const SystemCall* entry = find_system_call(syscall_number);
     const auto result = traces() ? traced_call(system, entry, syscall_number, arguments)
                                  : call(system, entry, syscall_number, arguments);
+    tell_userfault_events(system);
     r.rax = result ? *result : ~static_cast<std::uint64_t>(result.error()) + 1;
     system.task.restarted_deadline_ns.reset();
 }

@@ -96,8 +96,11 @@ Result<std::uint64_t> sys_prctl(System& system, const Arguments& a) {
         case PR_SET_CHILD_SUBREAPER: task.process->is_subreaper = a[1] != 0; return 0;
         case PR_GET_CHILD_SUBREAPER:
             return answer(system.user().write(VirtAddr(a[1]), std::int32_t{task.process->is_subreaper}));
-        case PR_GET_DUMPABLE: return 1;
-        case PR_SET_DUMPABLE: return a[1] <= 1 ? Result<std::uint64_t>(0) : fail(Errno::einval);
+        case PR_GET_DUMPABLE: return task.process->is_dumpable ? 1 : 0;
+        case PR_SET_DUMPABLE:
+            if (a[1] > 1) return fail(Errno::einval);
+            task.process->is_dumpable = a[1] == 1;
+            return 0;
         case PR_GET_KEEPCAPS: return 0;
         case PR_GET_NO_NEW_PRIVS: return 0;
         case PR_SET_NO_NEW_PRIVS:

@@ -97,6 +97,7 @@ struct Process {
     bool is_zombie = false;
     bool has_executed = false;  // since it was forked (did_exec)
     bool is_subreaper = false;  // PR_SET_CHILD_SUBREAPER
+    bool is_dumpable = true;    // PR_SET_DUMPABLE: its owner may look into its memory
     // Job control: the signal that stopped it, until it goes on; and what wait4(2) has not told yet.
     int stop_signal = 0;
     bool stop_to_report = false, continue_to_report = false;
@@ -145,6 +146,7 @@ struct Task {
     std::uint32_t personality = addr_no_randomize;
     std::optional<RseqArea> rseq;
     std::uint64_t clear_child_tid = 0;
+    mm::MemoryPolicy memory_policy;  // set_mempolicy(2)
     std::uint64_t robust_list = 0;
     int parent_death_signal = 0;              // PR_SET_PDEATHSIG
     std::shared_ptr<VforkWait> vfork_parent;  // the parent waits until the address space is given back

@@ -3,6 +3,7 @@
 #include "kernel/system.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace fl::kernel {
 
@@ -26,15 +27,23 @@ void ByteChannel::close_writer() {
 std::uint64_t ByteChannel::take(UserSegments& into) {
     std::uint64_t done = 0;
     while (into.bytes_left() > 0 && !chunks_.empty()) {
-        const auto bytes = std::span<const std::byte>(chunks_.front()).subspan(first_taken_);
-        const std::uint64_t wanted = std::min<std::uint64_t>(bytes.size(), into.bytes_left());
-        const std::uint64_t copied = into.copy_to_guest(bytes.first(wanted));
+        // The copy may wait for a userfaultfd: meanwhile the chunk is nobody else's.
+        auto chunk = std::move(chunks_.front());
+        chunks_.pop_front();
+        const std::uint64_t first = std::exchange(first_taken_, 0);
+        const std::uint64_t wanted = std::min<std::uint64_t>(chunk.size() - first, into.bytes_left());
+        size_bytes_ -= chunk.size() - first;
+        const std::uint64_t copied = into.copy_to_guest(std::span<const std::byte>(chunk).subspan(first, wanted));
         done += copied;
-        size_bytes_ -= copied;
-        first_taken_ += copied;
-        if (first_taken_ == chunks_.front().size()) {
-            chunks_.pop_front();
-            first_taken_ = 0;
+        if (first + copied < chunk.size()) {
+            if (first_taken_ > 0) {
+                // Another reader has left a part as well: what is given back comes first.
+                chunks_.front().erase(chunks_.front().begin(),
+                                      chunks_.front().begin() + static_cast<std::ptrdiff_t>(first_taken_));
+            }
+            first_taken_ = first + copied;
+            size_bytes_ += chunk.size() - first_taken_;
+            chunks_.push_front(std::move(chunk));
         }
         if (copied < wanted) break;
     }

@@ -7,6 +7,7 @@
 #include "kernel/user_segments.hpp"
 #include "kernel/wait_queue.hpp"
 
+#include <algorithm>
 #include <cstddef>
 #include <deque>
 #include <vector>
@@ -25,7 +26,7 @@ public:
 
     std::uint64_t size_bytes() const { return size_bytes_; }
     std::uint64_t capacity() const { return capacity_; }
-    std::uint64_t room() const { return capacity_ - size_bytes_; }
+    std::uint64_t room() const { return capacity_ - std::min(capacity_, size_bytes_); }
     // EBUSY where more is inside.
     Result<void> set_capacity(std::uint64_t bytes);
 

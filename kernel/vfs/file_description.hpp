@@ -68,6 +68,9 @@ public:
     virtual std::vector<WaitQueue*> wait_queues() { return {}; }
     virtual std::optional<int> host_descriptor() const { return std::nullopt; }
 
+    // The process that it stands for (a pidfd); nullopt: none.
+    virtual std::optional<std::uint32_t> process_number() const { return std::nullopt; }
+
     // Where read, write and lseek go on.
     std::uint64_t position = 0;
 

@@ -54,15 +54,17 @@ TestSystem::TestSystem(PageCount frames, std::FILE* strace_output)
       random_(1),
       vfs_(std::in_place, files_, memory_.total_page_count(), clock_.realtime_ns()),
       scheduler_(clock_, [](kernel::Task&) {}),
+      ipc_(clock_, [this] { return task_.pid; }),
       processes_(scheduler_),
       system_{task_, cpu_,       clock_,     random_,  memory_, faults_, *vfs_,
-              mmu_,  scheduler_, processes_, futexes_, nullptr, {}},
+              mmu_,  scheduler_, processes_, futexes_, ipc_,    nullptr, {}},
       dispatcher_(strace_output) {
     task_.scheduler = &scheduler_;
     processes_.adopt(system_);
     auto mm = mm::MmStruct::create(memory_, files_, task_.memory_limits());
     REQUIRE(mm.has_value());
     task_.mm = std::move(*mm);
+    processes_.track(task_.mm);
     task_.user_memory = std::make_unique<mm::UserMemory>(mmu_, faults_, *task_.mm);
     faults_.set_mm(task_.mm.get());
     task_.executable = "/bin/guest";
@@ -78,11 +80,13 @@ TestSystem::TestSystem(PageCount frames, std::FILE* strace_output)
 }
 
 TestSystem::~TestSystem() {
-    const std::array<const mm::MmStruct*, 1> all = {task_.mm.get()};
+    const auto spaces = processes_.address_spaces();
+    const std::vector<const mm::MmStruct*> all(spaces.begin(), spaces.end());
     CHECK(mm::verify(memory_, all, files_.files()) == std::vector<std::string>{});
+    CHECK(ipc_.shm.inconsistency(all).value_or("") == "");
     faults_.set_mm(nullptr);
     task_.user_memory.reset();
-    task_.mm.reset();
+    kernel::Processes::put_mm(std::exchange(task_.mm, nullptr));
     task_.files.reset();
     task_.fs.reset();
     task_.exe_file.reset();

@@ -1,5 +1,6 @@
 // userfaultfd's events: memory that is unmapped, moved, given up or forked while somebody looks after it. Who changes
 // it waits until that was read.
+#define _GNU_SOURCE
 #include <sys/wait.h>
 
 #include "userfaultfd.h"

@@ -245,7 +245,7 @@ std::string scalar_text(Kind kind, std::uint64_t value) {
         case Kind::random_flags: return flags_text(random_flag_names, value);
         case Kind::prctl_code: return value_text(prctl_code_names, value);
         case Kind::at_flags: return flags_text(at_flag_names, value);
-        case Kind::ioctl_request: return value_text(ioctl_request_names, value);
+        case Kind::ioctl_request: return value_text(ioctl_request_names, static_cast<std::uint32_t>(value));
         case Kind::seek: return value_text(seek_names, value);
         default: return address_text(value);
     }

@@ -3,7 +3,6 @@
 #include "kernel/syscalls.hpp"
 
 #include <linux/membarrier.h>
-#include <sys/stat.h>
 
 #include <algorithm>
 #include <limits>

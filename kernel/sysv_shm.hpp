@@ -57,7 +57,8 @@ public:
     // /proc/sysvipc/shm.
     std::string proc_text() const;
     std::uint64_t now_s() const;
-    // Every segment counts the VMAs that map it, and those that are doomed are mapped by somebody; nullopt: all is well.
+    // Every segment counts the VMAs that map it, and those that are doomed are mapped by somebody; nullopt: all is
+    // well.
     std::optional<std::string> inconsistency(std::span<const mm::MmStruct* const> spaces) const;
 
 private:

@@ -3,10 +3,14 @@
 //   63   62..52  51..12  11..9  8  7    6  5  4    3    2  1  0
 //   NX   -       pfn     soft   G  PAT  D  A  PCD  PWT  U  W  P
 //
-// Three kinds of entry are not present to the processor and yet not empty, as on Linux:
+// Some kinds of entry are not present to the processor and yet not empty, as on Linux:
 //   prot_none  P = 0, bit 8 = 1: a resident page that PROT_NONE hides (_PAGE_PROTNONE); the frame number is kept
 //   swapped    P = 0, bit 1 = 1, bit 8 = 0: the slot is in bits 51..12
 //   guard      P = 0, bit 9 = 1, nothing else: a page that must not be touched (PTE_MARKER_GUARD)
+//   protected  P = 0, bit 10 = 1, nothing else: where no page is, and yet the first write is to be told to a
+//              userfaultfd (PTE_MARKER_UFFD_WP)
+//   poisoned   P = 0, bit 11 = 1, nothing else: a page that cannot be read (PTE_MARKER_POISONED)
+// In an entry with a frame bit 10 says the same of the page (_PAGE_UFFD_WP); it is never writable then.
 //
 // Invariant: nobody outside this file touches raw bits; kind() forces the reader to tell the cases apart.
 #pragma once
@@ -17,7 +21,7 @@
 
 namespace fl::emu {
 
-enum class PteKind : std::uint8_t { none, present, prot_none, swapped, guard };
+enum class PteKind : std::uint8_t { none, present, prot_none, swapped, guard, write_protected, poisoned };
 
 // Which accesses a present PTE allows beyond a supervisor's read.
 struct PteAccess {
@@ -40,7 +44,10 @@ public:
                    (access.user ? bit_user : 0) | (access.executable ? 0 : bit_no_execute));
     }
     static constexpr Pte swapped(SwapSlot slot) { return Pte(bit_swapped | (slot.value() << page_shift & mask_pfn)); }
+    // Markers: entries without a page.
     static constexpr Pte guard() { return Pte(bit_guard); }
+    static constexpr Pte write_protected() { return Pte(bit_uffd_wp); }
+    static constexpr Pte poisoned() { return Pte(bit_poisoned); }
     // The entry as it lies in RAM.
     static constexpr Pte from_raw(std::uint64_t raw) { return Pte(raw); }
 
@@ -49,11 +56,16 @@ public:
         if ((raw_ & bit_present) != 0) return PteKind::present;
         if (raw_ == 0) return PteKind::none;
         if ((raw_ & bit_prot_none) != 0) return PteKind::prot_none;
+        if (raw_ == bit_uffd_wp) return PteKind::write_protected;
+        if (raw_ == bit_poisoned) return PteKind::poisoned;
         return raw_ == bit_guard ? PteKind::guard : PteKind::swapped;
     }
     constexpr bool is_present() const { return (raw_ & bit_present) != 0; }
     constexpr bool is_none() const { return raw_ == 0; }
     constexpr bool is_guard() const { return raw_ == bit_guard; }
+    constexpr bool is_marker() const { return raw_ == bit_guard || raw_ == bit_uffd_wp || raw_ == bit_poisoned; }
+    // A userfaultfd wants to hear of the next write, whether or not a page is there.
+    constexpr bool is_write_protected() const { return (is_resident() || is_marker()) && (raw_ & bit_uffd_wp) != 0; }
     // A frame stands behind it, visible to the processor or not.
     constexpr bool is_resident() const { return (raw_ & (bit_present | bit_prot_none)) != 0; }
     constexpr Pfn pfn() const {
@@ -77,6 +89,8 @@ public:
     constexpr Pte without_dirty() const { return Pte(raw_ & ~bit_dirty); }
     constexpr Pte with_writable() const { return Pte(raw_ | bit_writable); }
     constexpr Pte without_writable() const { return Pte(raw_ & ~bit_writable); }
+    constexpr Pte with_write_protection() const { return Pte((raw_ & ~bit_writable) | bit_uffd_wp); }
+    constexpr Pte without_write_protection() const { return Pte(raw_ & ~bit_uffd_wp); }
     // Hidden by PROT_NONE; A, D and the frame stay.
     constexpr Pte with_prot_none() const {
         FL_ASSERT(is_resident());
@@ -102,6 +116,8 @@ private:
     static constexpr std::uint64_t bit_dirty = 1ULL << 6;
     static constexpr std::uint64_t bit_prot_none = 1ULL << 8;  // G means nothing while P = 0
     static constexpr std::uint64_t bit_guard = 1ULL << 9;      // meaningful only while P = 0
+    static constexpr std::uint64_t bit_uffd_wp = 1ULL << 10;
+    static constexpr std::uint64_t bit_poisoned = 1ULL << 11;  // meaningful only while P = 0
     static constexpr std::uint64_t bit_no_execute = 1ULL << 63;
     static constexpr std::uint64_t bit_swapped = bit_writable;  // meaningful only while P = 0
     static constexpr std::uint64_t mask_pfn = 0x000f'ffff'ffff'f000ULL;

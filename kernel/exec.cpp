@@ -114,13 +114,12 @@ tl::expected<void, std::string> load_into_task(System& system, const ExecRequest
     // Whoever looks on while the program is loaded sees its address space.
     const auto old = std::exchange(task.mm, mm);
     const auto old_user = std::exchange(task.user_memory, user);
-    system.processes.set_retiring(old.get());
+    system.processes.track(mm);
     const std::string old_name = std::exchange(task.name, comm_of(request.path));
     use(mm.get());
     loader::ProgramArguments arguments{request.path, request.argv, request.environment, {}, request.rights};
     system.random.fill(arguments.random_bytes);
     const auto loaded = loader::load_program(*mm, *user, file, image, *system.vdso, arguments);
-    system.processes.set_retiring(nullptr);
     if (!loaded) {
         task.name = old_name;
         task.mm = old;
@@ -130,7 +129,7 @@ tl::expected<void, std::string> load_into_task(System& system, const ExecRequest
     }
     // A program that got this far although frames ran out on the way is not killed for it later.
     (void)system.faults.take_oom();
-    if (old != nullptr) (void)old->mmput();
+    if (old != nullptr) Processes::put_mm(old);
     task.exe_file = request.file;
     task.registers = emu::Registers{};
     task.registers.rip = loaded->entry.value();
@@ -169,6 +168,7 @@ Result<void> execute(System& system, ExecRequest request) {
     Process& process = *task.process;
     task.pid = process.pid;
     process.has_executed = true;
+    process.is_dumpable = true;
     task.executable = file->identity().path;
     take_credentials(task, std::move(credentials));
     task.signals.reset_for_exec();

@@ -13,7 +13,7 @@ LiveObjects live_objects(const Processes& processes, const Scheduler& scheduler,
     live.tasks = processes.task_count();
     live.processes = processes.all().size();
     live.queued = scheduler.queued_count();
-    live.timers = scheduler.timers().count();
+    live.timers = scheduler.timer_count();
     live.futex_waiters = futexes.waiter_count();
     live.open_files = FileDescription::count();
     return live;

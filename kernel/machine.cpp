@@ -15,8 +15,11 @@
 #include "kernel/recent_programs.hpp"
 #include "kernel/signal_delivery.hpp"
 #include "kernel/syscall_dispatcher.hpp"
+#include "kernel/syscall_table.hpp"
+#include "kernel/sysv_ipc.hpp"
 #include "kernel/terminal.hpp"
 #include "kernel/traps.hpp"
+#include "kernel/userfaultfd.hpp"
 #include "kernel/vfs/devices.hpp"
 #include "kernel/vfs/host_stream.hpp"
 #include "loader/elf_image.hpp"
@@ -73,6 +76,7 @@ private:
 class MachineImplementation final : public Machine,
                                     private WorkMeter,
                                     private mm::FaultOriginSource,
+                                    private mm::UserfaultWaiter,
                                     private mm::FaultObserver {
 public:
     MachineImplementation(const MachineOptions& options, emu::Ram ram)
@@ -85,6 +89,7 @@ public:
           clock_(options.clock, *this),
           random_(options.seed),
           scheduler_(clock_, [this](Task& task) { switch_to(task); }),
+          ipc_(clock_, [this] { return current_ != nullptr ? current_->task.pid : 0; }),
           processes_(
               scheduler_,
               ProcessesOptions{
@@ -93,6 +98,7 @@ public:
                   .at_end = [this](System& system) { process_ends(system); },
                   .too_many = [this] { stop_at_limit(fmt::format("stopped at {} tasks", options_.max_tasks)); }}) {
         faults_.set_fault_around(options.fault_around);
+        faults_.set_userfault_waiter(this);
     }
 
     tl::expected<void, std::string> start();
@@ -123,6 +129,7 @@ private:
     WorkDone work_done() const override;
     mm::FaultOrigin fault_origin(emu::Mode mode) const override;
     void on_fault(const mm::FaultEvent& event) override;
+    bool wait_for_userfault(const mm::Userfault& fault) override;
 
     tl::expected<void, std::string> load(const ProgramSpec& program, const std::shared_ptr<mm::File>& file,
                                          const loader::ElfImage& image);
@@ -168,6 +175,7 @@ private:
     Scheduler scheduler_;
     Futexes futexes_;
     RecentPrograms recent_programs_;
+    SysvIpc ipc_;
     Processes processes_;
     System* first_ = nullptr;             // the program that was asked for, until it is over
     System* current_ = nullptr;           // whose turn it is
@@ -227,8 +235,20 @@ tl::expected<void, std::string> MachineImplementation::exec(const ProgramSpec& p
     const auto image = loader::parse_elf(*file);
     if (!image) return named(image.error());
     Task nobody;
-    first_ = &processes_.add_first(System{
-        nobody, *cpu_, clock_, random_, memory_, faults_, *vfs_, mmu_, scheduler_, processes_, futexes_, &*vdso_, {}});
+    first_ = &processes_.add_first(System{nobody,
+                                          *cpu_,
+                                          clock_,
+                                          random_,
+                                          memory_,
+                                          faults_,
+                                          *vfs_,
+                                          mmu_,
+                                          scheduler_,
+                                          processes_,
+                                          futexes_,
+                                          ipc_,
+                                          &*vdso_,
+                                          {}});
     first_->task.exe_file =
         vfs_->add_executable(options_.host.guest_path(file->identity().path), host_file->status, file);
     if (auto loaded = load(program, file, *image); !loaded) {
@@ -287,6 +307,8 @@ ExitStatus MachineImplementation::run() {
 
 void MachineImplementation::switch_to(Task& task) {
     current_ = processes_.find_task(task.tid);
+    // What another task has done to its memory, or itself before it began to wait.
+    if (task.mm->take_effects().tlb_stale) cpu_->flush_tlb();
     if (cpu_owner_ == &task) return;
     if (cpu_owner_ != nullptr) {
         cpu_owner_->fpu = cpu_->fpu_state();
@@ -454,6 +476,11 @@ void raise(Task& task, const Trap& trap, bool resume_flag) {
 void MachineImplementation::handle_fault(System& system, const emu::PageFault& fault) {
     // Out of frames is dealt with by settle(), wherever it happened.
     if (faults_.last_fatal() == mm::FaultKind::oom) return;
+    // A signal is dealt with first; then the access comes again.
+    if (faults_.last_fatal() == mm::FaultKind::userfault) {
+        (void)faults_.wait_for_userfault();
+        return;
+    }
     raise(system.task, trap_of_fault(fault, faults_.last_fatal()), true);
 }
 
@@ -536,6 +563,11 @@ mm::FaultOrigin MachineImplementation::fault_origin(emu::Mode mode) const {
                            instruction};
 }
 
+bool MachineImplementation::wait_for_userfault(const mm::Userfault& fault) {
+    System& system = *current_;
+    return std::static_pointer_cast<Userfaultfd>(fault.context)->wait(system, fault);
+}
+
 // Only under Paranoia::every_step.
 void MachineImplementation::on_fault(const mm::FaultEvent& event) {
     if (options_.fault_observer != nullptr) options_.fault_observer->on_fault(event);
@@ -548,7 +580,9 @@ void MachineImplementation::check_invariants() {
     if (!broken_.empty()) return;
     const std::vector<mm::MmStruct*> spaces = processes_.address_spaces();
     const std::vector<const mm::MmStruct*> all(spaces.begin(), spaces.end());
-    if (!all.empty()) broken_ = mm::verify(memory_, all, files_.files());
+    if (all.empty()) return;
+    broken_ = mm::verify(memory_, all, files_.files());
+    if (const auto wrong = ipc_.shm.inconsistency(all)) broken_.push_back(*wrong);
 }
 
 void MachineImplementation::gather_statistics(const mm::MmStruct& mm) {

@@ -2,6 +2,7 @@
 #include "kernel/proc_files.hpp"
 #include "kernel/kernel_version.hpp"
 #include "kernel/system.hpp"
+#include "kernel/sysv_ipc.hpp"
 
 #include <fmt/format.h>
 
@@ -20,6 +21,22 @@ void add_system_files(ProcFs& proc) {
     });
 }
 
+void add_ipc_files(ProcFs& proc) {
+    proc.add_file("sysvipc/shm",
+                  [](const System& system) -> Result<std::string> { return system.ipc.shm.proc_text(); });
+    proc.add_file("sysvipc/sem",
+                  [](const System& system) -> Result<std::string> { return system.ipc.sem.proc_text(); });
+    proc.add_file("sysvipc/msg",
+                  [](const System& system) -> Result<std::string> { return system.ipc.msg.proc_text(); });
+    proc.add_file("sys/kernel/shmmax",
+                  [](const System&) -> Result<std::string> { return fmt::format("{}\n", ShmSegments::max_bytes); });
+    proc.add_file("sys/kernel/shmall", [](const System&) -> Result<std::string> {
+        return fmt::format("{}\n", ShmSegments::max_pages_of_all);
+    });
+    proc.add_file("sys/kernel/shmmni",
+                  [](const System&) -> Result<std::string> { return fmt::format("{}\n", ShmSegments::max_segments); });
+}
+
 }  // namespace
 
 void add_proc_files(ProcFs& proc) {
@@ -28,6 +45,7 @@ void add_proc_files(ProcFs& proc) {
     add_system_files(proc);
     add_machine_files(proc);
     add_settings(proc);
+    add_ipc_files(proc);
     proc.add_link("mounts", "self/mounts");
 }
 

@@ -51,11 +51,14 @@ std::uint64_t pagemap_word(const mm::MmStruct& mm, VirtAddr page) {
         case emu::PteKind::none: return 0;
         case emu::PteKind::swapped: return pagemap_swapped;
         case emu::PteKind::guard: return pagemap_guard;
+        case emu::PteKind::write_protected: return pagemap_write_marker;
+        case emu::PteKind::poisoned: return pagemap_poison_marker;
         case emu::PteKind::present:
         case emu::PteKind::prot_none: break;
     }
     const Pfn pfn = slot->pfn();
     std::uint64_t word = pagemap_present | pfn.value();
+    if (slot->is_write_protected()) word |= pagemap_write_protected;
     if (!mm.memory().counts_mappings(pfn)) return word;
     const mm::Frame& frame = mm.memory().frames()[pfn];
     if (frame.state != mm::FrameState::anonymous) word |= pagemap_file;

@@ -15,10 +15,14 @@ namespace fl::kernel {
 // Bits of a word of pagemap (fs/proc/task_mmu.c). The frame number is in bits 54..0, as root sees it; the soft-dirty
 // bit 55 is never set, as on a kernel without CONFIG_MEM_SOFT_DIRTY.
 inline constexpr std::uint64_t pagemap_exclusive = 1ULL << 56;  // mapped once
-inline constexpr std::uint64_t pagemap_file = 1ULL << 61;       // a file's page, or shared anonymous memory
+inline constexpr std::uint64_t pagemap_write_protected = 1ULL << 57;
+inline constexpr std::uint64_t pagemap_file = 1ULL << 61;  // a file's page, or shared anonymous memory
 inline constexpr std::uint64_t pagemap_swapped = 1ULL << 62;
 // A guard: Linux shows the swap type and offset of its marker as well (PM_GUARD_REGION, PTE_MARKER_GUARD).
 inline constexpr std::uint64_t pagemap_guard = pagemap_swapped | 1ULL << 58 | 4 << 5 | 31;
+// The entry of a marker is one of swap's, of type 31.
+inline constexpr std::uint64_t pagemap_write_marker = pagemap_swapped | pagemap_write_protected | 1 << 5 | 31;
+inline constexpr std::uint64_t pagemap_poison_marker = pagemap_swapped | 2 << 5 | 31;
 inline constexpr std::uint64_t pagemap_present = 1ULL << 63;
 
 // Bits of a word of kpageflags (include/uapi/linux/kernel-page-flags.h).

@@ -1,5 +1,7 @@
 #include "kernel/proc_mem.hpp"
 
+#include "kernel/process_access.hpp"
+#include "kernel/ptrace_access.hpp"
 #include "kernel/system.hpp"
 
 #include <algorithm>
@@ -11,21 +13,21 @@ namespace {
 
 class MemDescription final : public FileDescription {
 public:
-    MemDescription(const DentryPointer& dentry, int flags, std::uint32_t mm_id)
-        : FileDescription(dentry, flags), mm_id_(mm_id) {}
+    MemDescription(const DentryPointer& dentry, int flags, std::shared_ptr<HeldSpace> space)
+        : FileDescription(dentry, flags), space_(std::move(space)) {}
 
-    Result<std::uint64_t> read(System& system, UserSegments& into, std::uint64_t& at) override {
-        return transfer(system, into.bytes_left(), at, [&](VirtAddr address, std::span<std::byte> page) {
-            const std::uint64_t got = system.user().copy_from_remote(address, page, mm::Rights::overridden);
+    Result<std::uint64_t> read(System&, UserSegments& into, std::uint64_t& at) override {
+        return transfer(into.bytes_left(), at, [&](VirtAddr address, std::span<std::byte> page) {
+            const std::uint64_t got = space_->user().copy_from_remote(address, page, mm::Rights::overridden);
             if (got == 0) return Result<std::uint64_t>(fail(Errno::eio));
             return moved(into.copy_to_guest(page.first(got)), got);
         });
     }
-    Result<std::uint64_t> write(System& system, UserSegments& from, std::uint64_t& at) override {
-        return transfer(system, from.bytes_left(), at, [&](VirtAddr address, std::span<std::byte> page) {
+    Result<std::uint64_t> write(System&, UserSegments& from, std::uint64_t& at) override {
+        return transfer(from.bytes_left(), at, [&](VirtAddr address, std::span<std::byte> page) {
             const std::uint64_t got = from.copy_from_guest(page);
             if (got < page.size()) return Result<std::uint64_t>(fail(Errno::efault));
-            const std::uint64_t put = system.user().copy_to_remote(address, page, mm::Rights::overridden);
+            const std::uint64_t put = space_->user().copy_to_remote(address, page, mm::Rights::overridden);
             return put != 0 ? Result<std::uint64_t>(put) : fail(Errno::eio);
         });
     }
@@ -43,9 +45,10 @@ private:
 
     // Page by page from `at` on; what worked before a failure is the answer.
     template <class Move>
-    Result<std::uint64_t> transfer(System& system, std::uint64_t size_bytes, std::uint64_t& at, Move&& move) {
-        // The process has become another program since.
-        if (system.task.mm->id() != mm_id_) return 0;
+    Result<std::uint64_t> transfer(std::uint64_t size_bytes, std::uint64_t& at, Move&& move) {
+        // The process has ended, or become another program since.
+        if (space_->is_abandoned()) return 0;
+        const UsedSpace used(space_);
         std::array<std::byte, page_size> page;
         std::uint64_t done = 0;
         while (done < size_bytes) {
@@ -59,13 +62,14 @@ private:
         return done;
     }
 
-    std::uint32_t mm_id_;
+    std::shared_ptr<HeldSpace> space_;
 };
 
 }  // namespace
 
-Result<std::shared_ptr<FileDescription>> open_mem(System&, Task& task, const DentryPointer& dentry, int flags) {
-    return std::make_shared<MemDescription>(dentry, flags, task.mm->id());
+Result<std::shared_ptr<FileDescription>> open_mem(System& system, Task& task, const DentryPointer& dentry, int flags) {
+    if (!may_ptrace(system.task, task, PtraceMode::file_system)) return fail(Errno::eacces);
+    return std::make_shared<MemDescription>(dentry, flags, std::make_shared<HeldSpace>(task));
 }
 
 }  // namespace fl::kernel

@@ -1,4 +1,5 @@
 // What /proc says of memory, file by file: proc_files.hpp.
+#include "kernel/clear_refs.hpp"
 #include "kernel/memory_census.hpp"
 #include "kernel/proc_files.hpp"
 #include "kernel/proc_frames.hpp"
@@ -8,7 +9,9 @@
 #include "kernel/proc_smaps.hpp"
 #include "kernel/proc_status.hpp"
 #include "kernel/proc_task.hpp"
+#include "kernel/process_access.hpp"
 #include "kernel/processes.hpp"
+#include "kernel/ptrace_access.hpp"
 #include "kernel/system.hpp"
 
 #include <fmt/format.h>
@@ -22,6 +25,7 @@ namespace fl::kernel {
 namespace {
 
 constexpr mode_t owner_reads = 0400;
+constexpr mode_t owner_writes = 0200;
 constexpr mode_t owner_reads_writes = 0600;
 
 std::vector<const mm::MmStruct*> all_spaces(const System& system) {
@@ -75,14 +79,17 @@ ProcOpener opener_of(WordsDescription::ReadAt read_at) {
     };
 }
 
-Result<std::shared_ptr<FileDescription>> open_pagemap(System&, Task& task, const DentryPointer& dentry, int flags) {
-    // The address space at the time of the opening, as long as somebody has it.
-    const std::weak_ptr<const mm::MmStruct> opened = task.mm;
+Result<std::shared_ptr<FileDescription>> open_pagemap(System& system, Task& task, const DentryPointer& dentry,
+                                                      int flags) {
+    // The address space at the time of the opening, as long as it is the process's.
+    if (!may_ptrace(system.task, task, PtraceMode::file_system)) return fail(Errno::eacces);
+    auto space = std::make_shared<HeldSpace>(task);
     return std::make_shared<WordsDescription>(
         dentry, flags,
-        [opened](const System&, std::uint64_t offset, std::span<std::byte> into) -> Result<std::uint64_t> {
-            const auto mm = opened.lock();
-            return mm != nullptr ? Result<std::uint64_t>(read_pagemap(*mm, offset, into)) : 0;
+        [space = std::move(space)](const System&, std::uint64_t offset,
+                                   std::span<std::byte> into) -> Result<std::uint64_t> {
+            if (space->is_abandoned()) return 0;
+            return read_pagemap(space->mm(), offset, into);
         });
 }
 
@@ -107,6 +114,9 @@ void add_process_memory(ProcFs& proc) {
             return proc_environ(system.memory.ram(), *task.mm);
         },
         owner_reads, ProcReads::whole, ProcAccess::tracers);
+    proc.add_process_writable_file(
+        "clear_refs", [](const System&, const Task&) -> Result<std::string> { return fail(Errno::einval); }, clear_refs,
+        owner_writes);
     proc.add_process_special_file("pagemap", open_pagemap, owner_reads);
     proc.add_process_special_file("mem", open_mem, owner_reads_writes);
 }

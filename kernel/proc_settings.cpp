@@ -106,6 +106,7 @@ void add_memory_settings(ProcFs& proc) {
     add("max_map_count", number(mm::max_map_count));
     add("mmap_min_addr", number(mm::mmap_min_addr.value()));
     add("legacy_va_layout", number(0));
+    add("unprivileged_userfaultfd", number(0));
     add("nr_hugepages", number(0));
     add("panic_on_oom", number(0));
     // Who finds no frame is the one that is killed.

@@ -27,7 +27,7 @@ constexpr std::array flag_names{
     FlagName{15, "sr"}, FlagName{16, "rr"}, FlagName{17, "dc"}, FlagName{18, "de"}, FlagName{19, "lf"},
     FlagName{20, "ac"}, FlagName{21, "nr"}, FlagName{22, "ht"}, FlagName{23, "sf"}, FlagName{24, "ar"},
     FlagName{25, "wf"}, FlagName{26, "dd"}, FlagName{28, "mm"}, FlagName{29, "hg"}, FlagName{30, "nh"},
-    FlagName{31, "mg"}, FlagName{40, "dp"},
+    FlagName{31, "mg"}, FlagName{40, "dp"}, FlagName{41, "ui"}, FlagName{42, "sl"},
 };
 
 enum class Tally : std::uint8_t { vma, rollup };

@@ -61,7 +61,7 @@ void Processes::tell_of_signal(Process& process, int number) {
 std::size_t Processes::queued_signals(std::uint32_t uid) const {
     std::size_t count = 0;
     for (const auto& [pid, process] : processes_) {
-        if (process->threads.empty() || process->threads.front()->uid != uid) continue;
+        if (process->threads.empty() || process->threads.front()->credentials.user.real != uid) continue;
         count += process->threads.front()->signals.waiting_count(SignalQueue::process);
         for (const Task* thread : process->threads) count += thread->signals.waiting_count(SignalQueue::thread);
         if (process->timers != nullptr) count += process->timers->posix().idle_count();

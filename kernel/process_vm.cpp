@@ -1,5 +1,5 @@
-// process_vm_readv and process_vm_writev (Linux: mm/process_vm_access.c), between parts of one process: there is no
-// other.
+// process_vm_readv and process_vm_writev (Linux: mm/process_vm_access.c).
+#include "kernel/process_access.hpp"
 #include "kernel/syscalls.hpp"
 #include "kernel/user_segments.hpp"
 
@@ -41,19 +41,18 @@ private:
 enum class Direction : std::uint8_t { from_process, to_process };
 
 // The caller's own memory is touched as by the processor, the process's is reached through its page tables.
-std::uint64_t copy(System& system, Walk own, Walk theirs, Direction direction) {
-    mm::UserMemory& user = system.user();
+std::uint64_t copy(mm::UserMemory& user, Walk own, mm::UserMemory& other, Walk theirs, Direction direction) {
     const bool reads = direction == Direction::from_process;
     std::array<std::byte, page_size> buffer{};
     std::uint64_t done = 0;
     while (!own.at_end() && !theirs.at_end()) {
         const auto part = std::span(buffer).first(std::min(own.bytes_here(), theirs.bytes_here()));
         const VirtAddr own_address(own.address()), their_address(theirs.address());
-        const std::uint64_t read = reads ? user.copy_from_remote(their_address, part, mm::Rights::obeyed)
+        const std::uint64_t read = reads ? other.copy_from_remote(their_address, part, mm::Rights::obeyed)
                                          : user.copy_from_partial(own_address, part);
         const auto bytes = part.first(read);
         const std::uint64_t written = reads ? user.copy_to_partial(own_address, bytes)
-                                            : user.copy_to_remote(their_address, bytes, mm::Rights::obeyed);
+                                            : other.copy_to_remote(their_address, bytes, mm::Rights::obeyed);
         done += written;
         if (written < part.size()) break;
         own.advance(written);
@@ -70,9 +69,9 @@ Result<std::uint64_t> process_vm(System& system, const Arguments& a, Direction d
     const auto theirs = read_segments(system.user(), a[3], a[4]);
     if (!theirs) return fail(theirs.error());
     if (Walk(*theirs).at_end()) return 0;
-    const std::int32_t pid = int_argument(a[0]);
-    if (pid < 0 || static_cast<std::uint32_t>(pid) != system.task.pid) return fail(Errno::esrch);
-    const std::uint64_t done = copy(system, Walk(*own), Walk(*theirs), direction);
+    const auto space = access_space(system, find_living_task(system, int_argument(a[0])));
+    if (!space) return fail(space.error());
+    const std::uint64_t done = copy(system.user(), Walk(*own), space->user(), Walk(*theirs), direction);
     if (done == 0) return fail(Errno::efault);
     return done;
 }

@@ -2,18 +2,19 @@
 
 #include "kernel/fiber.hpp"
 #include "kernel/futex.hpp"
-#include "kernel/process_timers.hpp"
 #include "kernel/path_argument.hpp"
 #include "kernel/pidfd.hpp"
+#include "kernel/process_timers.hpp"
 #include "kernel/robust_list.hpp"
+#include "kernel/sysv_ipc.hpp"
 #include "kernel/terminal.hpp"
+#include "kernel/userfaultfd.hpp"
 
 #include <sched.h>
 #include <sys/wait.h>
 
 #include <algorithm>
 #include <new>
-#include <set>
 
 namespace fl::kernel {
 
@@ -40,7 +41,7 @@ struct Processes::Entry {
 
     explicit Entry(const System& like)
         : system{task,     like.cpu,       like.clock,     like.random,  like.memory, like.faults, like.vfs,
-                 like.mmu, like.scheduler, like.processes, like.futexes, like.vdso,   {}} {}
+                 like.mmu, like.scheduler, like.processes, like.futexes, like.ipc,    like.vdso,   {}} {}
 };
 
 Processes::Processes(Scheduler& scheduler, ProcessesOptions options)
@@ -106,14 +107,24 @@ std::vector<System*> Processes::tasks() const {
 }
 
 std::vector<mm::MmStruct*> Processes::address_spaces() const {
-    std::set<mm::MmStruct*> seen;
     std::vector<mm::MmStruct*> all;
-    for (const System* system : tasks()) {
-        mm::MmStruct* mm = system->task.mm.get();
-        if (mm != nullptr && seen.insert(mm).second) all.push_back(mm);
+    for (const auto& space : spaces_) {
+        if (const auto mm = space.lock()) all.push_back(mm.get());
     }
-    if (retiring_ != nullptr && seen.insert(retiring_).second) all.push_back(retiring_);
     return all;
+}
+
+void Processes::track(const std::shared_ptr<mm::MmStruct>& mm) {
+    // Each time the list would have to grow, so that the cost of an entry stays the same on average.
+    if (spaces_.size() == spaces_.capacity()) std::erase_if(spaces_, [](const auto& space) { return space.expired(); });
+    spaces_.push_back(mm);
+}
+
+// mmput(), of whose last call the structure outlives the address space where somebody still holds on to it.
+void Processes::put_mm(std::shared_ptr<mm::MmStruct> mm) {
+    if (mm->mmput() == mm::MmStruct::Last::no) return;
+    mm->exit_mmap();
+    (void)mm->mmdrop();
 }
 
 void Processes::bury() {
@@ -189,10 +200,18 @@ Result<std::uint32_t> Processes::clone(System& parent, const CloneRequest& reque
         const auto pidfd = reserve_pidfd(parent, request);
         if (!pidfd) return fail(pidfd.error());
         if (auto done = share_or_copy(parent, child, request); !done) return fail(done.error());
-        tasks_.emplace(*tid, std::move(entry));
+        // Both may wait for a userfaultfd: before anybody knows of the child.
+        if (task.mm != parent.task.mm) tell_userfault_fork(parent, task.mm);
         if ((request.flags & CLONE_PARENT_SETTID) != 0) {
             (void)parent.user().write(VirtAddr(request.parent_tid), static_cast<std::int32_t>(*tid));
         }
+        // Killed while it waited: nobody would end the child with its process.
+        if (parent.task.exit) {
+            put_mm(std::exchange(task.mm, nullptr));
+            return fail(Errno::eintr);
+        }
+        if ((request.flags & CLONE_SYSVSEM) != 0) parent.ipc.sem.share_undo(parent.task, task);
+        tasks_.emplace(*tid, std::move(entry));
         join_process(parent, task, request);
         if (*pidfd) {
             const bool of_thread = (request.flags & CLONE_THREAD) != 0;
@@ -228,6 +247,7 @@ Result<void> Processes::share_or_copy(const System& parent, System& child, const
     task.name = from.name, task.executable = from.executable;
     task.exe_file = from.exe_file;
     task.personality = from.personality;
+    task.memory_policy = from.memory_policy;
     task.registers = from.registers;
     task.registers.rax = 0;
     if (request.stack != 0) task.registers.rsp = request.stack;
@@ -254,6 +274,7 @@ Result<void> Processes::share_or_copy(const System& parent, System& child, const
     auto forked = from.mm->fork();
     if (!forked) return fail(forked.error());
     task.mm = std::move(*forked);
+    parent.processes.track(task.mm);
     task.user_memory = std::make_shared<mm::UserMemory>(parent.mmu, parent.faults, *task.mm);
     return {};
 }
@@ -318,11 +339,11 @@ void Processes::exit_task(System& system) {
     task.usage.max_rss = task.mm->hiwater_rss();
     process.dead_threads.add(task.usage);
     process.name = task.name;
-    (void)task.mm->mmput();
     system.faults.set_mm(nullptr);
     system.cpu.flush_tlb();
     task.user_memory.reset();
-    task.mm.reset();
+    put_mm(std::exchange(task.mm, nullptr));
+    system.ipc.sem.exit_task(task);
     task.files.reset();
     task.fs.reset();
     task.exe_file.reset();
@@ -498,7 +519,7 @@ std::uint64_t queue_limit(const Processes& processes, const Task& task, int numb
     constexpr int first_realtime = 32;
     const std::uint64_t limit = soft_limit(task.process->limits, Limit::pending_signals);
     if (number < first_realtime) return limit;
-    const std::uint64_t others = processes.queued_signals(task.uid) - task.signals.waiting_count();
+    const std::uint64_t others = processes.queued_signals(task.credentials.user.real) - task.signals.waiting_count();
     return limit > others ? limit - others : 0;
 }
 

@@ -79,8 +79,10 @@ public:
     const MachineNames& machine_names() const { return machine_names_; }
     // Address spaces, each once.
     std::vector<mm::MmStruct*> address_spaces() const;
-    // One that a task is about to give up counts among them meanwhile; nullptr: none.
-    void set_retiring(mm::MmStruct* mm) { retiring_ = mm; }
+    // All there are are told here when they are made.
+    void track(const std::shared_ptr<mm::MmStruct>& mm);
+    // A user of the address space goes (mmput); the last one takes it apart.
+    static void put_mm(std::shared_ptr<mm::MmStruct> mm);
 
     // clone(2) and its like: the new task's number. EINVAL, EAGAIN (too many), ENOMEM, EMFILE, EFAULT (of a pidfd).
     Result<std::uint32_t> clone(System& parent, const CloneRequest& request);
@@ -140,7 +142,7 @@ private:
     std::map<std::uint32_t, std::shared_ptr<Process>> processes_;
     std::map<std::uint32_t, std::unique_ptr<Entry>> tasks_;
     System* adopted_ = nullptr;
-    mm::MmStruct* retiring_ = nullptr;
+    std::vector<std::weak_ptr<mm::MmStruct>> spaces_;
     MachineNames machine_names_;
     std::uint32_t last_pid_ = first_pid - 1;
     std::uint64_t forks_ = 0;

@@ -70,8 +70,12 @@ public:
     void set_current(Task& task) { current_ = &task; }
     // Woken whenever a signal is queued, whoever's it is: for those who wait for signals by reading a file.
     WaitQueue& signal_queued() { return signal_queued_; }
-    Timers& timers() { return timers_; }
-    const Timers& timers() const { return timers_; }
+    // Deadlines of all clocks.
+    std::size_t timer_count() const {
+        std::size_t count = 0;
+        for (const Timers& timers : timers_) count += timers.count();
+        return count;
+    }
     // Tasks that are ready, and waits for the host.
     std::size_t queued_count() const { return ready_.size() + host_waits_.size(); }
 
@@ -126,8 +130,6 @@ private:
     std::array<Timers, 3> timers_;  // by TimeBase
     Task* current_ = nullptr;
     WaitQueue signal_queued_;
-    std::deque<Task*> ready_;
-    Timers timers_;
     std::deque<Task*> ready_;  // the highest priority first
     std::uint64_t switch_count_ = 0;
     LoadAverage load_average_;

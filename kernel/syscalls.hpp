@@ -39,6 +39,53 @@ Result<std::uint64_t> sys_remap_file_pages(System&, const Arguments&);
 Result<std::uint64_t> sys_process_vm_readv(System&, const Arguments&);
 Result<std::uint64_t> sys_process_vm_writev(System&, const Arguments&);
 
+// --- memory of other processes
+Result<std::uint64_t> sys_process_madvise(System&, const Arguments&);
+Result<std::uint64_t> sys_process_mrelease(System&, const Arguments&);
+
+// --- userfaultfd
+Result<std::uint64_t> sys_userfaultfd(System&, const Arguments&);
+
+// --- wider memory
+Result<std::uint64_t> sys_pkey_alloc(System&, const Arguments&);
+Result<std::uint64_t> sys_pkey_free(System&, const Arguments&);
+Result<std::uint64_t> sys_pkey_mprotect(System&, const Arguments&);
+Result<std::uint64_t> sys_membarrier(System&, const Arguments&);
+Result<std::uint64_t> sys_mseal(System&, const Arguments&);
+Result<std::uint64_t> sys_cachestat(System&, const Arguments&);
+
+// --- memory policy
+Result<std::uint64_t> sys_get_mempolicy(System&, const Arguments&);
+Result<std::uint64_t> sys_set_mempolicy(System&, const Arguments&);
+Result<std::uint64_t> sys_mbind(System&, const Arguments&);
+Result<std::uint64_t> sys_set_mempolicy_home_node(System&, const Arguments&);
+Result<std::uint64_t> sys_migrate_pages(System&, const Arguments&);
+Result<std::uint64_t> sys_move_pages(System&, const Arguments&);
+
+// What madvise(2) asks for, and its doing: for the caller's own memory or another's, whose `user` is.
+struct MemoryAdvice {
+    VirtAddr start;
+    std::uint64_t length_bytes;
+    std::int32_t advice;
+};
+Result<void> advise_memory(System& system, mm::MmStruct& mm, mm::UserMemory& user, const MemoryAdvice& wanted);
+
+// --- System V shared memory
+Result<std::uint64_t> sys_shmget(System&, const Arguments&);
+Result<std::uint64_t> sys_shmat(System&, const Arguments&);
+Result<std::uint64_t> sys_shmdt(System&, const Arguments&);
+Result<std::uint64_t> sys_shmctl(System&, const Arguments&);
+
+// --- System V semaphores and messages
+Result<std::uint64_t> sys_semget(System&, const Arguments&);
+Result<std::uint64_t> sys_semop(System&, const Arguments&);
+Result<std::uint64_t> sys_semtimedop(System&, const Arguments&);
+Result<std::uint64_t> sys_semctl(System&, const Arguments&);
+Result<std::uint64_t> sys_msgget(System&, const Arguments&);
+Result<std::uint64_t> sys_msgsnd(System&, const Arguments&);
+Result<std::uint64_t> sys_msgrcv(System&, const Arguments&);
+Result<std::uint64_t> sys_msgctl(System&, const Arguments&);
+
 // --- capability
 Result<std::uint64_t> sys_capget(System&, const Arguments&);
 Result<std::uint64_t> sys_capset(System&, const Arguments&);
@@ -350,6 +397,5 @@ Result<std::uint64_t> sys_vhangup(System&, const Arguments&);
 Result<std::uint64_t> sys_no_ports(System&, const Arguments&);
 Result<std::uint64_t> sys_unshare(System&, const Arguments&);
 Result<std::uint64_t> sys_get_robust_list(System&, const Arguments&);
-Result<std::uint64_t> sys_times(System&, const Arguments&);
 
 }  // namespace fl::kernel

@@ -124,17 +124,4 @@ Result<std::uint64_t> sys_get_robust_list(System& system, const Arguments& a) {
     return answer(system.user().write(VirtAddr(a[1]), target->task.robust_list));
 }
 
-// In ticks of USER_HZ; the answer is the time since the machine started.
-Result<std::uint64_t> sys_times(System& system, const Arguments& a) {
-    constexpr std::uint64_t tick_ns = 10'000'000;
-    system.processes.account(system);
-    const auto ticks = [](std::uint64_t ns) { return static_cast<std::int64_t>(ns / tick_ns); };
-    const CpuTime own = system.processes.usage_of(*system.task.process).time;
-    const CpuTime children = system.task.process->children.time;
-    const std::array<std::int64_t, 4> times = {ticks(own.user_ns), ticks(own.system_ns), ticks(children.user_ns),
-                                               ticks(children.system_ns)};
-    if (auto done = write_optional(system, a[0], times); !done) return fail(done.error());
-    return system.clock.monotonic_ns() / tick_ns;
-}
-
 }  // namespace fl::kernel

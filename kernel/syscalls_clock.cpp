@@ -19,7 +19,7 @@ constexpr std::int64_t max_minutes_west = 15 * 60;
 // 30 years before the end of clocks (TIME_SETTOD_SEC_MAX).
 constexpr std::int64_t last_second_to_set = static_cast<std::int64_t>(time_max_ns / ns_per_s) - 30LL * 365 * 24 * 3600;
 
-bool may_set_time(const System& system) { return system.task.capabilities.has(Capability::sys_time); }
+bool may_set_time(const System& system) { return system.task.credentials.may(Capability::sys_time); }
 
 // do_sys_settimeofday64(), do_settimeofday64().
 Result<void> set_realtime(System& system, const UserTimespec& time) {

@@ -46,7 +46,7 @@ Result<std::uint64_t> signal_file(System& system, const Arguments& a, int flags)
     return *fd;
 }
 
-bool may_wake_machine(const System& system) { return system.task.capabilities.has(Capability::wake_alarm); }
+bool may_wake_machine(const System& system) { return system.task.credentials.may(Capability::wake_alarm); }
 
 }  // namespace
 

@@ -1,6 +1,9 @@
 // Which memory is kept, brought in, given up or written back (Linux: mm/mlock.c, mm/madvise.c, mm/mincore.c,
 // mm/msync.c). The work is MmStruct's; pages are brought in through UserMemory.
 #include "kernel/syscalls.hpp"
+#include "kernel/userfaultfd.hpp"
+
+#include <sys/mman.h>
 
 #include <algorithm>
 
@@ -54,14 +57,32 @@ Result<std::uint64_t> sys_munlockall(System& system, const Arguments&) {
     return 0;
 }
 
+namespace {
+
+// What takes pages out is announced first to who looks after them; what madvise(2) refuses is not.
+void announce(System& system, mm::MmStruct& mm, const MemoryAdvice& wanted) {
+    constexpr std::int32_t dontneed_locked = 24;  // MADV_DONTNEED_LOCKED
+    const bool takes_out = wanted.advice == MADV_DONTNEED || wanted.advice == MADV_FREE ||
+                           wanted.advice == MADV_REMOVE || wanted.advice == dontneed_locked;
+    if (!takes_out || !wanted.start.page_aligned() || wanted.length_bytes > mm::task_size.value()) return;
+    if (wanted.start > mm::task_size - wanted.length_bytes) return;
+    announce_removal(system, mm, VirtRange{wanted.start, (wanted.start + wanted.length_bytes).page_ceil()});
+}
+
+}  // namespace
+
+Result<void> advise_memory(System& system, mm::MmStruct& mm, mm::UserMemory& user, const MemoryAdvice& wanted) {
+    announce(system, mm, wanted);
+    if (auto advised = mm.advise(wanted.start, wanted.length_bytes, wanted.advice); !advised) return advised;
+    const bool writes = wanted.advice == mm::madv_populate_write;
+    if (!writes && wanted.advice != mm::madv_populate_read) return {};
+    const VirtRange range{wanted.start, wanted.start + PageCount::of_bytes(wanted.length_bytes).bytes()};
+    return user.populate_for(range, writes ? emu::Access::write : emu::Access::read);
+}
+
 Result<std::uint64_t> sys_madvise(System& system, const Arguments& a) {
-    const VirtAddr start(a[0]);
-    const std::int32_t advice = int_argument(a[2]);
-    if (auto advised = system.task.mm->advise(start, a[1], advice); !advised) return fail(advised.error());
-    if (advice != mm::madv_populate_read && advice != mm::madv_populate_write) return 0;
-    const auto access = advice == mm::madv_populate_write ? emu::Access::write : emu::Access::read;
-    const VirtRange range{start, start + PageCount::of_bytes(a[1]).bytes()};
-    return answer(system.user().populate_for(range, access));
+    const MemoryAdvice wanted{VirtAddr(a[0]), a[1], int_argument(a[2])};
+    return answer(advise_memory(system, *system.task.mm, system.user(), wanted));
 }
 
 Result<std::uint64_t> sys_mincore(System& system, const Arguments& a) {

@@ -128,7 +128,8 @@ Result<void> set_value(const System& system, SocketOptions& options, int option,
             options.receive_low_water = value < 0 ? std::numeric_limits<std::int32_t>::max() : std::max(value, 1);
             return {};
         case SO_PRIORITY:
-            if ((value < 0 || value > highest_priority) && system.task.uid != 0) return fail(Errno::eperm);
+            if ((value < 0 || value > highest_priority) && system.task.credentials.user.effective != 0)
+                return fail(Errno::eperm);
             options.priority = value;
             return {};
         case SO_PASSCRED: options.passes_credentials = value != 0; return {};

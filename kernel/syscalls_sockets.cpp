@@ -15,7 +15,9 @@ namespace {
 constexpr int type_mask = 0xf;  // SOCK_TYPE_MASK
 constexpr int type_flags = SOCK_CLOEXEC | SOCK_NONBLOCK;
 
-UserCredentials own_credentials(const System& system) { return {system.task.pid, system.task.uid, system.task.gid}; }
+UserCredentials own_credentials(const System& system) {
+    return {system.task.pid, system.task.credentials.user.effective, system.task.credentials.group.effective};
+}
 
 OnExec on_exec_of(int flags) { return (flags & SOCK_CLOEXEC) != 0 ? OnExec::close : OnExec::keep; }
 

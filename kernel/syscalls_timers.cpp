@@ -123,7 +123,7 @@ Result<std::uint64_t> sys_timer_create(System& system, const Arguments& a) {
     const auto clock = clock_with_timers(system, a[0]);
     if (!clock) return fail(clock.error());
     const std::uint64_t most = soft_limit(system.task.process->limits, Limit::pending_signals);
-    if (system.processes.queued_signals(system.task.uid) >= most) return fail(Errno::eagain);
+    if (system.processes.queued_signals(system.task.credentials.user.real) >= most) return fail(Errno::eagain);
     std::optional<TimerNotification> notification;
     if (event) {
         const auto made = notification_of(system, *event);

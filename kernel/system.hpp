@@ -20,6 +20,7 @@ namespace fl::kernel {
 
 class Processes;
 class Futexes;
+class SysvIpc;
 
 struct System {
     Task& task;
@@ -33,6 +34,7 @@ struct System {
     Scheduler& scheduler;
     Processes& processes;
     Futexes& futexes;
+    SysvIpc& ipc;
     const loader::Vdso* vdso;         // nullptr: programs get none, and exec fails
     std::vector<std::byte> transfer;  // between guest memory and the host, kept from call to call
 

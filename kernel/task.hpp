@@ -178,6 +178,7 @@ struct Task {
     std::uint32_t personality = addr_no_randomize;
     std::optional<RseqArea> rseq;
     std::uint64_t clear_child_tid = 0;
+    mm::MemoryPolicy memory_policy;  // set_mempolicy(2)
     std::uint64_t robust_list = 0;
     int parent_death_signal = 0;     // PR_SET_PDEATHSIG
     bool no_new_privileges = false;  // PR_SET_NO_NEW_PRIVS

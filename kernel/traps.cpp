@@ -65,7 +65,9 @@ Trap trap_of_fault(const emu::PageFault& fault, mm::FaultKind kind) {
     // What is mapped in the kernel's half is not the program's to know: every access there looks forbidden.
     if (fault.address >= mm::task_size) error_code |= emu::PageFaultCode::present;
     const TrapState state{static_cast<std::uint64_t>(emu::Vector::page_fault), error_code, address};
-    if (kind == mm::FaultKind::sigbus) return {fault_signal(SIGBUS, BUS_ADRERR, address), state};
+    // Without CONFIG_MEMORY_FAILURE a page that is called unreadable is like one that is not there.
+    const bool is_bus = kind == mm::FaultKind::sigbus || kind == mm::FaultKind::poisoned;
+    if (is_bus) return {fault_signal(SIGBUS, BUS_ADRERR, address), state};
     const int code = kind == mm::FaultKind::segv_accerr ? SEGV_ACCERR : SEGV_MAPERR;
     return {fault_signal(SIGSEGV, code, address), state};
 }

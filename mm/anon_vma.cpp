@@ -31,12 +31,14 @@ void Vma::attach(MmStruct& mm) {
     FL_ASSERT(mm_ == nullptr && anon_vma_chain_.empty());
     mm_ = &mm;
     join_rmap_trees();
+    if (content_.observer) content_.observer->vma_opened();
 }
 
 void Vma::detach() {
     if (File* mapped = file()) mapped->i_mmap().remove(file_node_);
     forget_anon_vma();
     mm_ = nullptr;
+    if (content_.observer) content_.observer->vma_closed();
 }
 
 void Vma::forget_anon_vma() {

@@ -24,12 +24,14 @@ enum class FaultKind : std::uint8_t {
     swap_in,       // a page that came back from swap
     stack_grow,    // the stack was extended downwards to hold the address
     spurious,      // the PTE allowed the access already
+    userfault,     // a userfaultfd was told of it, and the task waits for its answer
     segv_maperr,   // no mapping at the address
     segv_accerr,   // the mapping does not allow the access
-    sigbus,        // past the end of the mapped file
+    sigbus,        // past the end of the mapped file, or refused by a userfaultfd
+    poisoned,      // a userfaultfd said that the page cannot be read (UFFDIO_POISON)
     oom,           // out of frames
 };
-inline constexpr std::size_t fault_kind_count = 15;
+inline constexpr std::size_t fault_kind_count = 17;
 
 const char* fault_kind_name(FaultKind kind);
 // The access cannot be satisfied: the program gets a signal.
@@ -61,7 +63,7 @@ struct FaultEvent {
     emu::Mode mode{};
     std::uint32_t error_code = 0;  // emu::PageFaultCode bits
     FaultKind kind{};
-    bool major = false;  // something was read from a file or swap
+    bool major = false;  // something was read from a file or swap, or a userfaultfd was asked
     std::optional<VmaSnapshot> vma;
     std::optional<Pfn> pfn;  // the frame behind the address afterwards
     emu::Pte pte_before;

@@ -27,6 +27,9 @@ VirtRange around(const Vma& vma, VirtAddr page, PageCount pages) {
     return VirtRange{start, std::min({start + window_bytes, table_end, vma.end()})};
 }
 
+// uffd_disable_fault_around()
+bool is_asked_page_by_page(const Vma& vma) { return vma.flags().has_any(vm_uffd_wp | vm_uffd_minor); }
+
 // The rights of a file's page that was not asked for by a write: a private mapping has to copy it first, and a file
 // that is written back has to hear of the first write (vma_wants_writenotify).
 emu::PteAccess file_page_access(const Vma& vma) {
@@ -44,11 +47,36 @@ std::optional<Pfn> special_page(const Vma& vma, VirtAddr address) {
     return pages != nullptr ? pages->frame(vma.page_index(address)) : std::nullopt;
 }
 
+// handle_userfault(): who is asked, or SIGBUS where nobody may be.
+FaultKind ask(const FaultSituation& situation) {
+    const UserfaultContext& context = *situation.vma->userfault();
+    const bool refused = context.has(uffd_feature_sigbus) || situation.cannot_wait ||
+                         (situation.mode == Mode::kernel && context.is_user_mode_only());
+    return refused ? FaultKind::sigbus : FaultKind::userfault;
+}
+
+bool is_asked_about(const FaultSituation& situation) {
+    const VmFlags flags = situation.vma->flags();
+    if (situation.vma->file() == nullptr) return flags.has(vm_uffd_missing);
+    return flags.has(situation.in_page_cache ? vm_uffd_minor : vm_uffd_missing);
+}
+
+// A write that a context wants to be told of first.
+bool is_write_protected(const Vma& vma, Pte pte) {
+    return pte.is_write_protected() && vma.userfault() != nullptr && !vma.userfault()->has(uffd_feature_wp_async);
+}
+
+// An entry in the place of a marker that says so does not take the first write.
+Pte under_protection(Pte old, Pte entry) {
+    return old == Pte::write_protected() ? entry.with_write_protection() : entry;
+}
+
 FaultKind classify_first_touch(const FaultSituation& situation) {
     const Vma& vma = *situation.vma;
     const bool write = situation.access == Access::write;
     if (const File* file = vma.file()) {
         if (situation.past_file_end) return FaultKind::sigbus;
+        if (is_asked_about(situation)) return ask(situation);
         if (write && !vma.is_shared()) return FaultKind::cow;
         if (situation.in_page_cache) return FaultKind::file_minor;
         return file->kind() == FileKind::shared_memory ? FaultKind::demand_zero : FaultKind::file_major;
@@ -57,6 +85,7 @@ FaultKind classify_first_touch(const FaultSituation& situation) {
         if (!situation.has_special_page) return FaultKind::sigbus;
         return write && !vma.is_shared() ? FaultKind::cow : FaultKind::file_minor;
     }
+    if (is_asked_about(situation)) return ask(situation);
     if (situation.stack_grew) return FaultKind::stack_grow;
     return write ? FaultKind::demand_zero : FaultKind::zero_page;
 }
@@ -64,6 +93,7 @@ FaultKind classify_first_touch(const FaultSituation& situation) {
 FaultKind classify_resident(const FaultSituation& situation) {
     if (situation.access == Access::execute && !situation.vma->flags().has(vm_exec)) return FaultKind::segv_accerr;
     if (situation.access != Access::write || situation.pte.writable()) return FaultKind::spurious;
+    if (is_write_protected(*situation.vma, situation.pte)) return ask(situation);
     if (situation.is_zero_page) return FaultKind::zero_upgrade;
     if (situation.vma->is_shared()) return FaultKind::write_notify;
     return situation.sole_owner ? FaultKind::cow_reuse : FaultKind::cow;
@@ -79,9 +109,11 @@ FaultKind classify(const FaultSituation& situation) {
     const bool may_write = situation.forced || situation.vma->flags().has(vm_write);
     if (situation.access == Access::write && !may_write) return FaultKind::segv_accerr;
     switch (situation.pte.kind()) {
-        case PteKind::none: return classify_first_touch(situation);
+        case PteKind::none:
+        case PteKind::write_protected: return classify_first_touch(situation);
         case PteKind::swapped: return FaultKind::swap_in;
         case PteKind::guard: return FaultKind::segv_maperr;
+        case PteKind::poisoned: return FaultKind::poisoned;
         case PteKind::present:
         case PteKind::prot_none: break;
     }
@@ -100,7 +132,7 @@ FaultOutcome FaultHandler::handle_page_fault(const PageFault& fault) {
     const Resolution done = is_fatal(kind) ? refuse(kind, vma, fault) : resolve(kind, *vma, fault);
     account(done);
     if (observer_ != nullptr) emit(fault, done, vma, before, tables_before);
-    if (is_fatal(done.kind)) {
+    if (is_fatal(done.kind) || done.kind == FaultKind::userfault) {
         last_fatal_ = done.kind;
         oom_ = oom_ || done.kind == FaultKind::oom;
         return FaultOutcome::fatal;
@@ -121,7 +153,7 @@ Vma* FaultHandler::find_vma_or_grow(VirtAddr address, bool& grew) {
 }
 
 FaultSituation FaultHandler::situation(const Vma* vma, const PageFault& fault, Pte pte, bool grew) const {
-    FaultSituation situation{.vma = vma, .access = fault.access, .pte = pte, .stack_grew = grew};
+    FaultSituation situation{.vma = vma, .access = fault.access, .pte = pte, .stack_grew = grew, .mode = fault.mode};
     if (vma == nullptr) return situation;
     if (pte.is_resident()) {
         const Frame& frame = memory_.frames()[pte.pfn()];
@@ -152,6 +184,7 @@ FaultHandler::Resolution FaultHandler::resolve(FaultKind kind, Vma& vma, const P
         case FaultKind::cow: return copy_page(kind, vma, page);
         case FaultKind::cow_reuse:
         case FaultKind::write_notify: return reuse_page(kind, vma, page);
+        case FaultKind::userfault: note_userfault(vma, fault); return Resolution{.kind = kind, .major = true};
         case FaultKind::spurious:
             // The processor acted on an entry that has changed since.
             mm_->note_tlb_stale();
@@ -160,6 +193,7 @@ FaultHandler::Resolution FaultHandler::resolve(FaultKind kind, Vma& vma, const P
         case FaultKind::segv_maperr:
         case FaultKind::segv_accerr:
         case FaultKind::sigbus:
+        case FaultKind::poisoned:
         case FaultKind::oom: break;
     }
     // No swap device exists yet, so no entry can name one; fatal kinds are not resolved.
@@ -167,12 +201,31 @@ FaultHandler::Resolution FaultHandler::resolve(FaultKind kind, Vma& vma, const P
     return Resolution{FaultKind::sigbus};
 }
 
+// mm/memory.c, mm_account_fault: a fault that had to be tried again counts as a major one.
+void FaultHandler::note_userfault(const Vma& vma, const PageFault& fault) {
+    const Pte* slot = mm_->page_table().find(fault.address);
+    const bool resident = slot != nullptr && slot->is_resident();
+    const bool cached = vma.file() != nullptr && vma.file()->cached(vma.page_index(fault.address)).has_value();
+    userfault_ = Userfault{.context = vma.userfault(),
+                           .reason = resident ? UserfaultReason::write_protected
+                                     : cached ? UserfaultReason::minor
+                                              : UserfaultReason::missing,
+                           .access = fault.access,
+                           .mode = fault.mode,
+                           .address = fault.exact_address()};
+}
+
+bool FaultHandler::wait_for_userfault() {
+    const auto fault = std::exchange(userfault_, std::nullopt);
+    return fault && userfault_waiter_ != nullptr && userfault_waiter_->wait_for_userfault(*fault);
+}
+
 FaultHandler::Resolution FaultHandler::map_zero_page(FaultKind kind, const Vma& vma, VirtAddr page) {
     const auto slot = mm_->page_table().ensure(page);
     if (!slot) return Resolution{FaultKind::oom};
     emu::PteAccess access = vma_access(vma.flags());
     access.writable = false;
-    mm_->install(*slot, new_entry(memory_.zero_page(), access));
+    mm_->install(*slot, under_protection(**slot, new_entry(memory_.zero_page(), access)));
     return Resolution{kind};
 }
 
@@ -184,7 +237,7 @@ FaultHandler::Resolution FaultHandler::map_fresh_page(FaultKind kind, Vma& vma, 
     MmStruct::prepare_anon_vma(vma);
     own_page(*pfn, vma, page);
     memory_.frames().set_lazy_free(*pfn, vma.flags().has(vm_droppable));
-    mm_->install(*slot, new_entry(*pfn, vma_access(vma.flags())));
+    mm_->install(*slot, under_protection(**slot, new_entry(*pfn, vma_access(vma.flags()))));
     return Resolution{kind};
 }
 
@@ -216,7 +269,7 @@ FaultHandler::Resolution FaultHandler::map_file_page(FaultKind kind, const Vma& 
     const bool write = fault.access == Access::write;
     emu::PteAccess access = file_page_access(vma);
     access.writable = access.writable || write;
-    mm_->install(*slot, new_entry(*pfn, access));
+    mm_->install(*slot, under_protection(**slot, new_entry(*pfn, access)));
     const bool major = kind == FaultKind::file_major;
     if (major) read_ahead(vma, page);
     // A write to a shared page brings that page alone (do_shared_fault).
@@ -260,7 +313,7 @@ void FaultHandler::map_around_refusal(const Vma& vma, VirtAddr page) {
 }
 
 std::uint32_t FaultHandler::map_around(const Vma& vma, VirtAddr page) {
-    if (fault_around_pages_ <= PageCount(1)) return 0;
+    if (fault_around_pages_ <= PageCount(1) || is_asked_page_by_page(vma)) return 0;
     const VirtRange window = around(vma, page, fault_around_pages_);
     const emu::PteAccess access = file_page_access(vma);
     // One table holds the whole window.
@@ -302,7 +355,7 @@ FaultHandler::Resolution FaultHandler::copy_page(FaultKind kind, Vma& vma, VirtA
         std::memcpy(memory_.ram().frame(*copy).data(), bytes.data(), bytes.size());
         MmStruct::prepare_anon_vma(vma);
         own_page(*copy, vma, page);
-        mm_->install(*slot, new_entry(*copy, vma_access(vma.flags())));
+        mm_->install(*slot, under_protection(**slot, new_entry(*copy, vma_access(vma.flags()))));
     }
     memory_.release(source);
     if (!copy) return Resolution{FaultKind::oom};
@@ -316,7 +369,7 @@ FaultHandler::Resolution FaultHandler::reuse_page(FaultKind kind, Vma& vma, Virt
         MmStruct::prepare_anon_vma(vma);
         own_page(slot->pfn(), vma, page);
     }
-    *slot = slot->with_access(vma_access(vma.flags()));
+    *slot = slot->without_write_protection().with_access(vma_access(vma.flags()));
     return Resolution{kind};
 }
 

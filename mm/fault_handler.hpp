@@ -23,6 +23,8 @@ struct FaultSituation {
     bool in_page_cache = false;
     bool forced = false;            // whatever the VMA's rights
     bool has_special_page = false;  // the kernel keeps a page for this place of its own range
+    emu::Mode mode{};
+    bool cannot_wait = false;  // for a userfaultfd's answer
 };
 
 FaultKind classify(const FaultSituation& situation);
@@ -66,10 +68,17 @@ public:
 
     // The frame behind an address, brought in for an access that the processor does not make (forced_access.cpp).
     // EFAULT where it is refused, or no page can be had.
+    // Where a userfaultfd has to answer first and the caller may wait, has_userfault() says so.
     Result<Pfn> reach(VirtAddr address, emu::Access access, Rights rights);
 
+    // The last fatal fault was of the kind `userfault`: lets the task wait. Returns whether the access is to be tried
+    // again. Other tasks have run meanwhile.
+    bool has_userfault() const { return userfault_.has_value(); }
+    bool wait_for_userfault();
+    void set_userfault_waiter(UserfaultWaiter* waiter) { userfault_waiter_ = waiter; }
+
     const FaultCounters& counters() const { return counters_; }
-    // What the last fatal fault was; the kernel makes a signal of it.
+    // What the last fault was that the access did not survive; the kernel makes a signal of it, or waits.
     FaultKind last_fatal() const { return last_fatal_; }
     // A fault ran out of frames since the last call: the process is to be killed.
     bool take_oom() { return std::exchange(oom_, false); }
@@ -90,6 +99,7 @@ private:
     Resolution map_file_page(FaultKind kind, const Vma& vma, const emu::PageFault& fault);
     Resolution copy_page(FaultKind kind, Vma& vma, VirtAddr page);
     Resolution reuse_page(FaultKind kind, Vma& vma, VirtAddr page);
+    void note_userfault(const Vma& vma, const emu::PageFault& fault);
     void own_page(Pfn pfn, const Vma& vma, VirtAddr page);
     static void read_ahead(const Vma& vma, VirtAddr page);
     Resolution refuse(FaultKind kind, Vma* vma, const emu::PageFault& fault);
@@ -108,6 +118,8 @@ private:
     FaultCounters counters_;
     std::uint64_t sequence_ = 0;
     FaultKind last_fatal_{};
+    std::optional<Userfault> userfault_;
+    UserfaultWaiter* userfault_waiter_ = nullptr;
     bool oom_ = false;
 };
 

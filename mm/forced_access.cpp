@@ -26,6 +26,7 @@ bool may_reach(VmFlags flags, Access access, Rights rights) {
 }  // namespace
 
 Result<Pfn> FaultHandler::reach(VirtAddr address, Access access, Rights rights) {
+    userfault_.reset();
     Vma* vma = address < task_size ? mm_->vmas().find(address) : nullptr;
     if (vma == nullptr || vma->start() > address || !may_reach(vma->flags(), access, rights)) {
         return fail(Errno::efault);
@@ -37,6 +38,8 @@ Result<Pfn> FaultHandler::reach(VirtAddr address, Access access, Rights rights) 
     const emu::PageFault fault{address, access, Mode::kernel, code};
     FaultSituation asked = situation(vma, fault, before, false);
     asked.forced = rights == Rights::overridden;
+    // /proc/PID/mem comes without FOLL_UNLOCKABLE: it does not wait for a userfaultfd.
+    asked.cannot_wait = asked.forced;
     const FaultKind kind = classify(asked);
     // A page that is the mapping's own already takes the write although its entry forbids it (can_follow_write_pte).
     const bool own_page = kind == FaultKind::cow_reuse && !vma->flags().has(vm_write);
@@ -47,7 +50,7 @@ Result<Pfn> FaultHandler::reach(VirtAddr address, Access access, Rights rights) 
         account(done);
         if (observer_ != nullptr) emit(fault, done, vma, before, tables_before);
         oom_ = oom_ || done.kind == FaultKind::oom;
-        if (is_fatal(done.kind)) return fail(Errno::efault);
+        if (is_fatal(done.kind) || done.kind == FaultKind::userfault) return fail(Errno::efault);
         slot = mm_->page_table().find(address);
     }
     if (access == Access::write) {
@@ -69,6 +72,17 @@ void FaultHandler::hide_pages(const Vma& vma, VirtAddr address) {
     });
 }
 
+// The memory need not be that of the process that runs.
+Result<Pfn> UserMemory::reach_remote(VirtAddr address, Access access, Rights rights) {
+    for (;;) {
+        MmStruct* const running = handler_.mm();
+        handler_.set_mm(&mm_);
+        const auto pfn = handler_.reach(address, access, rights);
+        handler_.set_mm(running);
+        if (pfn || !handler_.has_userfault() || !handler_.wait_for_userfault()) return pfn;
+    }
+}
+
 template <class Use>
 std::uint64_t UserMemory::for_each_remote_page(VirtAddr start, std::uint64_t size_bytes, Access access, Rights rights,
                                                Use&& use) {
@@ -77,7 +91,7 @@ std::uint64_t UserMemory::for_each_remote_page(VirtAddr start, std::uint64_t siz
         const auto at = start.checked_add(done);
         if (!at) break;
         const std::uint64_t count = std::min(size_bytes - done, page_size - at->page_offset());
-        const auto pfn = handler_.reach(*at, access, rights);
+        const auto pfn = reach_remote(*at, access, rights);
         if (!pfn) break;
         if (access == Access::write) mmu_.ram().code_frames().note_rewritten(*pfn);
         use(mmu_.ram().frame(*pfn).subspan(at->page_offset(), count), done);

@@ -63,6 +63,24 @@ bool changes_flags(int advice) {
     }
 }
 
+// can_madvise_modify(): what is sealed loses nothing but what could be written over anyway, or comes back from its
+// file.
+bool may_advise(const Vma& vma, int advice) {
+    if (!vma.flags().has(vm_sealed)) return true;
+    switch (advice) {
+        case madv_free:
+        case madv_dontneed:
+        case madv_dontneed_locked:
+        case madv_remove:
+        case madv_dontfork:
+        case madv_wipeonfork:
+        case madv_guard_install: break;
+        default: return true;
+    }
+    const bool comes_back = vma.file() != nullptr && vma.anon_vma() == nullptr;
+    return comes_back || vma.flags().has(vm_write);
+}
+
 // The flags of `vma` once it was advised; EINVAL where its kind does not take the advice.
 Result<VmFlags> advised_flags(const Vma& vma, int advice) {
     const VmFlags flags = vma.flags();
@@ -124,6 +142,7 @@ Result<void> MmStruct::advise(VirtAddr start, std::uint64_t length_bytes, int ad
 }
 
 Result<void> MmStruct::advise_part(Vma& vma, VirtRange part, int advice) {
+    if (!may_advise(vma, advice)) return fail(Errno::eperm);
     if (!changes_flags(advice)) return advise_pages(vma, part, advice);
     const auto flags = advised_flags(vma, advice);
     if (!flags) return fail(flags.error());
@@ -141,11 +160,11 @@ Result<void> MmStruct::advise_pages(Vma& vma, VirtRange part, int advice) {
         case madv_willneed: return read_ahead(vma, part);
         case madv_dontneed_locked:
             if (flags.has_any(vm_pfnmap)) return fail(Errno::einval);
-            zap(part, Guards::keep);
+            zap(vma, part, Guards::keep);
             return {};
         case madv_dontneed:
             if (flags.has_any(vm_locked | vm_pfnmap)) return fail(Errno::einval);
-            zap(part, Guards::keep);
+            zap(vma, part, Guards::keep);
             return {};
         case madv_free:
             if (flags.has_any(vm_locked | vm_pfnmap) || !vma.is_anonymous()) return fail(Errno::einval);
@@ -218,7 +237,7 @@ Result<void> MmStruct::install_guards(Vma& vma, VirtRange part) {
     }
     // So that fork copies the page tables.
     prepare_anon_vma(vma);
-    zap(part, Guards::drop);
+    zap(vma, part, Guards::drop);
     for (VirtAddr at = part.start; at < part.end; at = at + page_size) *page_table_.find(at) = Pte::guard();
     vma.set_flags(vma.flags() | vm_maybe_guard);
     return {};

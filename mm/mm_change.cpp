@@ -11,25 +11,57 @@ namespace {
 
 constexpr std::uint64_t prot_sem = 8;  // means nothing on x86; accepted
 
-// Whether the part of `vma` inside `range`, at an end of it, joins its neighbour under `flags`: then a boundary moves
-// and no VMA is added.
-bool joins_neighbour(const Vma& vma, VirtRange range, VmFlags flags) {
-    VmaContent content = vma.content_from(range.start);
-    content.flags = flags;
+// Whether the part of `vma` inside `range`, at an end of it, joins its neighbour once it is `content`: then a boundary
+// moves and no VMA is added.
+bool joins_neighbour(const Vma& vma, VirtRange range, const VmaContent& content) {
     const MergeSide part(range, content, vma.anon_vma(), vma.is_fork_child());
-    return (vma.previous() != nullptr && can_merge(*vma.previous(), part)) ||
-           (vma.next() != nullptr && can_merge(part, *vma.next()));
+    return (vma.previous() != nullptr && can_join(*vma.previous(), part)) ||
+           (vma.next() != nullptr && can_join(part, *vma.next()));
 }
 
 }  // namespace
 
 Result<Vma*> MmStruct::change_flags(Vma& vma, VirtRange range, VmFlags flags) {
-    if (vma.flags() == flags) return &vma;
+    if (Vma* joined = move_boundary(vma, range, flags)) return joined;
+    return change_vma(vma, range, {flags, vma.userfault(), vma.policy()});
+}
+
+// Who counts its VMAs has a part of one given to its neighbour without one more in between (vma_merge_existing_range).
+// nullptr: that cannot be.
+Vma* MmStruct::move_boundary(Vma& vma, VirtRange range, VmFlags flags) {
+    if (vma.observer() == nullptr || vma.flags() == flags || range == vma.range()) return nullptr;
+    VmaContent content = vma.content_from(range.start);
+    content.flags = flags;
+    const MergeSide part(range, content, vma.anon_vma(), vma.is_fork_child());
+    Vma* joined = nullptr;
+    if (range.start == vma.start() && vma.previous() != nullptr && can_join(*vma.previous(), part)) {
+        joined = vma.previous();
+        resize(vma, VirtRange{range.end, vma.end()});
+        resize(*joined, VirtRange{joined->start(), range.end});
+    } else if (range.end == vma.end() && vma.next() != nullptr && can_join(part, *vma.next())) {
+        joined = vma.next();
+        resize(vma, VirtRange{vma.start(), range.start});
+        resize(*joined, VirtRange{range.start, joined->end()});
+    }
+    if (joined == nullptr) return nullptr;
+    account(vma.flags(), range.page_count(), Change::remove);
+    account(flags, range.page_count(), Change::add);
+    if (joined->anon_vma() == nullptr && vma.anon_vma() != nullptr) joined->clone_anon_vma(vma);
+    return joined;
+}
+
+Result<Vma*> MmStruct::change_vma(Vma& vma, VirtRange range, VmaAttributes attributes) {
+    const auto& [flags, userfault, policy] = attributes;
+    if (vma.flags() == flags && vma.userfault() == userfault && vma.policy() == policy) return &vma;
     const std::uint64_t splits = (range.start > vma.start() ? 1U : 0U) + (range.end < vma.end() ? 1U : 0U);
     // The kernel's own ranges stay in one piece (special_mapping_split).
     if (splits > 0 && vma.is_special()) return fail(Errno::einval);
-    if (splits > 0 && map_count() + splits > max_map_count && !joins_neighbour(vma, range, flags)) {
-        return fail(Errno::enomem);
+    if (splits > 0 && map_count() + splits > max_map_count) {
+        VmaContent content = vma.content_from(range.start);
+        content.flags = flags;
+        content.userfault = userfault;
+        content.policy = policy;
+        if (!joins_neighbour(vma, range, content)) return fail(Errno::enomem);
     }
 
     Vma* part = &vma;
@@ -38,7 +70,21 @@ Result<Vma*> MmStruct::change_flags(Vma& vma, VirtRange range, VmFlags flags) {
     account(part->flags(), part->page_count(), Change::remove);
     account(flags, part->page_count(), Change::add);
     part->set_flags(flags);
+    part->set_userfault(userfault);
+    part->set_policy(policy);
     return &merge_neighbours(*part);
+}
+
+Result<void> MmStruct::set_policy(VirtRange range, const MemoryPolicy& policy) {
+    for (VirtAddr at = range.start; at < range.end;) {
+        Vma* vma = vmas_.find(at);
+        if (vma == nullptr || vma->start() >= range.end) break;
+        const VirtRange part{std::max(at, vma->start()), std::min(range.end, vma->end())};
+        at = part.end;
+        const auto changed = change_vma(*vma, part, {vma->flags(), vma->userfault(), policy});
+        if (!changed) return fail(changed.error());
+    }
+    return {};
 }
 
 Result<void> MmStruct::protect(VirtAddr start, std::uint64_t length_bytes, std::uint64_t prot,
@@ -82,6 +128,7 @@ Result<Vma*> MmStruct::protect_part(Vma& vma, VirtRange range, std::uint64_t pro
     VmFlags flags = (old_flags & ~vm_access_flags) | VmFlags(prot & (prot_read | prot_write | prot_exec));
     // The MAY bits are the access bits four places up: what the backing allows.
     if ((flags.bits() & ~(flags.bits() >> 4) & vm_access_flags.bits()) != 0) return fail(Errno::eacces);
+    if (old_flags.has(vm_sealed)) return fail(Errno::eperm);
     if (flags == old_flags) return &vma;
 
     const PageCount pages = range.page_count();
@@ -125,6 +172,7 @@ Pte MmStruct::protected_pte(const Vma& vma, Pte pte) const {
     } else if (vma.file() != nullptr && vma.file()->wants_write_notify()) {
         access.writable = access.writable && pte.dirty();
     }
+    access.writable = access.writable && !pte.is_write_protected();
     return pte.with_access(access);
 }
 

@@ -23,12 +23,17 @@ Result<std::unique_ptr<MmStruct>> MmStruct::fork() {
     child.exe_file_ = exe_file_;
     child.saved_auxv_ = saved_auxv_;
     child.def_flags_ = def_flags_ & ~vm_locked_mask;
+    child.membarrier_registrations_ = membarrier_registrations_;
     child.hiwater_rss_ = rss_.total();
     child.hiwater_vm_ = vm_.total;
     for (Vma* vma = vmas_.find(VirtAddr(0)); vma != nullptr; vma = vma->next()) {
         if (vma->flags().has(vm_dontcopy)) continue;
         // What the child has so far goes with it.
-        if (const auto copied = fork_vma(*vma, child); !copied) return fail(copied.error());
+        if (const auto copied = fork_vma(*vma, child); !copied) {
+            // Nobody is told of a child that is not there.
+            userfault_events_.clear();
+            return fail(copied.error());
+        }
     }
     return created;
 }
@@ -37,24 +42,27 @@ Result<void> MmStruct::fork_vma(Vma& vma, MmStruct& child) {
     if (vma.flags().has(vm_account) && !child.may_commit(vma.page_count())) return fail(Errno::enomem);
     VmaContent content = vma.content();
     content.flags = content.flags & ~vm_locked_mask;
+    fork_userfault(content);
     Vma& copy = child.insert(vma.range(), std::move(content));
     const bool keeps_pages = !vma.flags().has(vm_wipeonfork);
     if (keeps_pages) copy.fork_anon_vma(vma);
     // Without the locks, or with other families, neighbours may be equal that were not.
     leave_apart(copy);
-    return keeps_pages && needs_page_copy(vma) ? fork_pages(vma, child) : Result<void>{};
+    const bool copies_pages = needs_page_copy(vma) || copy.flags().has(vm_uffd_wp);
+    return keeps_pages && copies_pages ? fork_pages(vma, child) : Result<void>{};
 }
 
 Result<void> MmStruct::fork_pages(const Vma& vma, MmStruct& child) {
+    const bool protects = child.vmas_.find(vma.start())->flags().has(vm_uffd_wp);
     Result<void> outcome;
     page_table_.for_each(vma.range(), [&](VirtAddr address, Pte& slot) {
-        if (!outcome) return;
+        if (!outcome || (slot == Pte::write_protected() && !protects)) return;
         const auto target = child.page_table_.ensure(address);
         if (!target) {
             outcome = fail(target.error());
             return;
         }
-        if (slot.is_guard()) {
+        if (slot.is_marker()) {
             **target = slot;
             return;
         }
@@ -62,6 +70,7 @@ Result<void> MmStruct::fork_pages(const Vma& vma, MmStruct& child) {
         // The child has not touched it yet.
         Pte copied = slot.without_accessed();
         if (vma.is_shared()) copied = copied.without_dirty();
+        if (!protects) copied = copied.without_write_protection();
         if (memory_.counts_mappings(copied.pfn())) memory_.add_reference(copied.pfn());
         child.install(*target, copied);
     });

@@ -35,7 +35,7 @@ VirtAddr MmStruct::set_brk(VirtAddr wanted, VmFlags more_flags) {
     if (new_end < old_end) {
         const VirtRange freed{new_end, old_end};
         // A program that unmapped this part of its heap by hand has nothing to give back.
-        if (vmas_.find_intersection(freed) == nullptr || unmap_splits_too_many(freed)) return brk_;
+        if (vmas_.find_intersection(freed) == nullptr || unmap_splits_too_many(freed) || has_sealed(freed)) return brk_;
         commit_unmap(freed);
     } else if (new_end > old_end) {
         if (!may_lock_more(def_flags_, VirtRange{old_end, new_end}.page_count())) return brk_;

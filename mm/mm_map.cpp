@@ -67,6 +67,7 @@ Result<VirtAddr> MmStruct::map(MapRequest request) {
 
     if (fixed && unmap_splits_too_many(range)) return fail(Errno::enomem);
     if (fixed && unmap_splits_special(range)) return fail(Errno::einval);
+    if (fixed && has_sealed(range)) return fail(Errno::eperm);
     // Only a fixed place can be taken.
     const PageCount replaced = fixed ? std::min(pages, pages_in(range)) : PageCount(0);
     if (!may_expand(*flags, pages - replaced) || (is_accountable(*flags) && !may_commit(pages))) {
@@ -80,6 +81,7 @@ Result<VirtAddr> MmStruct::map(MapRequest request) {
     if (request.file != nullptr) {
         content.backing = FileBacking{request.file};
         content.pgoff = request.pgoff;
+        content.observer = request.observer;
     } else if (flags->has(vm_shared)) {
         // Memory to share has a file without a name behind it (shmem_zero_setup).
         content.backing = FileBacking{files_.create(FileIdentity{.path = "/dev/zero (deleted)", .device_minor = 1},
@@ -206,6 +208,7 @@ Result<void> MmStruct::unmap(VirtAddr start, std::uint64_t length_bytes) {
     const VirtRange range{start, start + PageCount::of_bytes(length_bytes).bytes()};
     if (unmap_splits_too_many(range)) return fail(Errno::enomem);
     if (unmap_splits_special(range)) return fail(Errno::einval);
+    if (has_sealed(range)) return fail(Errno::eperm);
     commit_unmap(range);
     return {};
 }
@@ -245,7 +248,8 @@ void MmStruct::commit_unmap(VirtRange range) {
     while (vma != nullptr && vma->start() < range.end) {
         if (vma->end() > range.end) split_at(*vma, range.end);
         Vma* next = vma->next();
-        zap(vma->range(), Guards::drop);
+        note_unmap(*vma, range);
+        zap(*vma, vma->range(), Guards::drop);
         account(vma->flags(), vma->page_count(), Change::remove);
         remove(*vma);
         vma = next;

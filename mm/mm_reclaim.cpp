@@ -54,10 +54,31 @@ void MmStruct::page_out(const Vma& vma, VirtRange part) {
             return;
         }
         const bool of_file = frame.state != FrameState::anonymous;
-        slot = Pte::none();
+        slot = of_file && old.is_write_protected() ? Pte::write_protected() : Pte::none();
         forget_page(old);
         if (of_file) vma.file()->drop_clean_page(vma.page_index(address));
     });
+}
+
+// fs/proc/task_mmu.c, clear_refs_pte_range.
+void MmStruct::clear_references(Pages which) {
+    for (const Vma* vma = vmas_.first(); vma != nullptr; vma = vma->next()) {
+        if (vma->flags().has(vm_pfnmap)) continue;
+        if (which == Pages::anonymous && vma->file() != nullptr) continue;
+        if (which == Pages::of_files && vma->file() == nullptr) continue;
+        page_table_.for_each(vma->range(), [this](VirtAddr, Pte& slot) {
+            if (!slot.is_present() || !memory_.counts_mappings(slot.pfn())) return;
+            if (slot.accessed()) effects_.tlb_stale = true;
+            slot = slot.without_accessed();
+        });
+    }
+}
+
+void MmStruct::reap() {
+    for (const Vma* vma = vmas_.first(); vma != nullptr; vma = vma->next()) {
+        if (vma->flags().has(vm_pfnmap) || vma->is_shared()) continue;
+        zap(*vma, vma->range(), Guards::drop);
+    }
 }
 
 }  // namespace fl::mm

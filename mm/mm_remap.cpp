@@ -68,6 +68,7 @@ Vma* MmStruct::vma_at(VirtAddr address) {
 
 // check_prep_vma(): what forbids to grow or to move this VMA.
 Result<void> MmStruct::check_remap(const Vma& vma, const RemapRequest& request) const {
+    if (vma.flags().has(vm_sealed)) return fail(Errno::eperm);
     if (!is_growing(request) && !names_place(request)) return {};
     const VmFlags flags = vma.flags();
     // A private mapping cannot be had a second time.
@@ -176,11 +177,19 @@ Result<VirtAddr> MmStruct::move_vma(Vma& source, const RemapRequest& request) {
     // Nothing fails from here on. For a moment there is more memory than there ever was.
     const PageCount high_water = hiwater_vm_;
     VmaContent content = source.content_from(from.start);
+    const bool protects = source.flags().has(vm_uffd_wp);
+    // Who did not ask to follow the memory is left behind (mremap_userfaultfd_prep).
+    if (const auto& context = source.userfault(); context && context->has(uffd_feature_event_remap)) {
+        userfault_events_.push_back({context, UserfaultEvent::Remap{from.start, to.start, from.size_bytes()}});
+    } else {
+        forget_userfault(content);
+    }
     // What was never touched may join what lies at the new place.
     if (source.is_anonymous() && source.anon_vma() == nullptr) content.pgoff = to.start.vpn().value();
     Vma& target = insert(to, std::move(content));
     target.clone_anon_vma(source);
     move_pages(from, to.start);
+    if (protects && !target.flags().has(vm_uffd_wp)) remove_write_protection(to);
     if (has(request, mremap_dontunmap)) {
         // The new place joins its neighbours first, and the old one may be among them.
         merge_neighbours(target);
@@ -266,6 +275,7 @@ Result<Remapped> MmStruct::remap_file_pages(VirtAddr address, std::uint64_t leng
                        .flags = map_shared | map_fixed | (flags.has(vm_locked) ? map_locked : 0),
                        .pgoff = pgoff};
     if (const auto* backing = std::get_if<FileBacking>(&first->backing())) request.file = backing->file;
+    request.observer = first->content().observer;
     const auto mapped = map(request);
     if (!mapped) return fail(mapped.error());
     return Remapped{.start = *mapped, .to_populate = VirtRange{*mapped, *mapped + size_bytes}};

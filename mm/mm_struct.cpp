@@ -58,9 +58,14 @@ MmStruct::MmStruct(PhysicalMemory& memory, FileRegistry& files, PageTable page_t
       mmap_base_(mmap_base_for(limits.stack_bytes)) {}
 
 MmStruct::~MmStruct() {
-    if (vmas_.first() != nullptr) commit_unmap(VirtRange{vmas_.first()->start(), vmas_.last()->end()});
-    vm_.locked -= locked_left_behind_;
+    exit_mmap();
     FL_ASSERT(rss_.total() == PageCount(0) && vm_ == VmCounters{});
+}
+
+void MmStruct::exit_mmap() {
+    if (vmas_.first() != nullptr) commit_unmap(VirtRange{vmas_.first()->start(), vmas_.last()->end()});
+    vm_.locked -= std::exchange(locked_left_behind_, PageCount(0));
+    userfault_events_.clear();
 }
 
 // --- pages ---------------------------------------------------------------------------------------------------------
@@ -104,22 +109,36 @@ void MmStruct::forget_page(Pte pte) {
     memory_.release(pte.pfn());
 }
 
-void MmStruct::zap(VirtRange range, Guards guards) {
-    page_table_.for_each(range, [this, guards](VirtAddr, Pte& slot) {
+namespace {
+
+// A page of a file may come back: who wants to hear of the first write to it still does
+// (pte_install_uffd_wp_if_needed).
+Pte entry_without_page(const Vma& vma, Pte pte) {
+    return !vma.is_anonymous() && pte.is_write_protected() ? Pte::write_protected() : Pte::none();
+}
+
+}  // namespace
+
+void MmStruct::zap(const Vma& vma, VirtRange range, Guards guards) {
+    page_table_.for_each(range, [&](VirtAddr, Pte& slot) {
         const Pte old = slot;
         if (old.is_guard() && guards == Guards::keep) return;
-        slot = Pte::none();
-        if (!old.is_guard()) forget_page(old);
+        slot = guards == Guards::keep ? entry_without_page(vma, old) : Pte::none();
+        if (!old.is_marker()) forget_page(old);
     });
 }
 
 void MmStruct::unmap_pages(VirtRange range, PrivateCopies copies) {
+    const Vma& vma = *vmas_.find(range.start);
     page_table_.for_each(range, [&](VirtAddr, Pte& slot) {
         const Pte old = slot;
-        if (old.is_guard()) return;
+        if (old.is_marker()) {
+            if (old == Pte::poisoned() && copies == PrivateCopies::unmap) slot = Pte::none();
+            return;
+        }
         const bool is_copy = memory_.frames()[old.pfn()].state == FrameState::anonymous;
         if (is_copy && copies == PrivateCopies::keep) return;
-        slot = Pte::none();
+        slot = entry_without_page(vma, old);
         forget_page(old);
     });
 }
@@ -156,10 +175,15 @@ MergeSide::MergeSide(const Vma& vma) : MergeSide(vma.range(), vma.content(), vma
 // mm/vma.c, is_mergeable_vma and is_mergeable_anon_vma: a VMA whose pages may be an ancestor's takes nobody in who has
 // no family yet.
 bool can_merge(const MergeSide& low, const MergeSide& high) {
+    return low.content.observer == nullptr && can_join(low, high);
+}
+
+bool can_join(const MergeSide& low, const MergeSide& high) {
     const VmaContent& a = low.content;
     const VmaContent& b = high.content;
     if (low.range.end != high.range.start || !(a.backing == b.backing)) return false;
     if (!((a.flags & ~vm_sticky) == (b.flags & ~vm_sticky))) return false;
+    if (a.observer != b.observer || a.userfault != b.userfault || !(a.policy == b.policy)) return false;
     if (a.flags.has_any(vm_dontexpand)) return false;
     if (b.pgoff != a.pgoff + low.range.page_count().value()) return false;
     if (low.anon_vma == high.anon_vma) return true;

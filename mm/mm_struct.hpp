@@ -69,6 +69,7 @@ struct MapRequest {
     std::shared_ptr<File> file{};    // nullptr: anonymous
     FileAccess file_access{};        // how the descriptor was opened
     std::uint64_t pgoff = 0;         // pages
+    std::shared_ptr<MappingObserver> observer{};
 };
 
 // mremap(2); lengths are rounded up to pages.
@@ -146,6 +147,9 @@ public:
     void unlock_all();
     // Flags that every new mapping gets (def_flags): those of mlockall(MCL_FUTURE).
     VmFlags def_flags() const { return def_flags_; }
+    // What membarrier(2) was told that will be used (membarrier_state): MEMBARRIER_CMD_REGISTER_ bits.
+    std::uint32_t membarrier_registrations() const { return membarrier_registrations_; }
+    void register_membarrier(std::uint32_t command) { membarrier_registrations_ |= command; }
     // mm_sync.cpp. Says of each page of one VMA whether it is in memory; returns of how many. ENOMEM: no VMA at
     // `start`.
     Result<PageCount> mincore(VirtAddr start, std::span<std::byte> pages) const;
@@ -153,6 +157,40 @@ public:
     // The break after the call; the old one where it could not be moved, as brk(2) answers. New memory gets the flags
     // of data and these.
     VirtAddr set_brk(VirtAddr wanted, VmFlags more_flags = VmFlags());
+
+    // --- userfaultfd (mm_userfault.cpp) -----------------------------------------------------------------------------
+    // Gives the VMAs of `range` to `context`, whom faults of these kinds (vm_uffd_flags) then go to. EINVAL for a kind
+    // of VMA that cannot be had so, EPERM for one that may never be written, EBUSY for another's; ENOMEM. As on Linux,
+    // the VMAs before one that failed for want of memory stay registered.
+    Result<void> register_userfault(VirtRange range, VmFlags flags, const std::shared_ptr<UserfaultContext>& context);
+    // Called for each part that is nobody's any more.
+    using PartVisitor = std::function<void(VirtRange)>;
+    Result<void> unregister_userfault(VirtRange range, const UserfaultContext& context, const PartVisitor& freed);
+    // Every VMA that is the context's becomes nobody's.
+    void release_userfault(const UserfaultContext& context);
+    // One page of a registered VMA, in which all of `request` lies. ENOENT where there is none; EINVAL where its kind
+    // does not take the filling; EEXIST, EFAULT (past the file's end; nothing is cached), ENOMEM. `bytes`: a page for
+    // UserfaultFill::copy.
+    struct FillRequest {
+        VirtRange range;
+        UserfaultFill fill{};
+        WriteProtection protection{};
+    };
+    Result<void> may_fill(const FillRequest& request);
+    Result<void> fill_page(const FillRequest& request, VirtAddr page, std::span<const std::byte> bytes = {});
+    // UFFDIO_WRITEPROTECT. ENOENT where a VMA is not registered for it; ENOMEM.
+    Result<void> write_protect(VirtRange range, WriteProtection protection);
+    // What happened since the last call that a context wants to be told of.
+    std::vector<UserfaultEvent> take_userfault_events() { return std::exchange(userfault_events_, {}); }
+    bool has_userfault_events() const { return !userfault_events_.empty(); }
+
+    // --- sealing (mm_seal.cpp) --------------------------------------------------------------------------------------
+    // mseal(2): the mappings of the range stay as they are. ENOMEM for a hole, EINVAL, and then none is sealed.
+    Result<void> seal(VirtAddr start, std::uint64_t length_bytes);
+
+    // --- memory policy (mm_change.cpp) ------------------------------------------------------------------------------
+    // mbind(2): every VMA of the range gets the policy. ENOMEM.
+    Result<void> set_policy(VirtRange range, const MemoryPolicy& policy);
 
     // --- exec's part --------------------------------------------------------------------------------------------
     // Adds the part of bss that no file page covers, page aligned (vm_brk_flags).
@@ -189,13 +227,23 @@ public:
     void unmap_pages(VirtRange range, PrivateCopies copies);
 
     // --- references ---------------------------------------------------------------------------------------------
-    // Tasks that run in this address space, and how many hold on to the structure: its users together are one of them.
-    // A put that was the last says so, and the owner takes the address space, or the structure, apart.
+    // Tasks that run in this address space and whoever works on it meanwhile, and how many hold on to the structure:
+    // its users together are one of them, a kernel thread that borrows the page tables is another. The last user takes
+    // the address space apart and drops that one reference (mm_put); whose drop was the last gives the structure back.
     enum class Last : std::uint8_t { no, yes };
     void mmget() { ++mm_users_; }
     Last mmput() { return drop(mm_users_); }
     void mmgrab() { ++mm_count_; }
     Last mmdrop() { return drop(mm_count_); }
+    // exit_mmap(): every mapping and page goes, what is left is the root of the page tables.
+    void exit_mmap();
+    // mm_reclaim.cpp. __oom_reap_task_mm(): what a process that is ending holds alone goes before its end.
+    void reap();
+    // /proc/PID/clear_refs: pages of these kinds look as if nobody had touched them; the peak of the resident set is
+    // the present.
+    enum class Pages : std::uint8_t { all, anonymous, of_files };
+    void clear_references(Pages which);
+    void reset_hiwater_rss() { hiwater_rss_ = rss_.total(); }
     std::uint32_t mm_users() const { return mm_users_; }
     std::uint32_t mm_count() const { return mm_count_; }
 
@@ -278,7 +326,7 @@ private:
     void free_unused_tables(VirtRange range, const Vma* below, const Vma* above);
     // What happens to guard entries: they outlive MADV_DONTNEED.
     enum class Guards : std::uint8_t { keep, drop };
-    void zap(VirtRange range, Guards guards);
+    void zap(const Vma& vma, VirtRange range, Guards guards);
     void forget_page(emu::Pte pte);
     PageCount& rss_of(Pfn pfn);
     Vma& insert(VirtRange range, VmaContent content);
@@ -290,6 +338,14 @@ private:
     // Gives the part of `vma` inside `range` other flags: split, set, merge. Returns the VMA that holds the part now.
     // ENOMEM where that would take more VMAs than there may be.
     Result<Vma*> change_flags(Vma& vma, VirtRange range, VmFlags flags);
+    // The same with all that may differ inside of one mapping.
+    struct VmaAttributes {
+        VmFlags flags;
+        std::shared_ptr<UserfaultContext> userfault;
+        MemoryPolicy policy;
+    };
+    Result<Vma*> change_vma(Vma& vma, VirtRange range, VmaAttributes attributes);
+    Vma* move_boundary(Vma& vma, VirtRange range, VmFlags flags);
     Result<Vma*> protect_part(Vma& vma, VirtRange range, std::uint64_t prot);
     Result<void> advise_part(Vma& vma, VirtRange part, int advice);
     Result<void> advise_pages(Vma& vma, VirtRange part, int advice);
@@ -311,6 +367,18 @@ private:
     enum class Change : std::uint8_t { add, remove };
     void account(VmFlags flags, PageCount pages, Change change);
     Result<void> fork_vma(Vma& vma, MmStruct& child);
+    void fork_userfault(VmaContent& content);
+    static void forget_userfault(VmaContent& content);
+    void note_unmap(const Vma& vma, VirtRange range);
+    Result<void> take_from_userfault(Vma& vma, VirtRange part);
+    Result<void> set_write_protection(const Vma& vma, VirtRange part, WriteProtection protection);
+    Result<Vma*> fill_target(const FillRequest& request);
+    Result<emu::Pte> fill_private(const Vma& vma, const FillRequest& request, VirtAddr page,
+                                  std::span<const std::byte> bytes);
+    Result<emu::Pte> fill_shared(const Vma& vma, const FillRequest& request, VirtAddr page,
+                                 std::span<const std::byte> bytes);
+    bool has_sealed(VirtRange range) const;
+    void remove_write_protection(VirtRange range);
     Result<void> fork_pages(const Vma& vma, MmStruct& child);
     void share_page(const Vma& vma, emu::Pte& slot);
     // Anonymous memory at a place that is free: brk and bss (do_brk_flags).
@@ -325,6 +393,7 @@ private:
     std::uint32_t id_;
     std::uint32_t mm_users_ = 1;
     std::uint32_t mm_count_ = 1;
+    std::uint32_t membarrier_registrations_ = 0;
     VirtAddr mmap_base_;
     VirtAddr start_brk_{};
     VirtAddr brk_{};
@@ -337,6 +406,7 @@ private:
     PageCount hiwater_rss_;
     PageCount hiwater_vm_;
     MmEffects effects_;
+    std::vector<UserfaultEvent> userfault_events_;
 };
 
 // What decides whether a VMA, or one that could be made, is one with its neighbour.
@@ -353,6 +423,8 @@ struct MergeSide {
 
 // Whether two neighbours are one mapping (Linux: can_vma_merge_after).
 bool can_merge(const MergeSide& low, const MergeSide& high);
+// The same where no VMA has to go for it: the boundary between them moves.
+bool can_join(const MergeSide& low, const MergeSide& high);
 
 // The rights that a PTE of this VMA may carry at most.
 emu::PteAccess vma_access(VmFlags flags);

@@ -23,7 +23,7 @@ Result<PageCount> MmStruct::mincore(VirtAddr start, std::span<std::byte> pages) 
         answer[i] = static_cast<std::byte>(cached);
     }
     page_table_.for_each(range, [&](VirtAddr at, const Pte& pte) {
-        if (!pte.is_guard()) answer[(at - start) >> page_shift] = std::byte{1};
+        if (!pte.is_marker()) answer[(at - start) >> page_shift] = std::byte{1};
     });
     return range.page_count();
 }

@@ -12,7 +12,11 @@ Result<Pfn> UserMemory::reach(VirtAddr address, emu::Access access) {
         FL_ASSERT(handled < emu::PageFaultHandler::max_faults_per_access);
         const emu::PageFault fault{address, access, emu::Mode::kernel, translation.error()};
         if (handler_.handle_page_fault(fault) == emu::FaultOutcome::fatal) {
-            return fail(handler_.last_fatal() == FaultKind::oom ? Errno::enomem : Errno::efault);
+            const FaultKind kind = handler_.last_fatal();
+            const bool again = kind == FaultKind::userfault && handler_.wait_for_userfault();
+            if (!again) return fail(kind == FaultKind::oom ? Errno::enomem : Errno::efault);
+            // It is another access now, as far as its faults are counted.
+            handled = 0;
         }
         translation = mmu_.translate(root, address, access, emu::Mode::kernel);
     }

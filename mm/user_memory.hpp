@@ -59,6 +59,7 @@ private:
                                        Use&& use);
     // EFAULT, or ENOMEM where no frame was left.
     Result<Pfn> reach(VirtAddr address, emu::Access access);
+    Result<Pfn> reach_remote(VirtAddr address, emu::Access access, Rights rights);
     Result<void> reach_all(VirtRange pages, emu::Access access);
 
     emu::Mmu& mmu_;

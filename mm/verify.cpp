@@ -78,6 +78,15 @@ private:
         for (const AnonVmaLink& link : vma.anon_vma_chain()) {
             if (const auto wrong = link.anon_vma->vmas().inconsistency()) complain("{}", *wrong);
         }
+        if (vma.flags().has_any(vm_uffd_flags) != (vma.userfault() != nullptr)) {
+            complain("vma {:#x}: its userfaultfd and its flags disagree", vma.start().value());
+        }
+        if (vma.userfault() != nullptr) {
+            const auto [owner, is_first] = contexts_.try_emplace(vma.userfault().get(), &mm);
+            if (owner->second != &mm) {
+                complain("vma {:#x}: its userfaultfd is another address space's", vma.start().value());
+            }
+        }
         if (vma.end() > task_size) complain("vma {:#x}: beyond the user half", vma.start().value());
         const bool joins_below = vma.start() != mm.start_brk() && !vma.flags().has(vm_growsdown);
         if (previous != nullptr && joins_below && !vma.is_left_apart() && can_merge(*previous, vma)) {
@@ -99,9 +108,12 @@ private:
 
     void check_pte(const MmStruct& mm, const Vma& vma, VirtAddr at, Pte pte, RssCounters& rss) {
         ++ptes_[&mm];
-        if (pte.is_guard()) {
+        if (pte.is_write_protected() && !vma.flags().has(vm_uffd_wp)) {
+            complain("pte {:#x}: protected for a userfaultfd that its range does not have", at.value());
+        }
+        if (pte.is_marker()) {
             if (!vma.is_anonymous() && vma.file() == nullptr)
-                complain("pte {:#x}: a guard in a kernel range", at.value());
+                complain("pte {:#x}: a marker in a kernel range", at.value());
             return;
         }
         if (!pte.is_resident()) return complain("pte {:#x}: {:#x} names a swap slot", at.value(), pte.raw());
@@ -172,6 +184,7 @@ private:
         }
         const emu::PteAccess most = vma_access(vma.flags());
         if (!pte.is_present()) complain("pte {:#x}: hidden in an accessible range", at.value());
+        if (pte.writable() && pte.is_write_protected()) complain("pte {:#x}: writable and protected", at.value());
         if (pte.writable() && !most.writable) complain("pte {:#x}: writable, its range is not", at.value());
         if (pte.executable() && !most.executable) complain("pte {:#x}: executable, its range is not", at.value());
         const bool owned = frame.state == FrameState::anonymous && frame.anon_exclusive && frame.map_count == 1;
@@ -226,6 +239,7 @@ private:
     std::span<const std::shared_ptr<File>> files_;
     std::unordered_map<Pfn, FrameUse> use_;
     std::unordered_map<const MmStruct*, std::uint64_t> ptes_;
+    std::unordered_map<const UserfaultContext*, const MmStruct*> contexts_;
     std::vector<std::string> wrong_;
 };
 

@@ -8,6 +8,7 @@
 #include "mm/file.hpp"
 #include "mm/rb_tree.hpp"
 #include "mm/special_pages.hpp"
+#include "mm/userfault.hpp"
 
 #include <list>
 #include <memory>
@@ -44,8 +45,10 @@ inline constexpr VmFlags vm_maywrite{0x20};
 inline constexpr VmFlags vm_mayexec{0x40};
 inline constexpr VmFlags vm_mayshare{0x80};
 inline constexpr VmFlags vm_growsdown{0x100};
+inline constexpr VmFlags vm_uffd_missing{0x200};
 inline constexpr VmFlags vm_pfnmap{0x400};
 inline constexpr VmFlags vm_maybe_guard{0x800};
+inline constexpr VmFlags vm_uffd_wp{0x1000};
 inline constexpr VmFlags vm_locked{0x2000};
 inline constexpr VmFlags vm_io{0x4000};
 inline constexpr VmFlags vm_seq_read{0x8000};
@@ -61,6 +64,8 @@ inline constexpr VmFlags vm_hugepage{0x20000000};
 inline constexpr VmFlags vm_nohugepage{0x40000000};
 inline constexpr VmFlags vm_mergeable{0x80000000};
 inline constexpr VmFlags vm_droppable{1ULL << 40};
+inline constexpr VmFlags vm_uffd_minor{1ULL << 41};
+inline constexpr VmFlags vm_sealed{1ULL << 42};
 
 inline constexpr VmFlags vm_locked_mask = vm_locked | vm_lockonfault;
 inline constexpr VmFlags vm_access_flags = vm_read | vm_write | vm_exec;
@@ -68,6 +73,8 @@ inline constexpr VmFlags vm_access_flags = vm_read | vm_write | vm_exec;
 inline constexpr VmFlags vm_sticky = vm_maybe_guard;
 // Ranges that are not plain memory (VM_SPECIAL).
 inline constexpr VmFlags vm_special = vm_io | vm_dontexpand | vm_pfnmap;
+// What a userfaultfd wants to hear of (__VM_UFFD_FLAGS).
+inline constexpr VmFlags vm_uffd_flags = vm_uffd_missing | vm_uffd_wp | vm_uffd_minor;
 inline constexpr VmFlags vm_may_flags = vm_mayread | vm_maywrite | vm_mayexec;
 
 struct AnonymousBacking {
@@ -89,11 +96,30 @@ struct SpecialBacking {
 
 using VmaBacking = std::variant<AnonymousBacking, FileBacking, SpecialBacking>;
 
+// Who wants to know how many VMAs map something of his (vm_ops->open and close): a System V segment. A VMA with one is
+// not taken up by a neighbour, but it may give it a part, or take one.
+class MappingObserver {
+public:
+    virtual ~MappingObserver() = default;
+    virtual void vma_opened() = 0;
+    virtual void vma_closed() = 0;
+};
+
+// On which nodes pages are to lie (struct mempolicy). There is but one node, so that it only has to be told again.
+struct MemoryPolicy {
+    std::uint32_t mode = 0;  // MPOL_ value with its MPOL_F_ flags; 0: the task's
+    std::uint64_t nodes = 0;
+    friend bool operator==(const MemoryPolicy&, const MemoryPolicy&) = default;
+};
+
 // What a VMA is made of, apart from its links in the tree.
 struct VmaContent {
     VmFlags flags;
     VmaBacking backing;
-    std::uint64_t pgoff = 0;  // file: page index of start; anonymous: virtual page number of start
+    std::uint64_t pgoff = 0;                      // file: page index of start; anonymous: virtual page number of start
+    std::shared_ptr<MappingObserver> observer{};  // nullptr: nobody
+    std::shared_ptr<UserfaultContext> userfault{};  // who answers its faults (vm_userfaultfd_ctx); nullptr: nobody
+    MemoryPolicy policy{};                          // of mbind(2)
 };
 
 // "rwxp" as in /proc/PID/maps.
@@ -152,7 +178,13 @@ public:
     Vma* next() { return next_; }
     Vma* previous() { return previous_; }
 
+    MappingObserver* observer() const { return content_.observer.get(); }
+    const std::shared_ptr<UserfaultContext>& userfault() const { return content_.userfault; }
+
     void set_flags(VmFlags flags) { content_.flags = flags; }
+    void set_userfault(std::shared_ptr<UserfaultContext> context) { content_.userfault = std::move(context); }
+    const MemoryPolicy& policy() const { return content_.policy; }
+    void set_policy(const MemoryPolicy& policy) { content_.policy = policy; }
 
     // It could be one with the VMA below it, and as on Linux is not: a refused mapping, MREMAP_DONTUNMAP or fork left
     // them apart. Only verify() wants to know.

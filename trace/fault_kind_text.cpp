@@ -21,9 +21,12 @@ std::string_view explanation(mm::FaultKind kind) {
         case mm::FaultKind::swap_in: return "the page was in swap and is brought back";
         case mm::FaultKind::stack_grow: return "touch below the stack: the stack is extended down to it";
         case mm::FaultKind::spurious: return "the page table allowed it already: the access is tried again";
+        case mm::FaultKind::userfault:
+            return "a userfaultfd is told of it: the task waits until the access may be tried again";
         case mm::FaultKind::segv_maperr: return "no mapping holds the address: SIGSEGV (SEGV_MAPERR)";
         case mm::FaultKind::segv_accerr: return "the mapping does not allow the access: SIGSEGV (SEGV_ACCERR)";
         case mm::FaultKind::sigbus: return "the page lies past the end of the mapped file: SIGBUS";
+        case mm::FaultKind::poisoned: return "a userfaultfd called the page unreadable: SIGBUS";
         case mm::FaultKind::oom: return "no frame is left: the program is killed";
     }
     return "";

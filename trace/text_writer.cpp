@@ -35,7 +35,8 @@ std::string_view kind_tint(mm::FaultKind kind) {
         case mm::FaultKind::stack_grow: return green;
         case mm::FaultKind::file_minor: return cyan;
         case mm::FaultKind::file_major:
-        case mm::FaultKind::swap_in: return magenta;
+        case mm::FaultKind::swap_in:
+        case mm::FaultKind::userfault: return magenta;
         case mm::FaultKind::cow:
         case mm::FaultKind::cow_reuse:
         case mm::FaultKind::write_notify: return yellow;
@@ -43,6 +44,7 @@ std::string_view kind_tint(mm::FaultKind kind) {
         case mm::FaultKind::segv_maperr:
         case mm::FaultKind::segv_accerr:
         case mm::FaultKind::sigbus:
+        case mm::FaultKind::poisoned:
         case mm::FaultKind::oom: return red;
     }
     return plain;
@@ -77,6 +79,8 @@ void print_pte_flags(std::string& to, emu::Pte pte) {
         case emu::PteKind::none: to += "------"; return;
         case emu::PteKind::swapped: to += "swap"; return;
         case emu::PteKind::guard: to += "guard"; return;
+        case emu::PteKind::write_protected: to += "uffdwp"; return;
+        case emu::PteKind::poisoned: to += "poison"; return;
         case emu::PteKind::prot_none:
         case emu::PteKind::present:
             print_letters(to, pte.is_present() ? "PWUADX" : "NWUADX",

@@ -37,9 +37,9 @@ Result<UserCredentials> read_credentials(const System& system, std::span<const s
     if (data.size() != sizeof claimed) return fail(Errno::einval);
     std::memcpy(&claimed, data.data(), sizeof claimed);
     const Task& task = system.task;
-    const bool may = (claimed.pid == task.pid || task.capabilities.has(Capability::sys_admin)) &&
-                     (claimed.uid == task.uid || task.capabilities.has(Capability::setuid)) &&
-                     (claimed.gid == task.gid || task.capabilities.has(Capability::setgid));
+    const bool may = (claimed.pid == task.pid || task.credentials.may(Capability::sys_admin)) &&
+                     (task.credentials.user.has(claimed.uid) || task.credentials.may(Capability::setuid)) &&
+                     (task.credentials.group.has(claimed.gid) || task.credentials.may(Capability::setgid));
     if (!may) return fail(Errno::eperm);
     if (claimed.pid != task.pid && system.processes.find_process(claimed.pid) == nullptr) return fail(Errno::esrch);
     return claimed;

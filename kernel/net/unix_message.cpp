@@ -21,7 +21,8 @@ UnixMessage::~UnixMessage() {
 }
 
 void UnixMessage::add_credentials(const Task& task) {
-    if (!contents_.credentials) contents_.credentials = UserCredentials{task.pid, task.uid, task.gid};
+    if (!contents_.credentials)
+        contents_.credentials = UserCredentials{task.pid, task.credentials.user.real, task.credentials.group.real};
 }
 
 PassedFiles UnixMessage::take_files() {

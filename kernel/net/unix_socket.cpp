@@ -16,7 +16,9 @@ namespace {
 constexpr short writable = POLLOUT | POLLWRNORM | POLLWRBAND;
 constexpr short readable = POLLIN | POLLPRI | POLLRDNORM | POLLRDBAND;
 
-UserCredentials credentials_of(const Task& task) { return {task.pid, task.uid, task.gid}; }
+UserCredentials credentials_of(const Task& task) {
+    return {task.pid, task.credentials.user.effective, task.credentials.group.effective};
+}
 
 }  // namespace
 

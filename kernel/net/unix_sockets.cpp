@@ -94,8 +94,8 @@ void UnixSockets::forget_name(const UnixSocket& socket) {
 
 bool UnixSockets::has_room(const Task& task) const {
     if (in_flight_count_ >= max_in_flight) return false;
-    if (task.capabilities.has(Capability::sys_resource) || task.capabilities.has(Capability::sys_admin)) return true;
-    const auto own = in_flight_of_user_.find(task.uid);
+    if (task.credentials.may(Capability::sys_resource) || task.credentials.may(Capability::sys_admin)) return true;
+    const auto own = in_flight_of_user_.find(task.credentials.user.real);
     return own == in_flight_of_user_.end() || own->second <= soft_limit(task.process->limits, Limit::open_files);
 }
 

@@ -64,7 +64,8 @@ Result<void> UnixSocket::wait_for_account(System& system, const Patience& patien
     }
 }
 
-// The next bytes of the request as a message, with its files where they have not gone yet. ETOOMANYREFS, ENOBUFS, EFAULT.
+// The next bytes of the request as a message, with its files where they have not gone yet. ETOOMANYREFS, ENOBUFS,
+// EFAULT.
 Result<std::shared_ptr<UnixMessage>> UnixSocket::make_message(System& system, SendRequest& request,
                                                               std::uint64_t size_bytes, const UnixSocket* receiver) {
     if (!request.files.empty() && !all_.has_room(system.task)) return fail(Errno::etoomanyrefs);
@@ -77,10 +78,12 @@ Result<std::shared_ptr<UnixMessage>> UnixSocket::make_message(System& system, Se
     contents.files = std::exchange(request.files, {});
     const bool wanted = options_.passes_credentials || (receiver != nullptr && receiver->options_.passes_credentials);
     if (!contents.credentials && wanted) {
-        contents.credentials = UserCredentials{system.task.pid, system.task.uid, system.task.gid};
+        contents.credentials =
+            UserCredentials{system.task.pid, system.task.credentials.user.real, system.task.credentials.group.real};
     }
     const std::uint64_t charge = is_stream() ? cost(size_bytes, head_room) : datagram_cost(size_bytes);
-    return std::make_shared<UnixMessage>(all_, shared_from_this(), charge, system.task.uid, std::move(contents));
+    return std::make_shared<UnixMessage>(all_, shared_from_this(), charge, system.task.credentials.user.real,
+                                         std::move(contents));
 }
 
 void UnixSocket::deliver(std::shared_ptr<UnixMessage> message) {

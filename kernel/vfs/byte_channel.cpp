@@ -220,8 +220,7 @@ Result<void> ByteChannel::push(const System& system, std::span<const std::byte> 
     FL_ASSERT(!is_full() && !bytes.empty() && bytes.size() <= page_size);
     auto charge = system.memory.kernel_memory().charge(page_size);
     if (!charge) return fail(charge.error());
-    buffers_.push_back(
-        Buffer{.bytes = {bytes.begin(), bytes.end()}, .framing = framing, .charge = std::move(*charge)});
+    buffers_.push_back(Buffer{.bytes = {bytes.begin(), bytes.end()}, .framing = framing, .charge = std::move(*charge)});
     for_readers_.wake_all(readable);
     return {};
 }

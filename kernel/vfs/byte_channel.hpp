@@ -10,6 +10,7 @@
 #include "kernel/wait_queue.hpp"
 #include "mm/kernel_memory.hpp"
 
+#include <algorithm>
 #include <cstddef>
 #include <deque>
 #include <vector>

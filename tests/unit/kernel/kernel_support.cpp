@@ -56,6 +56,7 @@ TestSystem::TestSystem(PageCount frames, kernel::strace::LogOptions strace)
       random_(1),
       vfs_(std::in_place, files_, memory_.total_page_count(), clock_.realtime_ns()),
       scheduler_(clock_, [this](kernel::Task& task) { faults_.set_mm(task.mm.get()); }),
+      ipc_(clock_, [this] { return task_.pid; }),
       processes_(scheduler_, kernel::ProcessesOptions{.run =
                                                           [this](kernel::System& system) {
                                                               if (task_work) task_work(system);
@@ -64,7 +65,7 @@ TestSystem::TestSystem(PageCount frames, kernel::strace::LogOptions strace)
                                                       .at_end = {},
                                                       .too_many = {}}),
       system_{task_, cpu_,       clock_,     random_,  memory_, faults_, *vfs_,
-              mmu_,  scheduler_, processes_, futexes_, nullptr, {}},
+              mmu_,  scheduler_, processes_, futexes_, ipc_,    nullptr, {}},
       dispatcher_(std::move(strace)) {
     task_.scheduler = &scheduler_;
     scheduler_.set_current(task_);
@@ -72,6 +73,7 @@ TestSystem::TestSystem(PageCount frames, kernel::strace::LogOptions strace)
     auto mm = mm::MmStruct::create(memory_, files_, task_.memory_limits());
     REQUIRE(mm.has_value());
     task_.mm = std::move(*mm);
+    processes_.track(task_.mm);
     task_.user_memory = std::make_unique<mm::UserMemory>(mmu_, faults_, *task_.mm);
     faults_.set_mm(task_.mm.get());
     task_.executable = "/bin/guest";
@@ -92,13 +94,15 @@ TestSystem::~TestSystem() {
         scheduler_.run_one();
         processes_.bury();
     }
-    const std::array<const mm::MmStruct*, 1> all = {task_.mm.get()};
+    const auto spaces = processes_.address_spaces();
+    const std::vector<const mm::MmStruct*> all(spaces.begin(), spaces.end());
     CHECK(mm::verify(memory_, all, files_.files()) == std::vector<std::string>{});
+    CHECK(ipc_.shm.inconsistency(all).value_or("") == "");
     faults_.set_mm(nullptr);
     task_.signals.set_timer_signals(nullptr);
     task_.process->timers.reset();
     task_.user_memory.reset();
-    task_.mm.reset();
+    kernel::Processes::put_mm(std::exchange(task_.mm, nullptr));
     task_.files.reset();
     task_.fs.reset();
     task_.exe_file.reset();

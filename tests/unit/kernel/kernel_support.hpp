@@ -6,6 +6,7 @@
 #include "kernel/scheduler.hpp"
 #include "kernel/syscall_dispatcher.hpp"
 #include "kernel/system.hpp"
+#include "kernel/sysv_ipc.hpp"
 #include "mm/verify.hpp"
 
 #include <doctest/doctest.h>
@@ -128,6 +129,7 @@ private:
     kernel::Task task_;
     kernel::Scheduler scheduler_;
     kernel::Futexes futexes_;
+    kernel::SysvIpc ipc_;
     kernel::Processes processes_;
     kernel::System system_;
     kernel::SyscallDispatcher dispatcher_;

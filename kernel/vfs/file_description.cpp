@@ -5,6 +5,7 @@
 namespace fl::kernel {
 
 FileDescription::~FileDescription() {
+    --count_;
     if (inode() == nullptr) return;
     inode()->locks().release(*this);
     inode()->record_locks().release(this);
@@ -13,8 +14,6 @@ FileDescription::~FileDescription() {
 std::vector<HostEvent> FileDescription::host_events(short wanted) {
     const auto fd = host_descriptor();
     return fd ? std::vector<HostEvent>{{*fd, wanted}} : std::vector<HostEvent>{};
-    if (inode() != nullptr) inode()->locks().release(*this);
-    --count_;
 }
 
 Result<void> FileDescription::set_status_flags(int flags) {

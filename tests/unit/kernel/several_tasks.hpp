@@ -26,9 +26,9 @@ public:
                   test.system().scheduler,
                   test.system().processes,
                   test.system().futexes,
+                  test.system().ipc,
                   nullptr,
-                  {}},
-          dispatcher_(nullptr) {
+                  {}} {
         const kernel::Task& like = test.task();
         task_.pid = task_.tid = task_.process->pid = like.pid + ++made;
         task_.mm = like.mm;

@@ -267,7 +267,7 @@ TEST_CASE("setting clocks: errors, and those who may not") {
     CHECK(system.call(SYS_clock_adjtime, {99, data}) == minus(Errno::einval));
     CHECK(system.call(SYS_clock_adjtime, {99, nowhere}) == minus(Errno::efault));
 
-    system.task().capabilities.effective = 0;
+    system.task().credentials.capabilities.effective = 0;
     system.put(data, timespec{2'000'000'000, 0});
     CHECK(system.call(SYS_clock_settime, {CLOCK_REALTIME, data}) == minus(Errno::eperm));
     CHECK(system.call(SYS_settimeofday, {data, 0}) == minus(Errno::eperm));

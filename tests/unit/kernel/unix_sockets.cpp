@@ -194,7 +194,7 @@ TEST_CASE("files in flight: no more than the limit for who has no privilege, and
     const Pair pair = make_pair(system, SOCK_STREAM);
     system.put(data + 64, rlimit{16, 16});
     CHECK(system.call(SYS_prlimit64, {0, RLIMIT_NOFILE, data + 64, 0}) == 0);
-    system.task().capabilities.effective = 0;
+    system.task().credentials.capabilities.effective = 0;
     int sent = 0;
     while (send_file(system, pair.first, pair.second) == 1) ++sent;
     CHECK(sent == 17);

@@ -1,5 +1,5 @@
 // The wider memory calls on a system with one task: what guests cannot reach, and how --strace prints them.
-#include "kernel_support.hpp"
+#include "strace_support.hpp"
 
 #include <fcntl.h>
 #include <sys/ipc.h>
@@ -16,18 +16,6 @@ using test::TestSystem;
 namespace {
 
 constexpr std::uint64_t data = TestSystem::data;
-
-// All that a call said to --strace.
-std::string traced(TestSystem& system, std::FILE* log, std::uint64_t number,
-                   std::initializer_list<std::uint64_t> arguments) {
-    std::rewind(log);
-    system.call(number, arguments);
-    std::string text(4096, '\0');
-    const auto size = static_cast<std::size_t>(std::ftell(log));
-    std::rewind(log);
-    text.resize(std::fread(text.data(), 1, size, log));
-    return text.substr(0, text.find('\n'));
-}
 
 }  // namespace
 
@@ -119,10 +107,9 @@ TEST_CASE("protection keys: the processor has none") {
 }
 
 TEST_CASE("the wider memory calls as strace prints them") {
-    const std::unique_ptr<std::FILE, int (*)(std::FILE*)> log{std::tmpfile(), &std::fclose};
-    TestSystem system(PageCount(64), log.get());
+    test::Traced traced;
     const auto line = [&](std::uint64_t number, std::initializer_list<std::uint64_t> arguments) {
-        return traced(system, log.get(), number, arguments);
+        return traced.line(number, arguments);
     };
     CHECK(line(SYS_shmget, {IPC_PRIVATE, 4096, IPC_CREAT | 0600}) == "shmget(IPC_PRIVATE, 4096, IPC_CREAT|0600) = 0");
     CHECK(line(SYS_shmat, {7, 0, SHM_RDONLY}) == "shmat(7, NULL, SHM_RDONLY) = -1 EINVAL (Invalid argument)");

@@ -1,4 +1,4 @@
-// The page that came last leaves first: a whole policy in one file. Build and use it:
+// A whole policy in one file. Build and use it:
 //   c++ -std=c++20 -shared -fPIC -I build/include -o lifo.so docs/examples/lifo.cpp
 //   faultline policies ./lifo.so
 #include <faultline/policy.hpp>
@@ -30,10 +30,10 @@ private:
     std::vector<PageId> stack_;
 };
 
+std::unique_ptr<Policy> make(const Setup& setup) { return std::make_unique<Lifo>(setup); }
 extern "C" const Plugin* faultline_policy() {
+    static const Parameter keep{"keep", "pages that stay if others may leave", 0, 0, 1000};
     static const Plugin plugin{policy_version,
-                               {"lifo", "the page that came last leaves first", "an example", Needs::faults_only,
-                                {{"keep", "pages that stay if others may leave", 0, 0, 1000}},
-                                [](const Setup& setup) -> std::unique_ptr<Policy> { return std::make_unique<Lifo>(setup); }}};
+                               {"lifo", "the last page leaves first", "an example", Needs::faults_only, {keep}, make}};
     return &plugin;
 }

@@ -39,8 +39,8 @@ std::unique_ptr<Policy> make(const Setup& setup) {
 
 // The parameter of policies that look at the accessed bit: whether the access that faulted counts.
 inline Parameter accessed_on_load(double default_value) {
-    return {"load", "whether the access that faulted counts: the accessed bit of a page that enters", default_value, 0,
-            1};
+    return {"load", "whether the access that faulted counts: 1, as hardware has it, or 0, as cache simulators do",
+            default_value, 0, 1};
 }
 
 }  // namespace fl::replacement::built_in

@@ -36,7 +36,7 @@ private:
 const PolicyInfo& built_in::lru() {
     static const PolicyInfo info{
         "lru",
-        "the page that was not used for longest leaves; exact, by every reference",
+        "the page not used for longest leaves; exact, not an approximation",
         "R. L. Mattson, J. Gecsei, D. R. Slutz, I. L. Traiger, Evaluation techniques for storage "
         "hierarchies, IBM Systems Journal 9(2), 1970",
         Needs::every_reference,

@@ -150,8 +150,7 @@ tl::expected<PolicyChoice, std::string> parse_policy(std::string_view text) {
         for (const PolicyInfo* policy : all_policies()) names.emplace_back(policy->name);
         return tl::unexpected(unknown("policy", name, names));
     }
-    // "clock," is taken for a parameter that is missing.
-    if (parameters.empty() && text.size() > name.size())
+    if (text.ends_with(','))
         return tl::unexpected(fmt::format("policy {}: a parameter is missing behind the ','", name));
     auto values = parse_parameters(*info, parameters);
     if (!values) return tl::unexpected(values.error());

@@ -85,7 +85,7 @@ int run_command_line(std::vector<std::string> words) {
         return report_usage_error(error, help_command);
     }
     if (compare_native.subcommand().parsed()) return compare_native.execute(operands);
-    if (policies.subcommand().parsed()) return policies.execute(operands);
+    if (policies.subcommand().parsed()) return fl::cli::PoliciesCommand::execute(operands);
     return run.execute(operands);
 }
 

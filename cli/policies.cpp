@@ -120,7 +120,7 @@ PoliciesCommand::PoliciesCommand(CLI::App& application)
     subcommand_.footer(footer);
 }
 
-int PoliciesCommand::execute(const std::vector<std::string>& words) const {
+int PoliciesCommand::execute(const std::vector<std::string>& words) {
     if (words.empty()) return print(list_of_all());
     if (words.size() > 1) {
         report(fmt::format("one NAME at a time, not '{}' as well; see faultline policies --help", words[1]));

@@ -20,7 +20,7 @@ public:
 
     CLI::App& subcommand() { return subcommand_; }
     // After parsing: prints. Returns the command's exit status.
-    int execute(const std::vector<std::string>& words) const;
+    static int execute(const std::vector<std::string>& words);
 
 private:
     CLI::App& subcommand_;

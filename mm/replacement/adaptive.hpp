@@ -4,6 +4,7 @@
 #include "mm/replacement/page_list.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <string>
 
 namespace fl::replacement {
@@ -48,7 +49,7 @@ public:
     std::uint32_t all() const { return once.size() + often.size() + once_ghosts.size() + often_ghosts.size(); }
 
     std::string state() const {
-        const auto target = static_cast<std::uint64_t>(target_ * 100 + 0.5);
+        const long target = std::lround(target_ * 100);
         return "T1 " + std::to_string(once.size()) + ", T2 " + std::to_string(often.size()) + ", B1 " +
                std::to_string(once_ghosts.size()) + ", B2 " + std::to_string(often_ghosts.size()) + ", target of T1 " +
                std::to_string(target / 100) + "." + std::to_string(target / 10 % 10) + std::to_string(target % 10);

@@ -35,7 +35,10 @@ struct Witness {
     std::vector<std::string> seen;
     std::vector<PageId> victims;
 };
-Witness witness;
+Witness& witness() {
+    static Witness only;
+    return only;
+}
 
 class WitnessPolicy final : public replacement::Policy {
 public:
@@ -43,33 +46,38 @@ public:
     void admit(PageId page, Access access) override { note("admit", page, access, 1); }
     void reference(PageId page, Access access, std::uint32_t count) override { note("hit", page, access, count); }
     PageId choose_victim(PageId incoming) override {
-        witness.seen.push_back("victim for " + std::to_string(incoming));
-        const PageId victim = witness.victims.front();
-        witness.victims.erase(witness.victims.begin());
+        witness().seen.push_back("victim for " + std::to_string(incoming));
+        const PageId victim = witness().victims.front();
+        witness().victims.erase(witness().victims.begin());
         return victim;
     }
     void forget(PageId) override {}
     std::uint64_t tick_interval() const override { return 4; }
-    void tick() override { witness.seen.push_back("tick " + std::to_string(pages_.time())); }
+    void tick() override { witness().seen.push_back("tick " + std::to_string(pages_.time())); }
 
 private:
     void note(const char* what, PageId page, Access access, std::uint32_t count) {
-        witness.seen.push_back(std::string(what) + " " + std::to_string(page) + (access == Access::write ? "w" : "r") +
-                               " x" + std::to_string(count) + " at " + std::to_string(pages_.time()) +
-                               (pages_.accessed(page) ? " A" : "") + (pages_.dirty(page) ? " D" : ""));
+        witness().seen.push_back(std::string(what) + " " + std::to_string(page) +
+                                 (access == Access::write ? "w" : "r") + " x" + std::to_string(count) + " at " +
+                                 std::to_string(pages_.time()) + (pages_.accessed(page) ? " A" : "") +
+                                 (pages_.dirty(page) ? " D" : ""));
         pages_.clear_accessed(page);
     }
     replacement::Pages& pages_;
 };
 
-const replacement::PolicyInfo witness_info{"witness",
-                                           "",
-                                           "",
-                                           replacement::Needs::every_reference,
-                                           {},
-                                           [](const replacement::Setup& setup) -> std::unique_ptr<replacement::Policy> {
-                                               return std::make_unique<WitnessPolicy>(setup);
-                                           }};
+const replacement::PolicyInfo& witness_info() {
+    static const replacement::PolicyInfo info{
+        "witness",
+        "",
+        "",
+        replacement::Needs::every_reference,
+        {},
+        [](const replacement::Setup& setup) -> std::unique_ptr<replacement::Policy> {
+            return std::make_unique<WitnessPolicy>(setup);
+        }};
+    return info;
+}
 
 }  // namespace
 
@@ -101,29 +109,29 @@ TEST_CASE("replay: OPT reports the same way") {
 }
 
 TEST_CASE("replay: what a policy is told, and the bits it sees") {
-    witness = {{}, {1}};
+    witness() = {{}, {1}};
     const ReferenceString string = {
         {1, Access::read, 6}, {2, Access::write, 2}, {1, Access::write, 1}, {2, Access::read, 4}};
     // Both fit, then a third does not.
     ReferenceString more = string;
     more.push_back({3});
-    const auto counts = replay(more, {&witness_info, {}}, {.frames = 2});
+    const auto counts = replay(more, {&witness_info(), {}}, {.frames = 2});
     REQUIRE_MESSAGE(counts.has_value(), counts.error());
-    CHECK(witness.seen == std::vector<std::string>{"admit 1r x1 at 1 A", "hit 1r x3 at 4 A", "tick 4",
-                                                   "hit 1r x2 at 6 A", "admit 2w x1 at 7 A D", "hit 2w x1 at 8 A D",
-                                                   "tick 8", "hit 1w x1 at 9 A D", "hit 2r x3 at 12 A D", "tick 12",
-                                                   "hit 2r x1 at 13 A D", "victim for 3", "admit 3r x1 at 14 A"});
+    CHECK(witness().seen == std::vector<std::string>{"admit 1r x1 at 1 A", "hit 1r x3 at 4 A", "tick 4",
+                                                     "hit 1r x2 at 6 A", "admit 2w x1 at 7 A D", "hit 2w x1 at 8 A D",
+                                                     "tick 8", "hit 1w x1 at 9 A D", "hit 2r x3 at 12 A D", "tick 12",
+                                                     "hit 2r x1 at 13 A D", "victim for 3", "admit 3r x1 at 14 A"});
     CHECK(counts->dirty_evictions == 1);
 }
 
 TEST_CASE("replay: a policy that lies ends it with one line") {
     const ReferenceString string = {{1}, {2}, {3}};
-    witness = {{}, {7}};
-    auto counts = replay(string, {&witness_info, {}}, {.frames = 2});
+    witness() = {{}, {7}};
+    auto counts = replay(string, {&witness_info(), {}}, {.frames = 2});
     REQUIRE_FALSE(counts.has_value());
     CHECK(counts.error() == "policy witness chose page 7, which is not resident");
-    witness = {{}, {replacement::no_page}};
-    counts = replay(string, {&witness_info, {}}, {.frames = 2});
+    witness() = {{}, {replacement::no_page}};
+    counts = replay(string, {&witness_info(), {}}, {.frames = 2});
     REQUIRE_FALSE(counts.has_value());
     CHECK(counts.error() == "policy witness chose no page, although page 1 is evictable");
 }

@@ -4,6 +4,7 @@
 #include "cli/compare_native.hpp"
 #include "cli/exit_status.hpp"
 #include "cli/messages.hpp"
+#include "cli/policies.hpp"
 #include "cli/run.hpp"
 
 #include <fmt/format.h>
@@ -49,6 +50,7 @@ int run_command_line(std::vector<std::string> words) {
     application.set_version_flag("--version", "faultline " FAULTLINE_VERSION);
     fl::cli::RunCommand run(application);
     fl::cli::CompareNativeCommand compare_native(application);
+    fl::cli::PoliciesCommand policies(application);
     if (words.empty()) {
         fmt::print(stderr, "{}", application.help());
         return fl::cli::exit_usage;
@@ -60,6 +62,7 @@ int run_command_line(std::vector<std::string> words) {
         const CLI::App* subcommand = nullptr;
         if (words.front() == fl::cli::RunCommand::name) subcommand = &run.subcommand();
         if (words.front() == fl::cli::CompareNativeCommand::name) subcommand = &compare_native.subcommand();
+        if (words.front() == fl::cli::PoliciesCommand::name) subcommand = &policies.subcommand();
         if (subcommand != nullptr) {
             help_command += " " + words.front();
             std::vector<std::string> own(words.begin() + 1, words.end());
@@ -82,6 +85,7 @@ int run_command_line(std::vector<std::string> words) {
         return report_usage_error(error, help_command);
     }
     if (compare_native.subcommand().parsed()) return compare_native.execute(operands);
+    if (policies.subcommand().parsed()) return fl::cli::PoliciesCommand::execute(operands);
     return run.execute(operands);
 }
 

@@ -6,11 +6,16 @@
 // cost.
 //
 // How a fault on page P goes:
-//   1. shrink(P, out): a policy of variable allocation names pages that are to leave in any case;
+//   1. shrink(P, out), once: a policy of variable allocation names pages that are to leave in any case;
 //   2. where no frame is free: choose_victim(P) names one resident page; it is final, the page leaves;
-//   3. admit(P): P is resident now. Its accessed bit is set, as the access that faulted sets it.
+//   3. admit(P): P is resident now. Its accessed bit is set already, as the access that faulted sets it, and its dirty
+//   bit
+//      where that was a write. A policy that does not count this access clears the bit here.
 // Hits are told through reference() and only to policies that need every reference; to the others the accessed bit
-// tells of them.
+// tells of them. Step 2 may be taken before Setup::frames pages are resident (something else took the frames) and more
+// than once, and step 3 may not follow (the fault failed).
+//
+// A page that is not evictable is passed over as if it were not there: its bits and its place stay.
 #pragma once
 
 #include <cstdint>
@@ -44,7 +49,7 @@ public:
     virtual bool evictable(PageId page) const = 0;
     // Writes a dirty page back ahead of time, so that it is clean.
     virtual void write_back(PageId page) = 0;
-    // References so far in a replay, nanoseconds of virtual time in the machine.
+    // In a replay the number of the present reference, from 1; in the machine nanoseconds of virtual time.
     virtual std::uint64_t time() const = 0;
 
     bool test_and_clear_accessed(PageId page) {
@@ -65,13 +70,13 @@ public:
     virtual void admit(PageId page, Access access) = 0;
     // The page that leaves so that `incoming` finds a frame: resident and evictable, final. no_page: none is evictable.
     virtual PageId choose_victim(PageId incoming) = 0;
-    // A resident page is referenced (hits only), `count` times in a row. Needs::every_reference.
+    // A resident page is referenced (hits only), `count` times in a row, the last time now. Needs::every_reference.
     virtual void reference(PageId /*page*/, Access /*access*/, std::uint32_t /*count*/) {}
     // Resident pages that leave whether or not a frame is needed: at each fault, and for Needs::every_reference with
-    // variable_allocation() before each reference. They are final.
+    // variable_allocation() before each reference (`incoming` may be resident then, and may be named). They are final.
     virtual void shrink(PageId /*incoming*/, std::vector<PageId>& /*out*/) {}
-    // The page exists no more, resident or not (it was unmapped, its process ended): the number may come to mean
-    // another.
+    // The page exists no more, resident or not, known or not (it was unmapped, its process ended): the number may come
+    // to mean another.
     virtual void forget(PageId page) = 0;
     // Called every tick_interval() of Pages::time(); 0: never.
     virtual std::uint64_t tick_interval() const { return 0; }
@@ -79,6 +84,8 @@ public:
     virtual bool variable_allocation() const { return false; }
     // What it would say for itself: where the hand is, how long its lists are. One line.
     virtual std::string state() const { return {}; }
+    // What it keeps of one page, resident or not: "in T2", "counter 01111000". A few words.
+    virtual std::string describe(PageId /*page*/) const { return {}; }
 };
 
 // What a policy is made from.

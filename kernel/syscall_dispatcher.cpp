@@ -3,6 +3,7 @@
 #include "kernel/strace/line.hpp"
 #include "kernel/strace/scalars.hpp"
 #include "kernel/syscall_names.hpp"
+#include "kernel/userfaultfd.hpp"
 
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
@@ -33,7 +34,12 @@ void SyscallDispatcher::warn_once(std::uint64_t syscall_number) {
 
 Result<std::uint64_t> SyscallDispatcher::call(System& system, const SystemCall* entry, std::uint64_t syscall_number,
                                               const Arguments& arguments) {
-    if (entry != nullptr && entry->handler != nullptr) return entry->handler(system, arguments);
+    if (entry != nullptr && entry->handler != nullptr) {
+        const auto result = entry->handler(system, arguments);
+        // May wait until a userfaultfd has read of what the call did.
+        tell_userfault_events(system);
+        return result;
+    }
     warn_once(syscall_number);
     return fail(Errno::enosys);
 }

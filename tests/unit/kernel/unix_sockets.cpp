@@ -77,7 +77,7 @@ TEST_CASE("sockets: who reads is woken by who writes, by a shutdown and by the e
 }
 
 TEST_CASE("sockets: a writer waits for room, and ends with what it has written when the reader goes") {
-    TestSystem system;
+    TestSystem system(PageCount(1024));
     const Pair pair = make_pair(system, SOCK_STREAM);
     std::int64_t written = 0, after = 0;
     OtherTask writer(system, [&](OtherTask& task) {

@@ -68,6 +68,13 @@ Vfs::Vfs(mm::FileRegistry& files, PageCount memory, std::uint64_t now_ns)
     device("random", Device::random);
     device("urandom", Device::urandom);
     device("tty", Device::tty);
+    const auto link = [&](const char* name, const char* target) {
+        add(dev, name, std::make_shared<MemoryLink>(device_fs_, Owner{}, now_ns, target));
+    };
+    link("fd", "/proc/self/fd");
+    link("stdin", "/proc/self/fd/0");
+    link("stdout", "/proc/self/fd/1");
+    link("stderr", "/proc/self/fd/2");
     add_directory(dev, "shm", shared_fs_, 01777);
     const DentryPointer etc = add_directory(root_, "etc", root_fs_, 0755);
     add_text(etc, "passwd", "root:x:0:0:root:/root:/bin/sh\n");

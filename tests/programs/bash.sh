@@ -12,12 +12,7 @@ for tool in $("$busybox" --list); do [[ -e tools/$tool ]] || ln -s busybox "tool
 environment=("PATH=$work/tools")
 sides=(--bind "$work/tools:$work/tools" --bind "$work/tools/busybox:/bin/sh")
 
-# Where the kernel has no /dev/fd, what needs it is left out.
-faultline run "$busybox" test -e /dev/fd/0
-has_dev_fd=$status
-
 for script in "$sources"/bash/*.sh; do
-  if [[ $script == */substitution.sh && $has_dev_fd != 0 ]]; then continue; fi
   cp "$script" start/script
   options=("${sides[@]}")
   twin "$(basename "$script")" "$work/tools/bash-static" script

@@ -1,10 +1,7 @@
-// database FOLDER JOURNAL [alone]: a SQLite database in FOLDER, written, asked and checked; JOURNAL is delete or wal.
-// `alone` does without record locks, and so without a second process. Prints what a user would see.
+// database FOLDER JOURNAL: a SQLite database in FOLDER, written, asked and checked, by several processes too; JOURNAL is
+// delete or wal. Prints what a user would see.
 // database check FILE: whether a database is sound.
-// database locks: exit status 0 where the kernel has record locks, 1 where it has none.
-#include <fcntl.h>
 #include <sqlite3.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +11,6 @@
 enum { order_count = 6000, writer_count = 3, rows_per_writer = 40, busy_timeout_ms = 20000 };
 
 static char path[4096];
-static bool alone;
 
 static void fail(sqlite3* database, const char* what) {
     printf("FAILED: %s: %s (%d)\n", what, sqlite3_errmsg(database), sqlite3_extended_errcode(database));
@@ -40,12 +36,10 @@ static void show(sqlite3* database, const char* what, const char* sql) {
 
 static sqlite3* open_database(void) {
     sqlite3* database;
-    if (sqlite3_open_v2(path, &database, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, alone ? "unix-none" : NULL) !=
-        SQLITE_OK) {
+    if (sqlite3_open_v2(path, &database, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL) != SQLITE_OK) {
         fail(database, path);
     }
     sqlite3_busy_timeout(database, busy_timeout_ms);
-    if (alone) run(database, "PRAGMA locking_mode = EXCLUSIVE");
     return database;
 }
 
@@ -131,17 +125,10 @@ static int check(const char* file) {
     return sqlite3_close(database);
 }
 
-static bool has_record_locks(void) {
-    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-    return fcntl(fileno(tmpfile()), F_SETLK, &lock) == 0;
-}
-
 int main(int argc, char** argv) {
-    if (argc == 2 && strcmp(argv[1], "locks") == 0) return has_record_locks() ? 0 : 1;
     if (argc < 3) return 2;
     if (strcmp(argv[1], "check") == 0) return check(argv[2]);
     snprintf(path, sizeof path, "%s/%s.db", argv[1], argv[2]);
-    alone = argc > 3 && strcmp(argv[3], "alone") == 0;
     sqlite3* database = open_database();
     char pragma[64];
     snprintf(pragma, sizeof pragma, "PRAGMA journal_mode = %s", argv[2]);
@@ -160,6 +147,6 @@ int main(int argc, char** argv) {
     show(database, "after vacuum", "SELECT count(*), sum(cents) FROM orders");
     show(database, "integrity", "PRAGMA integrity_check; PRAGMA foreign_key_check");
     if (sqlite3_close(database) != SQLITE_OK) fail(database, "close");
-    if (!alone) several_writers();
+    several_writers();
     return 0;
 }

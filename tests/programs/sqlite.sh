@@ -4,22 +4,19 @@
 source "$(dirname "${BASH_SOURCE[0]}")/twin.bash"
 
 database=$(program database)
-mode=()
-faultline run "$database" locks
-[[ $status == 0 ]] || mode=(alone)
 
 for journal in delete wal; do
   # Its own temporary folder on either side.
-  run "$database" "$work" "$journal" "${mode[@]}"
+  run "$database" "$work" "$journal"
   native=$stdout
-  faultline run "$database" /tmp "$journal" "${mode[@]}"
+  faultline run "$database" /tmp "$journal"
   check "$journal, in memory: output" is "$stdout" "$native"
   check "$journal, in memory: status" is "$status" 0
-  twin "$journal, on the host's disk" "$database" . "$journal" "${mode[@]}"
+  twin "$journal, on the host's disk" "$database" . "$journal"
   # A checker that is not emulated; the twin has compared the database byte by byte with the native one before.
   run "$database" check here/$journal.db
   check "$journal: sound" is "$stdout" "  ok"
 done
-faultline run --paranoid --mem 16M "$database" /tmp wal "${mode[@]}"
+faultline run --paranoid --mem 16M "$database" /tmp wal
 check "under --paranoid" is "$stdout" "$native"
 passed

@@ -116,8 +116,9 @@ std::string children_text(const System& system, const Task& task) {
 }
 
 void add_accounts(ProcFs& proc) {
-    proc.add_process_file("status",
-                          [](const System&, const Task& task) -> Result<std::string> { return proc_status(task); });
+    proc.add_process_file("status", [](const System& system, const Task& task) -> Result<std::string> {
+        return proc_status(task, system.processes.queued_signals(task.credentials.user.real));
+    });
     proc.add_process_file("stat", [](const System& system, const Task& task) -> Result<std::string> {
         return proc_stat(task, usage_of(system, task));
     });

@@ -138,10 +138,9 @@ void append_memory(StatusText& text, const Task& task) {
     text.field("untag_mask", "0xffffffffffffffff");
 }
 
-void append_signals(StatusText& text, const Task& task) {
+void append_signals(StatusText& text, const Task& task, std::size_t queued) {
     const Signals& signals = task.signals;
-    text.field("SigQ",
-               fmt::format("{}/{}", signals.waiting_count(), soft_limit(task.process->limits, Limit::pending_signals)));
+    text.field("SigQ", fmt::format("{}/{}", queued, soft_limit(task.process->limits, Limit::pending_signals)));
     text.set("SigPnd", signals.pending(SignalQueue::thread).bits());
     text.set("ShdPnd", signals.pending(SignalQueue::process).bits());
     text.set("SigBlk", signals.blocked().bits());
@@ -192,12 +191,12 @@ std::string proc_statm(const mm::MmStruct& mm) {
                        (mm.vm().data + mm.vm().stack).value());
 }
 
-std::string proc_status(const Task& task) {
+std::string proc_status(const Task& task, std::size_t queued_signals) {
     StatusText text;
     append_identity(text, task);
     append_memory(text, task);
     text.field("Threads", task.process->threads.size());
-    append_signals(text, task);
+    append_signals(text, task, queued_signals);
     append_rights(text, task);
     append_places(text, task.usage);
     return text.take();

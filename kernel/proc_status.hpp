@@ -9,7 +9,8 @@
 namespace fl::kernel {
 
 std::string proc_statm(const mm::MmStruct& mm);
-std::string proc_status(const Task& task);
+// `queued_signals`: those of the task's user, of all its processes.
+std::string proc_status(const Task& task, std::size_t queued_signals);
 // `own` is what the task or, where it stands for its process, all its threads have used.
 std::string proc_stat(const Task& task, const Usage& own);
 // What is left to say of a process that is over and not waited for.

@@ -54,7 +54,10 @@ Processes::Processes(Scheduler& scheduler, ProcessesOptions options)
 
 Processes::~Processes() = default;
 
-void Processes::clear() { tasks_.clear(); }
+void Processes::clear() {
+    tasks_.clear();
+    over_.clear();
+}
 
 void Processes::adopt(System& system) {
     adopted_ = &system;
@@ -128,13 +131,13 @@ void Processes::put_mm(std::shared_ptr<mm::MmStruct> mm) {
 }
 
 void Processes::bury() {
-    for (auto at = tasks_.begin(); at != tasks_.end();) {
-        if (at->second->task.state == TaskState::over && at->second->task.fiber->is_finished()) {
-            at = tasks_.erase(at);
-        } else {
-            ++at;
-        }
-    }
+    std::erase_if(over_, [this](std::uint32_t tid) {
+        const auto found = tasks_.find(tid);
+        FL_ASSERT(found != tasks_.end());
+        if (!found->second->task.fiber->is_finished()) return false;
+        tasks_.erase(found);
+        return true;
+    });
 }
 
 // --- new tasks -------------------------------------------------------------------------------------------------------
@@ -169,14 +172,13 @@ static Result<void> check_flags(const CloneRequest& request) {
 }
 
 // The number and its place in memory come before the task, which cannot be taken back.
-Result<std::optional<std::uint32_t>> Processes::reserve_pidfd(System& parent, const CloneRequest& request) {
-    if ((request.flags & CLONE_PIDFD) == 0) return std::optional<std::uint32_t>();
+Result<std::uint32_t> Processes::reserve_pidfd(System& parent, const CloneRequest& request) {
     const auto fd = parent.task.files->find_free(0, open_file_limit(parent));
     if (!fd) return fail(Errno::emfile);
     if (auto done = parent.user().write(VirtAddr(request.pidfd), static_cast<std::int32_t>(*fd)); !done) {
         return fail(done.error());
     }
-    return std::optional(*fd);
+    return *fd;
 }
 
 Result<std::uint32_t> Processes::clone(System& parent, const CloneRequest& request) {
@@ -197,7 +199,8 @@ Result<std::uint32_t> Processes::clone(System& parent, const CloneRequest& reque
         give_fiber(child);
         auto vfork = (request.flags & CLONE_VFORK) != 0 ? std::make_shared<VforkWait>() : nullptr;
         task.vfork_parent = vfork;
-        const auto pidfd = reserve_pidfd(parent, request);
+        const bool wants_pidfd = (request.flags & CLONE_PIDFD) != 0;
+        const auto pidfd = wants_pidfd ? reserve_pidfd(parent, request) : Result<std::uint32_t>(0);
         if (!pidfd) return fail(pidfd.error());
         if (auto done = share_or_copy(parent, child, request); !done) return fail(done.error());
         // Both may wait for a userfaultfd: before anybody knows of the child.
@@ -213,11 +216,11 @@ Result<std::uint32_t> Processes::clone(System& parent, const CloneRequest& reque
         if ((request.flags & CLONE_SYSVSEM) != 0) parent.ipc.sem.share_undo(parent.task, task);
         tasks_.emplace(*tid, std::move(entry));
         join_process(parent, task, request);
-        if (*pidfd) {
+        if (wants_pidfd) {
             const bool of_thread = (request.flags & CLONE_THREAD) != 0;
             auto description = of_thread ? std::make_shared<PidDescription>(0, task)
                                          : std::make_shared<PidDescription>(0, task.process);
-            parent.task.files->put(**pidfd, std::move(description), OnExec::close);
+            parent.task.files->put(*pidfd, std::move(description), OnExec::close);
         }
         ++forks_;
         scheduler_.add(task);
@@ -349,6 +352,7 @@ void Processes::exit_task(System& system) {
     task.exe_file.reset();
     scheduler_.remove(task);
     leave_process(system);
+    if (&system != adopted_) over_.push_back(task.tid);
     task.end->is_over = true;
     task.end->queue.wake_all();
 }

@@ -125,7 +125,7 @@ private:
 
     void give_fiber(System& system);
     Result<std::uint32_t> allocate_pid();
-    Result<std::optional<std::uint32_t>> reserve_pidfd(System& parent, const CloneRequest& request);
+    static Result<std::uint32_t> reserve_pidfd(System& parent, const CloneRequest& request);
     Result<void> share_or_copy(const System& parent, System& child, const CloneRequest& request);
     void join_process(const System& parent, Task& child, const CloneRequest& request);
     void leave_process(System& system);
@@ -142,6 +142,7 @@ private:
     std::map<std::uint32_t, std::shared_ptr<Process>> processes_;
     std::map<std::uint32_t, std::unique_ptr<Entry>> tasks_;
     System* adopted_ = nullptr;
+    std::vector<std::uint32_t> over_;  // numbers of tasks that have run for the last time
     std::vector<std::weak_ptr<mm::MmStruct>> spaces_;
     MachineNames machine_names_;
     std::uint32_t last_pid_ = first_pid - 1;

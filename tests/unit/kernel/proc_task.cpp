@@ -116,7 +116,7 @@ TEST_CASE("status: the memory lines") {
     system.task().name = "guest";
     system.put<int>(TestSystem::data, 1);
     system.put<int>(TestSystem::data + page_size, 1);
-    const std::string text = proc_status(system.task());
+    const std::string text = proc_status(system.task(), 0);
     CHECK(text.starts_with("Name:\tguest\nUmask:\t0022\nState:\tR (running)\nTgid:\t2\n"));
     const std::size_t from = text.find("VmPeak:");
     const std::size_t to = text.find("CoreDumping:");
@@ -147,7 +147,8 @@ TEST_CASE("status: signals that wait, are blocked, ignored or caught") {
     signals.set_action(SIGUSR2, SignalAction{.handler = 0x1000});
     signals.set_action(SIGHUP, SignalAction{.handler = SignalAction::ignore});
     REQUIRE(signals.send(SignalQueue::process, SignalInfo{.number = SIGUSR1}, 8));
-    const std::string text = proc_status(system.task());
+    const std::string text =
+        proc_status(system.task(), system.system().processes.queued_signals(system.task().credentials.user.real));
     CHECK(text.find("\nSigQ:\t1/31000\n"
                     "SigPnd:\t0000000000000000\n"
                     "ShdPnd:\t0000000000000200\n"
@@ -162,7 +163,7 @@ TEST_CASE("status and limits: the very labels that this machine's Linux prints, 
         return;
     }
     TestSystem system;
-    CHECK(labels(proc_status(system.task())) == labels(host_file("/proc/self/status")));
+    CHECK(labels(proc_status(system.task(), 0)) == labels(host_file("/proc/self/status")));
     std::string host_limits = host_file("/proc/self/limits");
     std::string limits = proc_limits(system.task().process->limits);
     for (std::string* text : {&host_limits, &limits}) {

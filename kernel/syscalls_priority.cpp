@@ -4,6 +4,7 @@
 
 #include <sys/resource.h>
 #include <algorithm>
+#include <optional>
 #include <vector>
 
 namespace fl::kernel {
@@ -92,11 +93,11 @@ Result<std::uint64_t> sys_setpriority(System& system, const Arguments& a) {
     const int nice = std::clamp(int_argument(a[2]), lowest_nice, highest_nice);
     const auto tasks = named_tasks(system, *kind, a[1]);
     if (!tasks) return fail(tasks.error());
-    Result<void> outcome;
+    std::optional<Errno> refusal;
     for (Task* task : *tasks) {
-        if (auto done = set_nice(system, *task, nice); !done) outcome = done;
+        if (auto done = set_nice(system, *task, nice); !done) refusal = done.error();
     }
-    return answer(outcome);
+    return refusal ? Result<std::uint64_t>(fail(*refusal)) : 0;
 }
 
 Result<std::uint64_t> sys_ioprio_get(System& system, const Arguments& a) {

@@ -6,6 +6,7 @@
 #include "kernel/user_time.hpp"
 
 #include <limits>
+#include <optional>
 #include <vector>
 
 namespace fl::kernel {
@@ -139,14 +140,14 @@ Result<std::uint64_t> sys_kill(System& system, const Arguments& a) {
     }
     if (targets.empty()) return fail(Errno::esrch);
     // Of a group it is enough that one gets it; of everybody who may not be sent to does not count.
-    Result<void> outcome;
+    std::optional<Errno> refusal;
     bool reached = false;
     for (const auto& process : targets) {
         const auto sent = kill_process(system, *process, number);
         reached = reached || sent.has_value();
-        if (!sent && (pid != -1 || sent.error() != Errno::eperm)) outcome = sent;
+        if (!sent && (pid != -1 || sent.error() != Errno::eperm)) refusal = sent.error();
     }
-    return reached ? 0 : answer(outcome);
+    return reached || !refusal ? Result<std::uint64_t>(0) : fail(*refusal);
 }
 
 Result<std::uint64_t> sys_tkill(System& system, const Arguments& a) {

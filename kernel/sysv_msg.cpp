@@ -124,10 +124,10 @@ Result<Message> MessageQueues::receive(System& system, const std::shared_ptr<Mes
     while (!mine->message && !mine->failure && reason == WakeReason::event) {
         reason = system.scheduler.wait(system.task, queue->changed);
     }
-    MessageQueue::Receiver over = std::move(*mine);
-    queue->receivers.erase(mine);
-    if (over.message) return std::move(*over.message);
-    if (over.failure) return fail(*over.failure);
+    std::list<MessageQueue::Receiver> over;
+    over.splice(over.begin(), queue->receivers, mine);
+    if (mine->message) return std::move(*mine->message);
+    if (mine->failure) return fail(*mine->failure);
     return fail(interrupted(system.task, RestartCall::Kind::without_handler));
 }
 

@@ -459,9 +459,8 @@ void MachineImplementation::take_host_signals() {
             stop_with_host();
         } else if (of_terminal && processes_.group_exists(group)) {
             processes_.send_to_group(group, info);
-        } else if (Process* first = processes_.find_process(Processes::first_pid); first != nullptr) {
-            if (!of_terminal || *number == SIGINT) (void)processes_.send_to_process(*first, info);
-        } else {
+        } else if (!of_terminal || *number == SIGINT) {
+            // Who ends the emulator means all that runs in it.
             for (const auto& [pid, process] : processes_.all()) (void)processes_.send_to_process(*process, info);
         }
     }

@@ -22,4 +22,16 @@ check "the trace was kept" test -s trace.jsonl
 check "its last line is whole" is "$(tail -c 2 trace.jsonl)" "}"
 check "so were the statistics" contains "$(cat stats.json)" '"signal": 15'
 
+# All that the program has started gets it too: nobody is left to wait for.
+cat >waits.c <<'C'
+#include <unistd.h>
+int main(void) {
+    fork();
+    pause();
+}
+C
+gcc -static -O1 -o waits waits.c
+run timeout --kill-after=60 1 "$FAULTLINE" run ./waits
+check "timeout(1) ends a program and its child" is "$status" 124
+
 passed

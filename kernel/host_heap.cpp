@@ -17,7 +17,7 @@ std::atomic<std::uint64_t>& allocated_bytes() {
 
 // One thread allocates, nearly always: a load and a store cost less than one locked instruction. What two threads do at
 // the same moment may be counted wrongly.
-void count(std::uint64_t change) {
+[[maybe_unused]] void count(std::uint64_t change) {
     std::atomic<std::uint64_t>& bytes = allocated_bytes();
     bytes.store(bytes.load(std::memory_order_relaxed) + change, std::memory_order_relaxed);
 }

@@ -55,15 +55,23 @@ Result<void> MmStruct::fork_vma(Vma& vma, MmStruct& child) {
 Result<void> MmStruct::fork_pages(const Vma& vma, MmStruct& child) {
     const bool protects = child.vmas_.find(vma.start())->flags().has(vm_uffd_wp);
     Result<void> outcome;
+    constexpr std::uint64_t table_bytes = 512 * page_size;
+    // The child's entry of the page before: that of a page in the same table lies behind it.
+    Pte* last = nullptr;
+    VirtAddr last_address;
     page_table_.for_each(vma.range(), [&](VirtAddr address, Pte& slot) {
         if (!outcome || (slot == Pte::write_protected() && !protects)) return;
-        const auto target = child.page_table_.ensure(address);
-        if (!target) {
+        if (last != nullptr && address.value() / table_bytes == last_address.value() / table_bytes) {
+            last += (address - last_address) / page_size;
+        } else if (const auto target = child.page_table_.ensure(address)) {
+            last = *target;
+        } else {
             outcome = fail(target.error());
             return;
         }
+        last_address = address;
         if (slot.is_marker()) {
-            **target = slot;
+            *last = slot;
             return;
         }
         share_page(vma, slot);
@@ -72,7 +80,7 @@ Result<void> MmStruct::fork_pages(const Vma& vma, MmStruct& child) {
         if (vma.is_shared()) copied = copied.without_dirty();
         if (!protects) copied = copied.without_write_protection();
         if (memory_.counts_mappings(copied.pfn())) memory_.add_reference(copied.pfn());
-        child.install(*target, copied);
+        child.install(last, copied);
     });
     return outcome;
 }

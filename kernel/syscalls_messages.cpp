@@ -99,7 +99,8 @@ Result<std::uint64_t> receive_message(System& system, SocketDescription& descrip
     if (!received) return fail(received.error());
     ControlWriter control(system, message->control, message->control_bytes);
     int shown = received->flags | (flags & MSG_CMSG_CLOEXEC);
-    if (received->from || socket.is_stream()) shown |= control.write(*received, socket.options().passes_credentials, flags);
+    if (received->from || socket.is_stream())
+        shown |= control.write(*received, socket.options().passes_credentials, flags);
     system.vfs.unix_sockets().discard(std::move(received->files));
     if (message->name != 0) {
         const auto told = write_socket_address(system, sender_name(*received), message->name,

@@ -21,8 +21,8 @@ std::string print_node_device(const Argument&);
 std::string print_device_number(const Argument&);
 std::string print_swap_flags(const Argument&);
 std::string print_read_write_flags(const Argument&);  // of preadv2(2)
-std::string print_attribute_value(const Argument&);  // of setxattr(2)
-std::string print_mount_text(const Argument&);       // of mount(2): a string
+std::string print_attribute_value(const Argument&);   // of setxattr(2)
+std::string print_mount_text(const Argument&);        // of mount(2): a string
 
 std::string print_status(const Argument&);  // struct stat
 std::string print_statx(const Argument&);

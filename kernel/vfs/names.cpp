@@ -183,8 +183,7 @@ Result<DentryPointer> make_file(System& system, const LastComponent& last, mode_
     return dentry;
 }
 
-Result<DentryPointer> make_nameless_file(System& system, const DentryPointer& directory, mode_t mode,
-                                         NameLater kind) {
+Result<DentryPointer> make_nameless_file(System& system, const DentryPointer& directory, mode_t mode, NameLater kind) {
     const auto allowed = check_create(system, *directory);
     if (!allowed) return fail(allowed.error() == Errno::eperm ? Errno::eopnotsupp : allowed.error());
     if (directory->inode->directory()->is_of_host()) return fail(Errno::eopnotsupp);

@@ -15,8 +15,7 @@ Result<DentryPointer> make_file(System& system, const LastComponent& last, mode_
 
 // One that has no name (O_TMPFILE). ENOENT, EACCES, ENOSPC, EOPNOTSUPP where the file system makes no files.
 enum class NameLater : std::uint8_t { stays_so, may_get_name };
-Result<DentryPointer> make_nameless_file(System& system, const DentryPointer& directory, mode_t mode,
-                                         NameLater kind);
+Result<DentryPointer> make_nameless_file(System& system, const DentryPointer& directory, mode_t mode, NameLater kind);
 
 // A path, and where it starts if it is relative.
 struct PathFrom {

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # What the tools that read /proc make of it, as Debian builds them.
+# shellcheck disable=SC2016  # what stands in single quotes the guest expands
 # shellcheck source=tests/command/support.bash
 source "$(dirname "${BASH_SOURCE[0]}")/support.bash"
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # A shell typed to in a real terminal: job control, ^C and ^Z, and the terminal as it was afterwards.
+# shellcheck disable=SC2016  # what stands in single quotes the guest expands
 # shellcheck source=tests/command/support.bash
 source "$(dirname "${BASH_SOURCE[0]}")/support.bash"
 

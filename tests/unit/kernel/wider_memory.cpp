@@ -115,7 +115,8 @@ TEST_CASE("the wider memory calls as strace prints them") {
     CHECK(line(SYS_shmat, {7, 0, SHM_RDONLY}) == "shmat(7, NULL, SHM_RDONLY) = -1 EINVAL (Invalid argument)");
     CHECK(line(SYS_shmctl, {0, IPC_RMID, 0}) == "shmctl(0, IPC_RMID, NULL) = 0");
     CHECK(line(SYS_semget, {0x1234, 1, 0}) == "semget(0x1234, 1, 000) = -1 ENOENT (No such file or directory)");
-    CHECK(line(SYS_membarrier, {0, 0}) == "membarrier(MEMBARRIER_CMD_QUERY, 0) = 0x3ff "
+    CHECK(line(SYS_membarrier, {0, 0}) ==
+          "membarrier(MEMBARRIER_CMD_QUERY, 0) = 0x3ff "
           "(MEMBARRIER_CMD_GLOBAL|MEMBARRIER_CMD_GLOBAL_EXPEDITED|MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED|"
           "MEMBARRIER_CMD_PRIVATE_EXPEDITED|MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED|"
           "MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE|MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE|"

@@ -1,37 +1,7 @@
 #include "mm/replacement/built_in.hpp"
-#include "mm/replacement/page_list.hpp"
+#include "mm/replacement/recency_policy.hpp"
 
 namespace fl::replacement {
-
-namespace {
-
-class Mru final : public Policy {
-public:
-    explicit Mru(const Setup& setup) : pages_(setup.pages) {}
-
-    void admit(PageId page, Access /*access*/) override { by_use_.push_back(page); }
-    void reference(PageId page, Access /*access*/, std::uint32_t /*count*/) override { by_use_.move_to_back(page); }
-    PageId choose_victim(PageId /*incoming*/) override {
-        const PageId victim = last_evictable(by_use_, pages_);
-        if (victim != no_page) by_use_.erase(victim);
-        return victim;
-    }
-    void forget(PageId page) override {
-        if (links_.linked(page)) by_use_.erase(page);
-    }
-    std::string state() const override {
-        if (by_use_.empty()) return "list empty";
-        return "list of " + std::to_string(by_use_.size()) + ", used last " + std::to_string(by_use_.back()) +
-               ", not used for longest " + std::to_string(by_use_.front());
-    }
-
-private:
-    Pages& pages_;
-    Links links_;
-    PageList by_use_{links_};  // used last at the back
-};
-
-}  // namespace
 
 const PolicyInfo& built_in::mru() {
     static const PolicyInfo info{
@@ -41,7 +11,7 @@ const PolicyInfo& built_in::mru() {
         "hierarchies, IBM Systems Journal 9(2), 1970",
         Needs::every_reference,
         {},
-        make<Mru>};
+        make<RecencyPolicy<last_evictable>>};
     return info;
 }
 

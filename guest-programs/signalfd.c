@@ -98,11 +98,16 @@ static void several(int fd) {
 }
 
 static void waiting(int fd) {
+    int taken[2];
+    CHECK(pipe(taken) == 0);
     pid_t child = fork();
     if (child == 0) {
         struct timespec time = {0, 3000000};
         nanosleep(&time, NULL);
         CHECK(kill(getppid(), SIGUSR1) == 0);
+        // Were the first still pending, the second would be none.
+        char byte;
+        CHECK(read(taken[0], &byte, 1) == 1);
         nanosleep(&time, NULL);
         CHECK(kill(getppid(), SIGUSR1) == 0);
         // A signal that was sent to the parent is nobody else's.
@@ -111,6 +116,7 @@ static void waiting(int fd) {
     }
     struct signalfd_siginfo info = take(fd);
     say("waited for %u", info.ssi_signo);
+    CHECK(write(taken[1], "", 1) == 1);
     struct pollfd one = {fd, POLLIN, 0};
     int ready = poll(&one, 1, -1);
     say("poll: %d, readable: %d", ready, one.revents == POLLIN);
@@ -121,6 +127,7 @@ static void waiting(int fd) {
     say("the child saw none of it: %d", status == 0);
     info = take(fd);
     say("then its end: %u", info.ssi_signo);
+    CHECK(close(taken[0]) == 0 && close(taken[1]) == 0);
 }
 
 static void* other(void* argument) {

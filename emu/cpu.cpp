@@ -3,6 +3,7 @@
 #include "emu/block_lengths.hpp"
 #include "emu/cpu_model.hpp"
 #include "emu/current_instruction.hpp"
+#include "emu/reference_reporter.hpp"
 #include "emu/tlb_fill.hpp"
 #include "emu/unicorn_error.hpp"
 #include "emu/unicorn_registers.hpp"
@@ -49,6 +50,7 @@ public:
     std::uint64_t retired_instructions() const override { return retired_; }
     TlbStats tlb_stats() const override { return tlb_.stats(); }
     void log_cpuid(std::vector<VirtAddr>& log) override;
+    void report_references(ReferenceObserver* observer) override;
     FpuState fpu_state() const override { return load_fpu_state(engine_); }
     void set_fpu_state(const FpuState& state) override { store_fpu_state(engine_, state); }
 
@@ -95,6 +97,7 @@ private:
     std::uint64_t budget_end_ = no_budget;
     BlockLengths block_lengths_;
     std::vector<VirtAddr>* cpuid_log_ = nullptr;
+    std::optional<ReferenceReporter> reporter_;
 };
 
 tl::expected<void, std::string> UnicornCpu::start() {
@@ -195,6 +198,7 @@ Exit UnicornCpu::run(Registers& registers, std::uint64_t instruction_budget) {
         if (tlb_.is_stale()) tlb_.flush();
         exit_.reset();
         tlb_.forget_retranslation();
+        if (reporter_.has_value()) reporter_->forget_restart();
         if (interrupted_.exchange(false)) {
             exit_ = Exit{Exit::Reason::halt};
             break;
@@ -204,7 +208,7 @@ Exit UnicornCpu::run(Registers& registers, std::uint64_t instruction_budget) {
         if (!exit_.has_value() && interrupted_.exchange(false)) exit_ = Exit{Exit::Reason::halt};
         if (exit_.has_value()) break;
         // The aborted fetch left nothing behind but an address: run the same instruction again.
-        if (tlb_.wants_retranslation()) continue;
+        if (tlb_.wants_retranslation() || (reporter_.has_value() && reporter_->wants_restart())) continue;
         // Nothing asked for a stop, so Unicorn gave up by itself: a translator limit (an instruction longer than 15
         // bytes) or a state it cannot go on from. A processor raises #GP for the former.
         (void)error;
@@ -212,6 +216,7 @@ Exit UnicornCpu::run(Registers& registers, std::uint64_t instruction_budget) {
         break;
     }
     in_run_ = false;
+    if (reporter_.has_value()) reporter_->note_run_ended();
     registers = exit_registers_.value_or(loaded_);
     // Only exceptions are told by their hook; after them the engine's registers are loaded again.
     FL_ASSERT(!exit_registers_.has_value() || exit_->reason == Exit::Reason::exception);
@@ -267,7 +272,13 @@ void UnicornCpu::on_block(uc_engine* engine, std::uint64_t address, std::uint32_
         cpu.end_run(Exit{Exit::Reason::quantum});
         return;
     }
-    cpu.retired_ += cpu.block_lengths_.instructions(engine, address, size_bytes);
+    if (cpu.reporter_.has_value() && !cpu.reporter_->report_block(cpu.tlb_.root(), VirtAddr(address), size_bytes)) {
+        must(uc_emu_stop(engine), "to stop");
+        return;
+    }
+    if (cpu.counting_ == Counting::instructions) {
+        cpu.retired_ += cpu.block_lengths_.instructions(engine, address, size_bytes);
+    }
 }
 
 void UnicornCpu::on_translated(uc_engine*, uc_tb* block, uc_tb*, void* user_data) noexcept {
@@ -329,6 +340,13 @@ void UnicornCpu::log_cpuid(std::vector<VirtAddr>& log) {
     FL_ASSERT(cpuid_log_ == nullptr);
     cpuid_log_ = &log;
     add_hook(UC_HOOK_INSN, &on_cpuid, UC_X86_INS_CPUID);
+}
+
+void UnicornCpu::report_references(ReferenceObserver* observer) {
+    if (observer == nullptr) return;
+    FL_ASSERT(!reporter_.has_value());
+    tlb_.report_to(reporter_.emplace(engine_, mmu_, *observer));
+    if (counting_ == Counting::none) add_hook(UC_HOOK_BLOCK, &on_block);
 }
 
 // 0: Unicorn goes on to execute the instruction.

@@ -8,6 +8,7 @@
 #pragma once
 
 #include "emu/mmu.hpp"
+#include "emu/reference_observer.hpp"
 #include "emu/registers.hpp"
 
 #include <tl/expected.hpp>
@@ -100,6 +101,10 @@ public:
     // the log must outlive the last.
     static constexpr std::size_t max_cpuid_log = 65536;
     virtual void log_cpuid(std::vector<VirtAddr>& log) = 0;
+    // Every frame that guest code references from now on: to `observer`, which has heard of all of them whenever the
+    // page-fault handler is called or run() has returned; nullptr: to nobody, at no cost. Ask at most once, before the
+    // first run; the observer must outlive the last. A processor that cannot tell takes no observer.
+    virtual void report_references(ReferenceObserver* observer) { FL_ASSERT(observer == nullptr); }
 
     virtual FpuState fpu_state() const = 0;
     virtual void set_fpu_state(const FpuState& state) = 0;

@@ -1,6 +1,7 @@
 #include "emu/tlb_fill.hpp"
 
 #include "emu/current_instruction.hpp"
+#include "emu/reference_reporter.hpp"
 #include "emu/unicorn_error.hpp"
 #include "emu/unicorn_registers.hpp"
 
@@ -44,6 +45,7 @@ bool TlbFill::fill(VirtAddr page, Access access, uc_tlb_entry& entry) {
     }
     for (unsigned handled = 0; !translation; ++handled) {
         FL_ASSERT(handled < PageFaultHandler::max_faults_per_access);
+        if (reporter_ != nullptr) reporter_->flush_references();
         PageFault fault{page, access, Mode::user, translation.error(), this};
         const FaultOutcome outcome = handler_.handle_page_fault(fault);
         if (outcome == FaultOutcome::fatal) {
@@ -85,6 +87,7 @@ bool TlbFill::fill(VirtAddr page, Access access, uc_tlb_entry& entry) {
         next_growth_ = stats_.fills + growth_distance_;
         flush();
     }
+    if (reporter_ != nullptr) reporter_->note_filled(translation->pfn);
     entry.paddr = translation->pfn.address().value();
     entry.perms = static_cast<uc_prot>(UC_PROT_READ | (writable ? UC_PROT_WRITE : 0) | (executable ? UC_PROT_EXEC : 0));
     return true;

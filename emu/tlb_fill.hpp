@@ -14,6 +14,8 @@
 
 namespace fl::emu {
 
+class ReferenceReporter;
+
 class TlbFill final : private FaultLocator {
 public:
     // A miss that ends the run leaves in `exit` why, unless something else ended it before.
@@ -24,6 +26,9 @@ public:
 
     // From here on the misses of `engine`, which this must outlive, come here.
     void attach(uc_engine* engine);
+
+    // It hears of each entry, and before the fault handler is called. It must outlive the last run.
+    void report_to(ReferenceReporter& reporter) { reporter_ = &reporter; }
 
     Pfn root() const { return root_; }
     void set_root(Pfn root);
@@ -54,6 +59,7 @@ private:
     PageFaultHandler& handler_;
     std::optional<Exit>& exit_;
     uc_engine* engine_ = nullptr;
+    ReferenceReporter* reporter_ = nullptr;
     Pfn root_{};
     bool stale_ = false;
     bool wants_retranslation_ = false;

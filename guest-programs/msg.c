@@ -1,6 +1,7 @@
 // System V message queues: kinds of messages, what fits, and who waits.
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/ipc.h>
 #include <sys/msg.h>
@@ -43,7 +44,20 @@ static void say_status(void) {
         (unsigned long)status.__msg_cbytes, (unsigned long)status.msg_qbytes, status.msg_lspid == getpid(),
         status.msg_lrpid == getpid(), status.msg_stime != 0, status.msg_rtime != 0);
 }
-static void pause_a_little(void) { nanosleep(&(struct timespec){0, 50000000}, NULL); }
+// Lets a child get as far as it can by itself; what is over waits no more.
+static void wait_until_waiting(pid_t child) {
+    char path[32], text[512], state = 0;
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)child);
+    while (state != 'S' && state != 'Z') {
+        nanosleep(&(struct timespec){0, 1000000}, NULL);
+        int fd = open(path, O_RDONLY);
+        CHECK(fd >= 0);
+        ssize_t got = read(fd, text, sizeof text - 1);
+        CHECK(got > 0 && close(fd) == 0);
+        text[got] = 0;
+        state = strrchr(text, ')')[2];
+    }
+}
 static void finish(pid_t child) {
     int status;
     CHECK(waitpid(child, &status, 0) == child);
@@ -94,29 +108,35 @@ static void show_waiting(void) {
     // The queue holds "few" and "others", and ten bytes at most.
     pid_t child = fork();
     if (child == 0) _exit(put(2, "later", 0) != 0);
-    pause_a_little();
+    wait_until_waiting(child);
     get(0, 0);
     get(0, 0);
     finish(child);
     get(0, 0);
+    int taken[2];
+    CHECK(pipe(taken) == 0);
     child = fork();
     if (child == 0) {
         long size = (long)msgrcv(id, &message, 3, 4, 0);
         say("child: got %ld %s", size, size < 0 ? strerror(errno) : message.text);
         size = (long)msgrcv(id, &message, 9, 4, 0);
         say("child: got %ld %.5s", size, message.text);
+        CHECK(write(taken[1], "", 1) == 1);
         size = (long)msgrcv(id, &message, 9, 4, 0);
         say("child: got %ld %s", size, strerror(errno));
         _exit(0);
     }
-    pause_a_little();
+    wait_until_waiting(child);
     CHECK(put(1, "no", 0) == 0);
     CHECK(put(4, "large", 0) == 0);
-    pause_a_little();
+    char byte;
+    CHECK(read(taken[0], &byte, 1) == 1);
+    wait_until_waiting(child);
     say_status();
     CHECK(msgctl(id, IPC_RMID, NULL) == 0);
     finish(child);
     SHOW(put(1, "x", 0));
+    CHECK(close(taken[0]) == 0 && close(taken[1]) == 0);
 }
 
 int main(void) {

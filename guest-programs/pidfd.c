@@ -253,6 +253,10 @@ static void show_threads(void) {
     show_poll("a thread that lives", pidfd, 0);
     SHOW(send(pidfd, 0, NULL, 0));
     CHECK(write(gate[1], "x", 1) == 1 && pthread_join(thread, NULL) == 0);
+    // Its end is told, and its number is free a moment later.
+    struct pollfd end = {pidfd, POLLIN, 0};
+    CHECK(poll(&end, 1, -1) == 1);
+    while (syscall(SYS_tgkill, getpid(), thread_number, 0) == 0) usleep(1000);
     show_poll("a thread that is over", pidfd, -1);
     SHOW(send(pidfd, 0, NULL, 0));
     close(pidfd), close(gate[0]), close(gate[1]), close(ready[0]), close(ready[1]);

@@ -201,7 +201,7 @@ static void show_threads(void) {
     say("%s", line_of(format("/proc/self/task/%d/status", tid), "Tgid:") ? "and belongs to its process" : "");
     CHECK(write(gate[1], "x", 1) == 1 && pthread_join(thread, NULL) == 0);
     // The number is free a moment after the join.
-    for (int i = 0; i < 100 && count_names("/proc/self/task") != 1; ++i) usleep(1000);
+    for (int i = 0; i < 60000 && count_names("/proc/self/task") != 1; ++i) usleep(1000);
     say("tasks %d", count_names("/proc/self/task"));
     close(gate[0]), close(gate[1]);
 }
@@ -211,7 +211,7 @@ static char state_of(pid_t pid) {
     return text != NULL ? strrchr(text, ')')[2] : '-';
 }
 static void wait_for_state(pid_t pid, char state) {
-    for (int i = 0; i < 1000 && state_of(pid) != state; ++i) usleep(1000);
+    for (int i = 0; i < 60000 && state_of(pid) != state; ++i) usleep(1000);
 }
 
 static void show_processes(void) {

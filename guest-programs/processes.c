@@ -72,10 +72,14 @@ static void ways_to_end(void) {
 }
 
 static void stop_and_continue(void) {
+    int fds[2];
+    CHECK(pipe(fds) == 0);
     pid_t child = fork();
     if (child == 0) {
         raise(SIGSTOP);
-        _exit(7);
+        // Were it over by then, nobody would be told that it went on.
+        char byte;
+        _exit(read(fds[0], &byte, 1) == 1 ? 7 : 8);
     }
     int status;
     CHECK(waitpid(child, &status, WUNTRACED) == child);
@@ -84,7 +88,10 @@ static void stop_and_continue(void) {
     CHECK(kill(child, SIGCONT) == 0);
     CHECK(waitpid(child, &status, WCONTINUED) == child);
     say_end("child", status);
+    CHECK(write(fds[1], "", 1) == 1);
     say_end("child", end_of(child));
+    close(fds[0]);
+    close(fds[1]);
 }
 
 static void told_by_waitid(void) {

@@ -119,7 +119,11 @@ static void children(int flags, int ignored, const char* name) {
     }
     // It can be seen to have stopped before its parent is told.
     struct timespec moment = {0, 5000000};
-    if (count == 0) nanosleep(&moment, NULL);
+    if (ignored || flags & SA_NOCLDSTOP) {
+        nanosleep(&moment, NULL);
+    } else {
+        while (count == 0) nanosleep(&time, NULL);
+    }
     int stops = count;
     CHECK(kill(child, SIGCONT) == 0);
     int waited = waitpid(child, NULL, 0);

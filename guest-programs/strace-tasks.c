@@ -32,12 +32,14 @@ static void interrupted(void) {
     memset(&action, 0, sizeof action);
     action.sa_handler = on_signal;
     CHECK(sigaction(SIGALRM, &action, NULL) == 0);
-    struct itimerval soon = {{0, 0}, {0, 20000}};
+    // Once each, and again only should the first come before it waits.
+    struct itimerval soon = {{0, 200000}, {0, 200000}}, never = {{0, 0}, {0, 0}};
     char byte;
     CHECK(setitimer(ITIMER_REAL, &soon, NULL) == 0);
     CHECK(read(ends[0], &byte, 1) == -1);
     CHECK(setitimer(ITIMER_REAL, &soon, NULL) == 0);
     CHECK(pause() == -1);
+    CHECK(setitimer(ITIMER_REAL, &never, NULL) == 0);
 }
 
 int main(int argc, char** argv) {
@@ -65,10 +67,13 @@ int main(int argc, char** argv) {
     CHECK(waitpid(child, &status, 0) == child && WTERMSIG(status) == SIGKILL);
     child = fork();
     if (child == 0) {
-        usleep(200000);
+        turn_over();
+        usleep(999999);
         _exit(4);
     }
-    usleep(50000);
+    await_turn();
+    // It sleeps by then, and is far from done.
+    usleep(200000);
     CHECK(kill(child, SIGSTOP) == 0);
     CHECK(waitpid(child, &status, WUNTRACED) == child && WIFSTOPPED(status));
     CHECK(kill(child, SIGCONT) == 0);
@@ -88,7 +93,7 @@ int main(int argc, char** argv) {
     CHECK(pthread_create(&other, NULL, thread, NULL) == 0);
     await_turn();
     // By then it is over, and joining it waits for nothing.
-    usleep(50000);
+    usleep(200000);
     CHECK(pthread_join(other, NULL) == 0);
     say("done");
     return 0;

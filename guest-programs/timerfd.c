@@ -46,6 +46,8 @@ static void reading(void) {
     say("and it goes on: %d", take(fd) >= 1);
     CHECK(timerfd_gettime(fd, &left) == 0);
     say("interval %ld, within it: %d", left.it_interval.tv_nsec, left.it_value.tv_nsec <= 1000000);
+    // An interval that does not end just when it is looked at.
+    set(fd, 0, 1000000, 900000000);
     sleep_ms(5);
     struct itimerspec stop = {{0, 0}, {0, 0}}, old;
     CHECK(timerfd_settime(fd, 0, &stop, &old) == 0);

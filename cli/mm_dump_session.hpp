@@ -43,6 +43,12 @@ public:
     std::vector<std::string> finish();
 
     void on_fault(const mm::FaultEvent& event) override;
+    void on_eviction(const mm::EvictionEvent& event) override {
+        if (next_ != nullptr) next_->on_eviction(event);
+    }
+    void on_write_back(const mm::WriteBackEvent& event) override {
+        if (next_ != nullptr) next_->on_write_back(event);
+    }
 
 private:
     void dump(std::string_view occasion);

@@ -34,6 +34,7 @@ wrong; 1: a trace, system calls, statistics or a dump could not be written in fu
   faultline run --trace ./program                     every page fault, explained
   faultline run --trace=t.jsonl --trace-format jsonl ./program
   faultline run --stats --mem 16M ./program argument
+  faultline run --frames 64 --policy lru --stats ./program   with 64 frames for its pages, and swap
   faultline run --dump-mm --dump-at 7 ./program       the address space at the seventh fault and at the end)";
 
 std::uint64_t seed_from(const std::string& text) {
@@ -195,7 +196,8 @@ void set_limits(kernel::MachineOptions& machine, const RunOptions& options) {
 
 kernel::MachineOptions machine_options(const RunOptions& options, RunOutputs& outputs) {
     kernel::MachineOptions machine;
-    machine.memory = memory_from(options.memory);
+    set_memory(machine, options.memory);
+    machine.pressure.counts_working_set = options.statistics.has_value();
     machine.clock = options.clock == "host" ? kernel::ClockMode::host : kernel::ClockMode::virtual_time;
     machine.paranoia = options.paranoid ? kernel::Paranoia::every_step : kernel::Paranoia::off;
     machine.host = host_tree_from(options);
@@ -228,9 +230,18 @@ int run_program(const kernel::MachineOptions& options, const kernel::ProgramSpec
     if (outputs.dump) outputs.dump->attach(machine);
     if (const auto started = machine.exec(program); !started) return fail_to_start(started.error());
     outputs.begin(machine);
+    const auto& policy = options.pressure.policy;
+    if (policy && policy->info->needs == replacement::Needs::every_reference) {
+        report(
+            fmt::format("policy {}: needs every reference, so that each access is reported to it, which slows the "
+                        "program down",
+                        policy->info->name));
+    }
 
     const kernel::ExitStatus exit = machine.run();
-    if (!machine.limit_reached().empty()) {
+    if (!machine.policy_error().empty()) {
+        report(fmt::format("{}: stopped: {}", program.path, machine.policy_error()));
+    } else if (!machine.limit_reached().empty()) {
         report(fmt::format("{}: {}", program.path, machine.limit_reached()));
     } else {
         report_death(program.path, exit);
@@ -257,9 +268,7 @@ int run_program(const kernel::MachineOptions& options, const kernel::ProgramSpec
 void add_options(CLI::App& subcommand, RunOptions& options) {
     // Said twice, the last time counts: scripts add to what they were given.
     subcommand.option_defaults()->take_last();
-    subcommand.add_option("--mem", options.memory, "Memory of the machine, such as 512K, 64M or 1G (256M)")
-        ->type_name("SIZE")
-        ->option_text("SIZE");
+    add_memory_options(subcommand, options.memory);
     // The value is optional, so that CLI11 would take the program's name for it; split_off_operands() sees to that.
     subcommand
         .add_option_function<std::vector<std::string>>(

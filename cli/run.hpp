@@ -1,6 +1,7 @@
 // faultline run: runs a program on the emulated machine.
 #pragma once
 
+#include "cli/memory_options.hpp"
 #include "cli/trace_session.hpp"
 
 #include <CLI/CLI.hpp>
@@ -13,7 +14,7 @@
 namespace fl::cli {
 
 struct RunOptions {
-    std::string memory = "256M";
+    MemoryOptions memory;
     std::optional<std::string> trace;  // file name; empty: standard error
     std::string trace_format = "text";
     std::optional<std::string> statistics;  // as trace

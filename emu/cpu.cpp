@@ -198,6 +198,7 @@ Exit UnicornCpu::run(Registers& registers, std::uint64_t instruction_budget) {
         if (tlb_.is_stale()) tlb_.flush();
         exit_.reset();
         tlb_.forget_retranslation();
+        tlb_.forget_restart();
         if (reporter_.has_value()) reporter_->forget_restart();
         if (interrupted_.exchange(false)) {
             exit_ = Exit{Exit::Reason::halt};
@@ -208,7 +209,8 @@ Exit UnicornCpu::run(Registers& registers, std::uint64_t instruction_budget) {
         if (!exit_.has_value() && interrupted_.exchange(false)) exit_ = Exit{Exit::Reason::halt};
         if (exit_.has_value()) break;
         // The aborted fetch left nothing behind but an address: run the same instruction again.
-        if (tlb_.wants_retranslation() || (reporter_.has_value() && reporter_->wants_restart())) continue;
+        if (tlb_.wants_retranslation() || tlb_.wants_restart() || (reporter_.has_value() && reporter_->wants_restart()))
+            continue;
         // Nothing asked for a stop, so Unicorn gave up by itself: a translator limit (an instruction longer than 15
         // bytes) or a state it cannot go on from. A processor raises #GP for the former.
         (void)error;
@@ -270,6 +272,10 @@ void UnicornCpu::on_block(uc_engine* engine, std::uint64_t address, std::uint32_
     UnicornCpu& cpu = self(user_data);
     if (cpu.retired_ >= cpu.budget_end_) {
         cpu.end_run(Exit{Exit::Reason::quantum});
+        return;
+    }
+    if (cpu.tlb_.wants_restart()) {
+        must(uc_emu_stop(engine), "to stop");
         return;
     }
     if (cpu.reporter_.has_value() && !cpu.reporter_->report_block(cpu.tlb_.root(), VirtAddr(address), size_bytes)) {

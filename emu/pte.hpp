@@ -5,12 +5,13 @@
 //
 // Some kinds of entry are not present to the processor and yet not empty, as on Linux:
 //   prot_none  P = 0, bit 8 = 1: a resident page that PROT_NONE hides (_PAGE_PROTNONE); the frame number is kept
-//   swapped    P = 0, bit 1 = 1, bit 8 = 0: the slot is in bits 51..12
+//   swapped    P = 0, bit 1 = 1, bit 8 = 0: the slot is in bits 51..12; bit 2: the page was this entry's alone
+//              (_PAGE_SWP_EXCLUSIVE)
 //   guard      P = 0, bit 9 = 1, nothing else: a page that must not be touched (PTE_MARKER_GUARD)
 //   protected  P = 0, bit 10 = 1, nothing else: where no page is, and yet the first write is to be told to a
 //              userfaultfd (PTE_MARKER_UFFD_WP)
 //   poisoned   P = 0, bit 11 = 1, nothing else: a page that cannot be read (PTE_MARKER_POISONED)
-// In an entry with a frame bit 10 says the same of the page (_PAGE_UFFD_WP); it is never writable then.
+// In an entry with a frame or a slot bit 10 says the same of the page (_PAGE_UFFD_WP); it is never writable then.
 //
 // Invariant: nobody outside this file touches raw bits; kind() forces the reader to tell the cases apart.
 #pragma once
@@ -43,7 +44,10 @@ public:
         return Pte(bit_present | (pfn.value() << page_shift & mask_pfn) | (access.writable ? bit_writable : 0) |
                    (access.user ? bit_user : 0) | (access.executable ? 0 : bit_no_execute));
     }
-    static constexpr Pte swapped(SwapSlot slot) { return Pte(bit_swapped | (slot.value() << page_shift & mask_pfn)); }
+    // The page is in swap; `exclusive`: no other entry refers to it.
+    static constexpr Pte swapped(SwapSlot slot, bool exclusive = false) {
+        return Pte(bit_swapped | (slot.value() << page_shift & mask_pfn) | (exclusive ? bit_exclusive : 0));
+    }
     // Markers: entries without a page.
     static constexpr Pte guard() { return Pte(bit_guard); }
     static constexpr Pte write_protected() { return Pte(bit_uffd_wp); }
@@ -65,7 +69,14 @@ public:
     constexpr bool is_guard() const { return raw_ == bit_guard; }
     constexpr bool is_marker() const { return raw_ == bit_guard || raw_ == bit_uffd_wp || raw_ == bit_poisoned; }
     // A userfaultfd wants to hear of the next write, whether or not a page is there.
-    constexpr bool is_write_protected() const { return (is_resident() || is_marker()) && (raw_ & bit_uffd_wp) != 0; }
+    constexpr bool is_write_protected() const { return (raw_ & bit_uffd_wp) != 0; }
+    constexpr bool is_swapped() const { return kind() == PteKind::swapped; }
+    // Of a swapped page: no other entry refers to it.
+    constexpr bool is_exclusive() const { return is_swapped() && (raw_ & bit_exclusive) != 0; }
+    constexpr Pte without_exclusive() const {
+        FL_ASSERT(is_swapped());
+        return Pte(raw_ & ~bit_exclusive);
+    }
     // A frame stands behind it, visible to the processor or not.
     constexpr bool is_resident() const { return (raw_ & (bit_present | bit_prot_none)) != 0; }
     constexpr Pfn pfn() const {
@@ -89,7 +100,10 @@ public:
     constexpr Pte without_dirty() const { return Pte(raw_ & ~bit_dirty); }
     constexpr Pte with_writable() const { return Pte(raw_ | bit_writable); }
     constexpr Pte without_writable() const { return Pte(raw_ & ~bit_writable); }
-    constexpr Pte with_write_protection() const { return Pte((raw_ & ~bit_writable) | bit_uffd_wp); }
+    constexpr Pte with_write_protection() const {
+        // An absent page has no right to write, and its kind is in that bit.
+        return Pte((is_resident() ? raw_ & ~bit_writable : raw_) | bit_uffd_wp);
+    }
     constexpr Pte without_write_protection() const { return Pte(raw_ & ~bit_uffd_wp); }
     // Hidden by PROT_NONE; A, D and the frame stay.
     constexpr Pte with_prot_none() const {
@@ -119,7 +133,9 @@ private:
     static constexpr std::uint64_t bit_uffd_wp = 1ULL << 10;
     static constexpr std::uint64_t bit_poisoned = 1ULL << 11;  // meaningful only while P = 0
     static constexpr std::uint64_t bit_no_execute = 1ULL << 63;
-    static constexpr std::uint64_t bit_swapped = bit_writable;  // meaningful only while P = 0
+    // Meaningful only while P = 0.
+    static constexpr std::uint64_t bit_swapped = bit_writable;
+    static constexpr std::uint64_t bit_exclusive = bit_user;
     static constexpr std::uint64_t mask_pfn = 0x000f'ffff'ffff'f000ULL;
     // Bits 51..48 of the address: beyond the 48 physical address bits that this machine has (MAXPHYADDR).
     static constexpr std::uint64_t mask_reserved = 0x000f'0000'0000'0000ULL;

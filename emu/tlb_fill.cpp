@@ -82,6 +82,7 @@ bool TlbFill::fill(VirtAddr page, Access access, uc_tlb_entry& entry) {
     }
     if (stale_) {
         flush();
+        if (!executable && has_lost_code_page()) wants_restart_ = true;
     } else if (stats_.fills >= next_growth_) {
         growth_distance_ *= 2;
         next_growth_ = stats_.fills + growth_distance_;
@@ -91,6 +92,13 @@ bool TlbFill::fill(VirtAddr page, Access access, uc_tlb_entry& entry) {
     entry.paddr = translation->pfn.address().value();
     entry.perms = static_cast<uc_prot>(UC_PROT_READ | (writable ? UC_PROT_WRITE : 0) | (executable ? UC_PROT_EXEC : 0));
     return true;
+}
+
+bool TlbFill::has_lost_code_page() const {
+    std::uint64_t rip = 0;
+    must(uc_reg_read(engine_, UC_X86_REG_RIP, &rip), "to read RIP");
+    const Pte pte = mmu_.peek(root_, VirtAddr(rip));
+    return !pte.is_present() || !pte.accessed();
 }
 
 VirtAddr TlbFill::locate(const PageFault& fault) const {

@@ -41,11 +41,17 @@ public:
     // A fetch hit a frame whose translations are stale, which ended the run: throw them away and run again.
     bool wants_retranslation() const { return wants_retranslation_; }
     void forget_retranslation() { wants_retranslation_ = false; }
+    // The page that is executing was taken away, or looks as if nobody had touched it: the run is to end before the
+    // next block, so that it is fetched from anew. Blocks that follow each other in one page do not ask the TLB.
+    // (Stopped from within the hook, Unicorn would repeat the instruction, which may have changed memory already.)
+    bool wants_restart() const { return wants_restart_; }
+    void forget_restart() { wants_restart_ = false; }
 
 private:
     bool fill(VirtAddr page, Access access, uc_tlb_entry& entry);
     VirtAddr locate(const PageFault& fault) const override;
     bool current_instruction_writes(VirtAddr page) const;
+    bool has_lost_code_page() const;
     Vector non_canonical_vector(VirtAddr page, Access access) const;
     static bool on_tlb_fill(uc_engine*, std::uint64_t address, uc_mem_type type, uc_tlb_entry* entry,
                             void* user_data) noexcept;
@@ -63,6 +69,7 @@ private:
     Pfn root_{};
     bool stale_ = false;
     bool wants_retranslation_ = false;
+    bool wants_restart_ = false;
     mutable OperandDecoder decoder_;
     TlbStats stats_;
     std::uint64_t growth_distance_ = first_growth_distance;

@@ -28,6 +28,9 @@ enum class TimeBase : std::uint8_t { monotonic, realtime, tai };
 struct CostModel {
     std::uint64_t minor_fault_ns = 500;
     std::uint64_t major_fault_ns = 100'000;
+    // A reference to memory that is no fault: only the effective access time makes use of it, the clock counts
+    // instructions.
+    std::uint64_t memory_access_ns = 1;
 };
 
 // The work that virtual time is made of.
@@ -65,6 +68,7 @@ public:
     Clock(ClockMode mode, const WorkMeter& meter, CostModel costs = {});
 
     ClockMode mode() const { return mode_; }
+    const CostModel& costs() const { return costs_; }
     // Since the clock was made.
     std::uint64_t elapsed_ns() const;
     // CLOCK_MONOTONIC and CLOCK_REALTIME. Virtual monotonic time starts at 0, as after a boot.

@@ -8,6 +8,7 @@
 #include "kernel/host_signals.hpp"
 #include "kernel/live_objects.hpp"
 #include "kernel/mm_dump.hpp"
+#include "kernel/oom_killer.hpp"
 #include "kernel/peek.hpp"
 #include "kernel/preemption.hpp"
 #include "kernel/proc_maps.hpp"
@@ -86,7 +87,7 @@ public:
           files_(memory_),
           mmu_(ram_),
           faults_(memory_),
-          clock_(options.clock, *this),
+          clock_(options.clock, *this, options.costs),
           random_(options.seed),
           scheduler_(clock_, [this](Task& task) { switch_to(task); }),
           ipc_(clock_, [this] { return current_ != nullptr ? current_->task.pid : 0; }),
@@ -109,6 +110,7 @@ public:
     std::string maps() const override { return first_mm() != nullptr ? proc_maps(*first_mm()) : ""; }
     const MachineStatistics& statistics() const override { return statistics_; }
     const std::string& limit_reached() const override { return limit_reached_; }
+    const std::string& policy_error() const override { return policy_error_; }
     const std::vector<std::string>& broken_invariants() const override { return broken_; }
     const std::string& program_path() const override { return program_path_; }
     const mm::MmStruct* current_mm() const override {
@@ -130,6 +132,12 @@ private:
     mm::FaultOrigin fault_origin(emu::Mode mode) const override;
     void on_fault(const mm::FaultEvent& event) override;
     bool wait_for_userfault(const mm::Userfault& fault) override;
+    std::uint32_t owner_of(const mm::MmStruct& mm) const override;
+    void on_eviction(const mm::EvictionEvent& event) override;
+    void on_write_back(const mm::WriteBackEvent& event) override;
+
+    tl::expected<void, std::string> start_reclaim();
+    void do_due_work();
 
     tl::expected<void, std::string> load(const ProgramSpec& program, const std::shared_ptr<mm::File>& file,
                                          const loader::ElfImage& image);
@@ -151,7 +159,6 @@ private:
     void stop_with_host();
     void deliver(System& system);
     void settle(System& system);
-    void kill_for_memory(Task& task);
     void end_everything();
     void stop_at_limit(std::string limit);
     void check_limits();
@@ -164,6 +171,8 @@ private:
     MachineOptions options_;
     emu::Ram ram_;
     mm::PhysicalMemory memory_;
+    std::unique_ptr<mm::SwapDevice> swap_;
+    std::unique_ptr<mm::Reclaimer> reclaimer_;
     mm::FileRegistry files_;
     emu::Mmu mmu_;
     mm::FaultHandler faults_;
@@ -181,11 +190,14 @@ private:
     System* current_ = nullptr;           // whose turn it is
     Task* cpu_owner_ = nullptr;           // whose registers the processor holds
     std::shared_ptr<Terminal> terminal_;  // of the host, that the program's session began with
+    OomKiller oom_killer_{processes_, memory_,
+                          [this] { return current_ != nullptr ? &*current_->task.process : nullptr; }};
     std::optional<SyscallDispatcher> syscalls_;
     SignalObserver signal_observer_;
     std::optional<ExitStatus> exit_;  // the first program's
     std::string program_path_;
     std::string limit_reached_;
+    std::string policy_error_;
     std::chrono::steady_clock::time_point started_;
     std::uint64_t heap_at_start_ = 0;
 
@@ -202,6 +214,7 @@ tl::expected<void, std::string> MachineImplementation::start() {
     if (!cpu) return tl::unexpected(cpu.error());
     cpu_ = std::move(*cpu);
     if (options_.cpuid_log != nullptr) cpu_->log_cpuid(*options_.cpuid_log);
+    if (auto reclaim = start_reclaim(); !reclaim) return reclaim;
     auto vdso = loader::Vdso::create(memory_);
     if (!vdso) return tl::unexpected(std::string("not enough memory for the vDSO"));
     vdso_ = std::move(*vdso);
@@ -219,6 +232,46 @@ tl::expected<void, std::string> MachineImplementation::start() {
         faults_.observe(options_.fault_observer, this);
     }
     return {};
+}
+
+tl::expected<void, std::string> MachineImplementation::start_reclaim() {
+    const MemoryPressure& pressure = options_.pressure;
+    FL_ASSERT(pressure.frames.value_or(MemoryPressure::least_frames) >= MemoryPressure::least_frames);
+    auto swap =
+        mm::SwapDevice::create({pressure.swap.value_or(options_.memory), pressure.swap_file, pressure.swap_errors});
+    if (!swap) return tl::unexpected(swap.error());
+    swap_ = std::move(*swap);
+    const replacement::PolicyInfo* clock = replacement::find_policy("clock");
+    mm::ReclaimOptions reclaim{.frames = pressure.frames,
+                               .scope = pressure.scope,
+                               .policy = pressure.policy.value_or(
+                                   replacement::PolicyChoice{clock, *replacement::parse_parameters(*clock, "")}),
+                               .seed = options_.seed,
+                               .kswapd = pressure.kswapd,
+                               .time_ns = [this] { return clock_.elapsed_ns(); },
+                               .wake_kswapd =
+                                   [this] {
+                                       // Its turn comes when the kernel has the processor.
+                                       if (in_user_mode_) cpu_->request_stop();
+                                   }};
+    const bool is_plugin = replacement::find_policy(reclaim.policy.info->name) != reclaim.policy.info;
+    if (is_plugin || paranoid()) reclaim.checks = mm::PolicyChecks::on;
+    auto reclaimer =
+        mm::Reclaimer::create(memory_, swap_->slot_count() > PageCount(0) ? swap_.get() : nullptr, reclaim);
+    if (!reclaimer) return tl::unexpected(reclaimer.error());
+    reclaimer_ = std::move(*reclaimer);
+    reclaimer_->set_oom_handler(&oom_killer_);
+    if (reclaimer_->needs_references()) cpu_->report_references(reclaimer_.get());
+    if (pressure.counts_working_set) reclaimer_->sample_working_set();
+    return {};
+}
+
+// What has a time of its own: the policy's ticks, samples of the working set, the background reclaimer.
+void MachineImplementation::do_due_work() {
+    constexpr std::uint64_t never = ~std::uint64_t{0};
+    const std::uint64_t due_ns = reclaimer_->next_due_ns();
+    if (due_ns != never && due_ns <= clock_.elapsed_ns()) reclaimer_->run_due_work();
+    if (reclaimer_->kswapd_is_awake()) (void)reclaimer_->run_kswapd();
 }
 
 tl::expected<void, std::string> MachineImplementation::exec(const ProgramSpec& program) {
@@ -288,7 +341,7 @@ ExitStatus MachineImplementation::run() {
         processes_.start(*first_);
         while (processes_.task_count() > 0) {
             check_limits();
-            if (!broken_.empty() || !limit_reached_.empty()) end_everything();
+            if (!broken_.empty() || !limit_reached_.empty() || !policy_error_.empty()) end_everything();
             scheduler_.run_one();
             current_ = nullptr;
             if (cpu_owner_ != nullptr && cpu_owner_->state == TaskState::over) cpu_owner_ = nullptr;
@@ -300,6 +353,7 @@ ExitStatus MachineImplementation::run() {
     statistics_.wall_time_ns = static_cast<std::uint64_t>(std::chrono::nanoseconds(wall_time).count());
     tear_down();
     check_leaks();
+    if (!policy_error_.empty()) return ExitStatus{policy_status, 0, false};
     if (!limit_reached_.empty()) return ExitStatus{limit_status, 0, false};
     // Without an end of its own the program was stopped by a broken invariant, as if by abort().
     return broken_.empty() && exit_ ? *exit_ : ExitStatus{128 + SIGABRT, SIGABRT, false};
@@ -350,6 +404,11 @@ emu::Exit MachineImplementation::run_user_code(Task& task) {
             *options_.max_instructions - std::min(*options_.max_instructions, cpu_->retired_instructions());
         budget = std::min(budget.value_or(left), left);
     }
+    if (const std::uint64_t due_ns = reclaimer_->next_due_ns(); due_ns != ~std::uint64_t{0}) {
+        const std::uint64_t now_ns = clock_.elapsed_ns();
+        const std::uint64_t left = due_ns > now_ns ? due_ns - now_ns : 1;
+        budget = std::min(budget.value_or(left), left);
+    }
     in_user_mode_ = true;
     emu::Exit exit{};
     if (!budget || options_.clock != ClockMode::host) {
@@ -390,6 +449,7 @@ void MachineImplementation::step(System& system) {
         case emu::Exit::Reason::quantum:
         case emu::Exit::Reason::halt: break;
     }
+    do_due_work();
     settle(system);
     check_limits();
     scheduler_.tick();
@@ -505,21 +565,8 @@ void MachineImplementation::deliver(System& system) {
 // What the kernel's work leaves to be done before the program goes on.
 void MachineImplementation::settle(System& system) {
     if (system.task.mm->take_effects().tlb_stale) cpu_->flush_tlb();
-    if (faults_.take_oom()) kill_for_memory(system.task);
+    if (faults_.take_oom()) oom_killer_.kill(*system.task.process);
     if (paranoid()) check_invariants();
-}
-
-void MachineImplementation::kill_for_memory(Task& task) {
-    if (task.exit) return;
-    const auto kib = [](PageCount pages) { return pages.bytes() / 1024; };
-    const mm::MmStruct& mm = *task.mm;
-    spdlog::error(
-        "Out of memory: Killed process {} ({}) total-vm:{}kB, anon-rss:{}kB, file-rss:{}kB, shmem-rss:{}kB, "
-        "UID:{} pgtables:{}kB oom_score_adj:{}",
-        task.pid, task.name, kib(mm.vm().total), kib(mm.rss().anonymous), kib(mm.rss().file),
-        kib(mm.rss().shared_memory), task.credentials.user.real, mm.pgtables_bytes() / 1024,
-        task.process->oom_score_adjustment);
-    processes_.end_process(*task.process, ExitStatus{128 + SIGKILL, SIGKILL, true});
 }
 
 // timeout(1)'s status, and what it was.
@@ -530,6 +577,10 @@ void MachineImplementation::stop_at_limit(std::string limit) {
 }
 
 void MachineImplementation::check_limits() {
+    if (policy_error_.empty() && reclaimer_->has_policy_error()) {
+        policy_error_ = reclaimer_->policy_error();
+        end_everything();
+    }
     if (options_.max_instructions && cpu_->retired_instructions() >= *options_.max_instructions) {
         stop_at_limit(fmt::format("stopped after {} instructions", *options_.max_instructions));
     }
@@ -562,6 +613,14 @@ mm::FaultOrigin MachineImplementation::fault_origin(emu::Mode mode) const {
                            instruction};
 }
 
+// The first of several that share it.
+std::uint32_t MachineImplementation::owner_of(const mm::MmStruct& mm) const {
+    for (const auto& [pid, process] : processes_.all()) {
+        if (!process->threads.empty() && process->threads.front()->mm.get() == &mm) return pid;
+    }
+    return 0;
+}
+
 bool MachineImplementation::wait_for_userfault(const mm::Userfault& fault) {
     System& system = *current_;
     return std::static_pointer_cast<Userfaultfd>(fault.context)->wait(system, fault);
@@ -572,6 +631,14 @@ void MachineImplementation::on_fault(const mm::FaultEvent& event) {
     if (options_.fault_observer != nullptr) options_.fault_observer->on_fault(event);
     check_invariants();
     if (!broken_.empty() && in_user_mode_) cpu_->request_stop();
+}
+
+void MachineImplementation::on_eviction(const mm::EvictionEvent& event) {
+    if (options_.fault_observer != nullptr) options_.fault_observer->on_eviction(event);
+}
+
+void MachineImplementation::on_write_back(const mm::WriteBackEvent& event) {
+    if (options_.fault_observer != nullptr) options_.fault_observer->on_write_back(event);
 }
 
 void MachineImplementation::check_invariants() {
@@ -591,6 +658,17 @@ void MachineImplementation::gather_statistics(const mm::MmStruct& mm) {
     s.used_frames = memory_.used_page_count();
     s.peak_used_frames = memory_.peak_used_page_count();
     s.page_table_pages = mm.page_table().table_count();
+    s.policy = &reclaimer_->policy_info();
+    s.policy_state = reclaimer_->policy_state();
+    s.reclaim = reclaimer_->counters();
+    s.working_set = reclaimer_->working_set();
+    s.frame_limit = reclaimer_->frame_limit();
+    s.user_frames = reclaimer_->frames();
+    s.peak_user_frames = reclaimer_->peak_frames();
+    s.swap_slots = swap_->slot_count();
+    s.used_swap_slots = swap_->used_slot_count();
+    s.swap = swap_->counters();
+    s.costs = clock_.costs();
     s.buddy_free_blocks = memory_.buddy().free_blocks();
     s.tlb = cpu_->tlb_stats();
     s.map_count = mm.map_count();
@@ -623,6 +701,9 @@ void MachineImplementation::check_leaks() {
     LiveObjects expected = before_exec_;
     for (const auto& file : files_.files()) expected.frames += file->cached_page_count().value();
     broken_ = leftovers(expected, left);
+    if (swap_->used_slot_count() > PageCount(0)) {
+        broken_.push_back(fmt::format("{} swap slots are still in use", swap_->used_slot_count().value()));
+    }
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include "mm/fault_handler.hpp"
 #include "mm/file.hpp"
 #include "mm/mm_struct.hpp"
+#include "mm/reclaimer.hpp"
 
 #include <tl/expected.hpp>
 
@@ -34,9 +35,26 @@ enum class PageCacheAtStart : std::uint8_t {
     warm,  // it has all been read, as on a machine that ran it a moment ago
 };
 
+// How much memory programs have beside RAM's size, and who leaves it.
+struct MemoryPressure {
+    static constexpr PageCount least_frames{2};  // a page that is copied, and its copy
+
+    std::optional<PageCount>
+        frames{};  // that hold user pages at most, least_frames or more; nullopt: as many as RAM has
+    mm::ReclaimScope scope = mm::ReclaimScope::global;
+    std::optional<replacement::PolicyChoice> policy{};  // nullopt: clock
+    bool kswapd = false;
+    std::optional<PageCount> swap{};  // nullopt: as much as RAM
+    std::string swap_file{};          // of the host; empty: the slots are in memory
+    mm::SwapErrors swap_errors{};
+    bool counts_working_set = false;  // for MachineStatistics
+};
+
 struct MachineOptions {
     PageCount memory{65536};  // RAM; 256 MiB
+    MemoryPressure pressure{};
     ClockMode clock = ClockMode::virtual_time;
+    CostModel costs{};
     Paranoia paranoia = Paranoia::off;
     PageCount fault_around{16};  // pages of a file that a read fault maps at most; FaultHandler::set_fault_around
     PageCacheAtStart page_cache = PageCacheAtStart::cold;
@@ -62,6 +80,16 @@ struct ProgramSpec {
 // Numbers for --stats, gathered after the end of the run but before the address space was torn down.
 struct MachineStatistics {
     mm::FaultCounters faults;
+    // What replacement did.
+    const replacement::PolicyInfo* policy = nullptr;
+    std::string policy_state;
+    mm::ReclaimCounters reclaim;
+    mm::WorkingSetHistory working_set;
+    std::optional<PageCount> frame_limit;  // of user pages
+    PageCount user_frames, peak_user_frames;
+    PageCount swap_slots, used_swap_slots;
+    mm::SwapCounters swap;
+    CostModel costs;  // of the virtual clock
     PageCount total_frames, used_frames, peak_used_frames;
     PageCount page_table_pages;  // at the end
     std::array<std::uint64_t, mm::BuddyAllocator::order_count> buddy_free_blocks{};
@@ -96,6 +124,9 @@ public:
     // Which of the options' limits ended the run, in words; empty: none. The status is limit_status then.
     static constexpr int limit_status = 124;
     virtual const std::string& limit_reached() const = 0;
+    // What the policy did that no policy may do; empty: nothing. It ended the run, and the status is policy_status.
+    static constexpr int policy_status = 2;
+    virtual const std::string& policy_error() const = 0;
     // Invariants found broken at the end (checked in debug builds and under Paranoia::every_step); empty: none.
     virtual const std::vector<std::string>& broken_invariants() const = 0;
 

@@ -1,6 +1,9 @@
 #include "kernel/peek.hpp"
 
+#include "mm/reclaimer.hpp"
+
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 namespace fl::kernel {
@@ -34,6 +37,12 @@ bool peek_page(const emu::Ram& ram, const mm::MmStruct& mm, VirtAddr address, st
     if (vma == nullptr || vma->start() > address) return false;
     const emu::Pte* pte = mm.page_table().find(address);
     if (pte != nullptr && pte->is_guard()) return false;
+    if (pte != nullptr && pte->is_swapped()) {
+        std::array<std::byte, page_size> page{};
+        if (!mm.memory().reclaimer()->swap()->peek(pte->slot(), page)) return false;
+        std::memcpy(into.data(), page.data() + address.page_offset(), into.size());
+        return true;
+    }
     if (pte == nullptr || !pte->is_resident()) return peek_untouched(ram, *vma, address, into);
     copy_from_frame(ram, pte->pfn(), address, into);
     return true;

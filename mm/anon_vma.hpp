@@ -24,6 +24,13 @@ public:
         if (parent_) --parent_->child_count_;
     }
 
+    // The eldest ancestor: every VMA of all its descendants is among its own.
+    AnonVma& root() {
+        AnonVma* family = this;
+        while (family->parent_) family = family->parent_.get();
+        return *family;
+    }
+
     IntervalTree& vmas() { return vmas_; }
     const IntervalTree& vmas() const { return vmas_; }
 

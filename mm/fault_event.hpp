@@ -3,6 +3,7 @@
 
 #include "emu/page_fault.hpp"
 #include "emu/pte.hpp"
+#include "mm/reclaim_event.hpp"
 #include "mm/vma.hpp"
 
 #include <array>
@@ -68,16 +69,35 @@ struct FaultEvent {
     std::optional<Pfn> pfn;  // the frame behind the address afterwards
     emu::Pte pte_before;
     emu::Pte pte_after;
-    std::uint32_t tables_allocated = 0;  // page-table pages
-    std::uint32_t pages_around = 0;      // file pages mapped beside the one asked for (fault-around)
+    std::uint32_t tables_allocated = 0;               // page-table pages
+    std::uint32_t pages_around = 0;                   // file pages mapped beside the one asked for (fault-around)
+    ReclaimWork reclaim;                              // done so that the fault found its frames
+    std::optional<EvictionEvent> victim{};            // the first page that left for it
+    std::optional<emu::SwapSlot> slot{};              // where the page came from
+    std::optional<std::uint64_t> refault_distance{};  // pages evicted since this one was; nullopt: it was not
 };
 
 class FaultObserver {
 public:
     virtual void on_fault(const FaultEvent& event) = 0;
+    // During a fault, before on_fault(); or outside of any.
+    virtual void on_eviction(const EvictionEvent& /*event*/) {}
+    virtual void on_write_back(const WriteBackEvent& /*event*/) {}
 
 protected:
     ~FaultObserver() = default;
+};
+
+class MmStruct;
+
+class FaultOriginSource {
+public:
+    virtual FaultOrigin fault_origin(emu::Mode mode) const = 0;
+    // The process that an address space belongs to; 0: none.
+    virtual std::uint32_t owner_of(const MmStruct& /*mm*/) const { return 0; }
+
+protected:
+    ~FaultOriginSource() = default;
 };
 
 // Counted always, observed or not.

@@ -58,7 +58,7 @@ FaultKind ask(const FaultSituation& situation) {
 bool is_asked_about(const FaultSituation& situation) {
     const VmFlags flags = situation.vma->flags();
     if (situation.vma->file() == nullptr) return flags.has(vm_uffd_missing);
-    return flags.has(situation.in_page_cache ? vm_uffd_minor : vm_uffd_missing);
+    return flags.has(situation.in_page_cache || situation.in_swap ? vm_uffd_minor : vm_uffd_missing);
 }
 
 // A write that a context wants to be told of first.
@@ -79,6 +79,7 @@ FaultKind classify_first_touch(const FaultSituation& situation) {
         if (is_asked_about(situation)) return ask(situation);
         if (write && !vma.is_shared()) return FaultKind::cow;
         if (situation.in_page_cache) return FaultKind::file_minor;
+        if (situation.in_swap) return FaultKind::swap_in;
         return file->kind() == FileKind::shared_memory ? FaultKind::demand_zero : FaultKind::file_major;
     }
     if (vma.special() != nullptr) {
@@ -122,6 +123,7 @@ FaultKind classify(const FaultSituation& situation) {
 
 FaultOutcome FaultHandler::handle_page_fault(const PageFault& fault) {
     FL_ASSERT(mm_ != nullptr);
+    begin(fault);
     const PageCount tables_before = mm_->page_table().table_count();
     bool grew = false;
     Vma* vma = find_vma_or_grow(fault.address, grew);
@@ -129,9 +131,17 @@ FaultOutcome FaultHandler::handle_page_fault(const PageFault& fault) {
     const Pte before = slot != nullptr ? *slot : Pte::none();
 
     const FaultKind kind = classify(situation(vma, fault, before, grew));
+    // The instruction may not be in memory any more once the fault is resolved.
+    const VirtAddr address = observer_ != nullptr ? fault.exact_address() : fault.address;
     const Resolution done = is_fatal(kind) ? refuse(kind, vma, fault) : resolve(kind, *vma, fault);
     account(done);
-    if (observer_ != nullptr) emit(fault, done, vma, before, tables_before);
+    settle();
+    if (observer_ != nullptr) {
+        PageFault located = fault;
+        located.address = address;
+        located.locator = nullptr;
+        emit(located, done, vma, before, tables_before);
+    }
     if (is_fatal(done.kind) || done.kind == FaultKind::userfault) {
         last_fatal_ = done.kind;
         oom_ = oom_ || done.kind == FaultKind::oom;
@@ -140,6 +150,14 @@ FaultOutcome FaultHandler::handle_page_fault(const PageFault& fault) {
     // In kernel mode the effects wait for the end of the system call.
     if (fault.mode == Mode::user && mm_->take_effects().tlb_stale) return FaultOutcome::retry_tlb_stale;
     return FaultOutcome::retry;
+}
+
+void FaultHandler::begin(const PageFault& fault) {
+    if (Reclaimer* reclaimer = memory_.reclaimer()) reclaimer->begin_fault(sequence_ + 1, fault.access);
+}
+
+void FaultHandler::settle() {
+    if (Reclaimer* reclaimer = memory_.reclaimer()) reclaimer->settle();
 }
 
 Vma* FaultHandler::find_vma_or_grow(VirtAddr address, bool& grew) {
@@ -158,11 +176,16 @@ FaultSituation FaultHandler::situation(const Vma* vma, const PageFault& fault, P
     if (pte.is_resident()) {
         const Frame& frame = memory_.frames()[pte.pfn()];
         situation.is_zero_page = frame.state == FrameState::zero_page;
-        situation.sole_owner = frame.state == FrameState::anonymous && frame.reference_count == 1;
+        // A swap slot that nobody else refers to is no second owner (wp_can_reuse_anon_folio).
+        const std::optional<SwapSlot> slot = frame.swap_slot();
+        const bool is_spare = slot && memory_.reclaimer()->swap()->references(*slot) == 0;
+        situation.sole_owner =
+            frame.state == FrameState::anonymous && frame.reference_count == (is_spare ? 2 : 1) && (is_spare || !slot);
     } else if (const File* file = vma->file()) {
         const std::uint64_t index = vma->page_index(fault.address);
         situation.past_file_end = index >= file->page_count().value();
         situation.in_page_cache = file->cached(index).has_value();
+        situation.in_swap = file->is_in_swap(index);
     } else if (vma->special() != nullptr) {
         situation.has_special_page = special_page(*vma, fault.address).has_value();
     }
@@ -171,6 +194,7 @@ FaultSituation FaultHandler::situation(const Vma* vma, const PageFault& fault, P
 
 FaultHandler::Resolution FaultHandler::resolve(FaultKind kind, Vma& vma, const PageFault& fault) {
     const VirtAddr page = fault.address.page_floor();
+    const Pte* entry = mm_->page_table().find(page);
     switch (kind) {
         case FaultKind::demand_zero:
             return vma.file() != nullptr ? map_file_page(kind, vma, fault) : map_fresh_page(kind, vma, page);
@@ -190,14 +214,15 @@ FaultHandler::Resolution FaultHandler::resolve(FaultKind kind, Vma& vma, const P
             mm_->note_tlb_stale();
             return Resolution{kind};
         case FaultKind::swap_in:
+            // What the entry does not know of, the file has in swap.
+            return entry != nullptr && entry->is_swapped() ? swap_in_page(vma, fault) : map_file_page(kind, vma, fault);
         case FaultKind::segv_maperr:
         case FaultKind::segv_accerr:
         case FaultKind::sigbus:
         case FaultKind::poisoned:
         case FaultKind::oom: break;
     }
-    // No swap device exists yet, so no entry can name one; fatal kinds are not resolved.
-    FL_ASSERT(!"a fault of a kind that cannot be resolved");
+    FL_ASSERT(!"fatal kinds are not resolved");
     return Resolution{FaultKind::sigbus};
 }
 
@@ -270,8 +295,8 @@ FaultHandler::Resolution FaultHandler::map_file_page(FaultKind kind, const Vma& 
     emu::PteAccess access = file_page_access(vma);
     access.writable = access.writable || write;
     mm_->install(*slot, under_protection(**slot, new_entry(*pfn, access)));
-    const bool major = kind == FaultKind::file_major;
-    if (major) read_ahead(vma, page);
+    const bool major = kind == FaultKind::file_major || kind == FaultKind::swap_in;
+    if (kind == FaultKind::file_major) read_ahead(vma, page);
     // A write to a shared page brings that page alone (do_shared_fault).
     const std::uint32_t mapped_around = write ? 0 : map_around(vma, page);
     return Resolution{.kind = kind, .major = major, .pages_around = mapped_around};
@@ -285,7 +310,8 @@ void FaultHandler::read_ahead(const Vma& vma, VirtAddr page) {
     for (VirtAddr at = window.start; at < window.end; at = at + page_size) {
         const std::uint64_t index = vma.page_index(at);
         // Short of memory or unreadable: the page comes, or fails, when it is asked for.
-        if (index >= file.page_count().value() || !file.read_page(index)) return;
+        if (index >= file.page_count().value()) return;
+        if (!file.cached(index) && (!memory_.has_room() || !file.read_page(index))) return;
     }
 }
 
@@ -342,7 +368,8 @@ FaultHandler::Resolution FaultHandler::copy_page(FaultKind kind, Vma& vma, VirtA
         source = *special_page(vma, page);
     } else {
         const std::uint64_t index = vma.page_index(page);
-        major = vma.file()->kind() != FileKind::shared_memory && !vma.file()->cached(index).has_value();
+        const bool is_hole = vma.file()->kind() == FileKind::shared_memory && !vma.file()->is_in_swap(index);
+        major = !is_hole && !vma.file()->cached(index).has_value();
         const auto read = vma.file()->read_page(index);
         if (!read) return Resolution{read.error() == Errno::enomem ? FaultKind::oom : FaultKind::sigbus};
         source = *read;
@@ -368,6 +395,8 @@ FaultHandler::Resolution FaultHandler::reuse_page(FaultKind kind, Vma& vma, Virt
     if (!vma.is_shared()) {
         MmStruct::prepare_anon_vma(vma);
         own_page(slot->pfn(), vma, page);
+        // It is about to differ from its slot for good.
+        if (memory_.frames()[slot->pfn()].slot != 0) memory_.reclaimer()->leave_swap_cache(slot->pfn());
     }
     *slot = slot->without_write_protection().with_access(vma_access(vma.flags()));
     return Resolution{kind};
@@ -397,6 +426,12 @@ void FaultHandler::emit(const PageFault& fault, const Resolution& done, const Vm
     if (event.pte_after.is_resident()) event.pfn = event.pte_after.pfn();
     event.tables_allocated = static_cast<std::uint32_t>((mm_->page_table().table_count() - tables_before).value());
     event.pages_around = done.pages_around;
+    if (const Reclaimer* reclaimer = memory_.reclaimer()) {
+        event.reclaim = reclaimer->work();
+        event.victim = reclaimer->first_eviction();
+        if (before.is_swapped()) event.slot = before.slot();
+        if (event.pfn) event.refault_distance = reclaimer->refault_distance(*event.pfn);
+    }
     observer_->on_fault(event);
 }
 

@@ -8,6 +8,7 @@
 #include "emu/page_fault.hpp"
 #include "mm/fault_event.hpp"
 #include "mm/mm_struct.hpp"
+#include "mm/reclaimer.hpp"
 
 namespace fl::mm {
 
@@ -21,6 +22,7 @@ struct FaultSituation {
     bool sole_owner = false;    // pte is resident, anonymous, and nobody else refers to its frame
     bool past_file_end = false;
     bool in_page_cache = false;
+    bool in_swap = false;           // a page of a file that is only in memory
     bool forced = false;            // whatever the VMA's rights
     bool has_special_page = false;  // the kernel keeps a page for this place of its own range
     emu::Mode mode{};
@@ -36,25 +38,21 @@ enum class Rights : std::uint8_t { obeyed, overridden };
 // The largest window of fault-around: one page table.
 inline constexpr PageCount max_fault_around{512};
 
-class FaultOriginSource {
-public:
-    virtual FaultOrigin fault_origin(emu::Mode mode) const = 0;
-
-protected:
-    ~FaultOriginSource() = default;
-};
-
 class FaultHandler final : public emu::PageFaultHandler {
 public:
     explicit FaultHandler(PhysicalMemory& memory) : memory_(memory) {}
 
     // The address space that faults are about; it must outlive its use. nullptr: none.
-    void set_mm(MmStruct* mm) { mm_ = mm; }
+    void set_mm(MmStruct* mm) {
+        mm_ = mm;
+        if (Reclaimer* reclaimer = memory_.reclaimer()) reclaimer->set_current(mm);
+    }
     MmStruct* mm() { return mm_; }
     // Observed faults cost what the observer costs; without one nothing is gathered.
     void observe(FaultObserver* observer, const FaultOriginSource* origins) {
         observer_ = observer;
         origins_ = origins;
+        if (Reclaimer* reclaimer = memory_.reclaimer()) reclaimer->observe(observer, origins);
     }
 
     // A read of a file's page maps so many around it that are in the page cache: a power of two up to 512; 0 or 1: it
@@ -76,6 +74,12 @@ public:
     bool has_userfault() const { return userfault_.has_value(); }
     bool wait_for_userfault();
     void set_userfault_waiter(UserfaultWaiter* waiter) { userfault_waiter_ = waiter; }
+
+    // The kernel touches a page for the program: policies that need every reference hear of it.
+    void note_kernel_access(Pfn pfn, emu::Access access) {
+        Reclaimer* reclaimer = memory_.reclaimer();
+        if (reclaimer != nullptr && reclaimer->needs_references()) reclaimer->on_reference(pfn, access, 1);
+    }
 
     const FaultCounters& counters() const { return counters_; }
     // What the last fault was that the access did not survive; the kernel makes a signal of it, or waits.
@@ -101,7 +105,11 @@ private:
     Resolution reuse_page(FaultKind kind, Vma& vma, VirtAddr page);
     void note_userfault(const Vma& vma, const emu::PageFault& fault);
     void own_page(Pfn pfn, const Vma& vma, VirtAddr page);
-    static void read_ahead(const Vma& vma, VirtAddr page);
+    Resolution swap_in_page(Vma& vma, const emu::PageFault& fault);
+    void begin(const emu::PageFault& fault);
+    // The fault's pages are resident: they are the policy's to choose from now on.
+    void settle();
+    void read_ahead(const Vma& vma, VirtAddr page);
     Resolution refuse(FaultKind kind, Vma* vma, const emu::PageFault& fault);
     void map_around_refusal(const Vma& vma, VirtAddr page);
     std::uint32_t map_around(const Vma& vma, VirtAddr page);

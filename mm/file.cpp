@@ -1,8 +1,10 @@
 #include "mm/file.hpp"
 
+#include "mm/reclaimer.hpp"
 #include "mm/rmap.hpp"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cstring>
 
@@ -47,6 +49,7 @@ File::File(PhysicalMemory& memory, std::unique_ptr<FileSource> source, FileIdent
 File::~File() {
     FL_ASSERT(i_mmap_.empty());
     for (const auto& [index, pfn] : pages_) memory_.release(pfn);
+    forget_swapped(0, end_of_pages);
 }
 
 // --- the page cache --------------------------------------------------------------------------------------------------
@@ -66,21 +69,70 @@ Result<Pfn> File::read_page(std::uint64_t page_index) {
 }
 
 Result<Pfn> File::add_page(std::uint64_t page_index) {
-    const auto pfn = memory_.allocate(page_state(), source_ ? Fill::caller : Fill::zeroed);
+    const auto slot = swapped_.find(page_index);
+    const auto shadow = shadows_.find(page_index);
+    PageOrigin origin{.is_pageable = kind_ != FileKind::memory};
+    if (slot != swapped_.end()) origin.known = memory_.reclaimer()->swap()->page_id(slot->second);
+    if (shadow != shadows_.end()) origin.known = shadow->second;
+    const auto pfn =
+        memory_.allocate(page_state(), source_ || slot != swapped_.end() ? Fill::caller : Fill::zeroed, origin);
     if (!pfn) return pfn;
-    if (source_) {
-        if (const auto done = source_->read(page_index * page_size, memory_.ram().frame(*pfn)); !done) {
-            memory_.release(*pfn);
-            return fail(done.error());
-        }
-    }
     memory_.frames().set_anchor(*pfn, RmapAnchor::of(*this, page_index));
+    if (const auto filled = fill_page(page_index, *pfn); !filled) {
+        memory_.release(*pfn);
+        return fail(filled.error());
+    }
     pages_.emplace(page_index, *pfn);
     return *pfn;
 }
 
+// Whatever keeps the page's bytes, or its number, while it is away is forgotten.
+Result<void> File::fill_page(std::uint64_t page_index, Pfn pfn) {
+    if (source_) {
+        if (const auto done = source_->read(page_index * page_size, memory_.ram().frame(pfn)); !done) return done;
+    } else if (const auto swapped = swapped_.find(page_index); swapped != swapped_.end()) {
+        Reclaimer& reclaimer = *memory_.reclaimer();
+        if (const auto done = reclaimer.swap()->read(swapped->second, memory_.ram().frame(pfn)); !done) return done;
+        reclaimer.drop_slot(swapped->second);
+        swapped_.erase(swapped);
+        mark_dirty(pfn);
+    }
+    if (const auto shadow = shadows_.find(page_index); shadow != shadows_.end()) {
+        memory_.reclaimer()->drop_shadow(shadow->second);
+        shadows_.erase(shadow);
+    }
+    return {};
+}
+
+void File::lose_page(std::uint64_t page_index, std::optional<emu::SwapSlot> slot, std::uint32_t page_number) {
+    const auto page = pages_.find(page_index);
+    FL_ASSERT(page != pages_.end());
+    if (slot) {
+        swapped_.emplace(page_index, *slot);
+    } else {
+        shadows_.emplace(page_index, page_number);
+    }
+    unwritten_.erase(page_index);
+    memory_.release(page->second);
+    pages_.erase(page);
+}
+
+void File::forget_swapped(std::uint64_t first_page, std::uint64_t end_page) {
+    if (swapped_.empty() && shadows_.empty()) return;
+    Reclaimer& reclaimer = *memory_.reclaimer();
+    const auto end = swapped_.lower_bound(end_page);
+    for (auto page = swapped_.lower_bound(first_page); page != end; page = swapped_.erase(page)) {
+        reclaimer.drop_slot(page->second);
+    }
+    const auto last = shadows_.lower_bound(end_page);
+    for (auto page = shadows_.lower_bound(first_page); page != last; page = shadows_.erase(page)) {
+        reclaimer.drop_shadow(page->second);
+    }
+}
+
 Result<void> File::allocate_page(std::uint64_t page_index) {
     if (source_ && page_index >= page_count().value()) return {};
+    if (is_in_swap(page_index)) return {};
     const bool is_new = !pages_.contains(page_index);
     const auto pfn = is_new ? add_page(page_index) : Result<Pfn>(pages_.at(page_index));
     if (!pfn) return fail(pfn.error());
@@ -95,6 +147,7 @@ Result<Pfn> File::page_to_write(std::uint64_t page_index) {
     const auto pfn = read_page(page_index);
     if (!pfn) return pfn;
     mark_dirty(*pfn);
+    memory_.frames().set_referenced(*pfn, true);
     memory_.ram().code_frames().note_rewritten(*pfn);
     return pfn;
 }
@@ -129,6 +182,7 @@ void File::drop_clean_page(std::uint64_t page_index) {
 
 void File::drop_pages(std::uint64_t first_page, std::uint64_t end_page) {
     if (first_page >= end_page) return;
+    forget_swapped(first_page, end_page);
     unwritten_.erase(unwritten_.lower_bound(first_page), unwritten_.lower_bound(end_page));
     const auto end = pages_.lower_bound(end_page);
     for (auto page = pages_.lower_bound(first_page); page != end; page = pages_.erase(page)) {
@@ -144,6 +198,12 @@ Result<void> File::write_back_page(std::uint64_t page_index, Pfn pfn) {
     }
     memory_.frames().set_dirty(pfn, false);
     return {};
+}
+
+Result<void> File::write_back_cached(std::uint64_t page_index) {
+    const Pfn pfn = pages_.at(page_index);
+    if (clean_mappings(memory_, pfn) == Cleaned::was_dirty) mark_dirty(pfn);
+    return memory_.frames()[pfn].dirty ? write_back_page(page_index, pfn) : Result<void>{};
 }
 
 Result<void> File::write_back(std::uint64_t first_page, PageCount pages) {
@@ -169,11 +229,12 @@ Result<std::uint64_t> File::read(std::uint64_t offset, std::span<std::byte> into
     std::uint64_t done = 0;
     const auto outcome = by_page(offset, wanted, [&](auto page, auto in_page, auto count, auto at) -> Result<void> {
         const auto part = into.subspan(at, count);
-        if (!source_ && !cached(page)) {
+        if (!source_ && !cached(page) && !is_in_swap(page)) {
             std::ranges::fill(part, std::byte{0});
         } else {
             const auto pfn = read_page(page);
             if (!pfn) return fail(pfn.error());
+            memory_.frames().set_referenced(*pfn, true);
             std::memcpy(part.data(), memory_.ram().frame(*pfn).data() + in_page, count);
         }
         done += count;
@@ -214,6 +275,12 @@ Result<void> File::read_uncached(std::uint64_t offset, std::span<std::byte> into
             return {};
         }
         if (source_ && page < page_count().value()) return source_->read(page * page_size + in_page, part);
+        if (const auto swapped = swapped_.find(page); swapped != swapped_.end()) {
+            std::array<std::byte, page_size> bytes{};
+            const auto done = memory_.reclaimer()->swap()->peek(swapped->second, bytes);
+            std::memcpy(part.data(), bytes.data() + in_page, count);
+            return done;
+        }
         std::ranges::fill(part, std::byte{0});
         return {};
     });
@@ -222,7 +289,7 @@ Result<void> File::read_uncached(std::uint64_t offset, std::span<std::byte> into
 Result<void> File::zero_part(std::uint64_t page_index, std::uint64_t first_byte, std::uint64_t end_byte) {
     if (page_index >= page_count().value() || first_byte >= end_byte) return {};
     // Without a source a page that is not there is a hole already.
-    if (!source_ && !cached(page_index)) return {};
+    if (!source_ && !cached(page_index) && !is_in_swap(page_index)) return {};
     const auto pfn = page_to_write(page_index);
     if (!pfn) return fail(pfn.error());
     std::memset(memory_.ram().frame(*pfn).data() + first_byte, 0, end_byte - first_byte);
@@ -241,7 +308,7 @@ Result<void> File::resize(std::uint64_t size_bytes) {
     }
     const std::uint64_t boundary = std::min(size_bytes, size_bytes_);
     // What a mapping wrote past the end must not become part of the file. Only a page in memory can hold such bytes.
-    if (const auto cut = boundary >> page_shift; (boundary & page_mask) != 0 && cached(cut)) {
+    if (const auto cut = boundary >> page_shift; (boundary & page_mask) != 0 && (cached(cut) || is_in_swap(cut))) {
         (void)zero_part(cut, boundary & page_mask, page_size);
     }
     const std::uint64_t old_pages = page_count().value();

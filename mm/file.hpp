@@ -3,7 +3,8 @@
 //
 // Invariants: a cached frame is in the state of the file's kind, anchored to (this file, page index), and the cache
 // holds one reference on it; no page past the end is cached; bytes past the end in the last page read as zero when the
-// file grows over them; every VMA that maps the file is in i_mmap.
+// file grows over them; every VMA that maps the file is in i_mmap; a page in swap is not in the cache, and its slot has
+// one reference of the file's.
 #pragma once
 
 #include "mm/file_source.hpp"
@@ -34,7 +35,7 @@ enum class FileKind : std::uint8_t {
     shared_memory,  // the same, as in Linux's tmpfs: memfd, /dev/shm, MAP_SHARED | MAP_ANONYMOUS
 };
 
-class File {
+class File : public std::enable_shared_from_this<File> {
 public:
     // `source` is there for regular files only.
     File(PhysicalMemory& memory, std::unique_ptr<FileSource> source, FileIdentity identity, FileKind kind);
@@ -71,8 +72,13 @@ public:
     // (msync(2), fsync(2)). EIO, EROFS.
     Result<void> write_back(std::uint64_t first_page, PageCount pages);
 
-    // The cached frame of a page; nullopt where it was not read yet, or is allocated only.
+    // The cached frame of a page; nullopt where it was not read yet, is in swap, or is allocated only.
     std::optional<Pfn> cached(std::uint64_t page_index) const;
+    // Of a file that is only in memory: a page that has left it for swap.
+    bool is_in_swap(std::uint64_t page_index) const { return swapped_.contains(page_index); }
+    const std::map<std::uint64_t, emu::SwapSlot>& swapped_pages() const { return swapped_; }
+    // Pages that take memory or swap, cached or allocated only.
+    bool holds(std::uint64_t page_index) const { return pages_.contains(page_index) || is_in_swap(page_index); }
     // Reads the page into the cache where it is not there yet; the page lies inside the file. ENOMEM, EIO.
     Result<Pfn> read_page(std::uint64_t page_index);
     // Takes memory for a page of a hole, which stays one until somebody writes to the page or maps it
@@ -90,6 +96,12 @@ public:
     PageCount drop_unmapped_pages();
     // Drops one page where nobody uses it and nothing was written to it since it was read, or made.
     void drop_clean_page(std::uint64_t page_index);
+    // The Reclaimer's: writes a cached page back where it is dirty, EIO, EROFS; and takes one that nobody maps any more
+    // out of the cache: it is in `slot` now, or can be had again. Its number is remembered.
+    Result<void> write_back_cached(std::uint64_t page_index);
+    void lose_page(std::uint64_t page_index, std::optional<emu::SwapSlot> slot, std::uint32_t page_number);
+    // nullptr: the file is nobody's to share.
+    std::shared_ptr<const File> shared() const { return weak_from_this().lock(); }
 
     // The VMAs that map this file, by page index.
     IntervalTree& i_mmap() { return i_mmap_; }
@@ -101,6 +113,8 @@ private:
     }
     // Of the pages that the cache has not. ENOMEM, EIO.
     Result<Pfn> add_page(std::uint64_t page_index);
+    Result<void> fill_page(std::uint64_t page_index, Pfn pfn);
+    void forget_swapped(std::uint64_t first_page, std::uint64_t end_page);
     // The page, about to be changed by the kernel: dirty, and no translation of its bytes counts any more.
     Result<Pfn> page_to_write(std::uint64_t page_index);
     Result<void> zero_part(std::uint64_t page_index, std::uint64_t first_byte, std::uint64_t end_byte);
@@ -114,7 +128,9 @@ private:
     std::uint32_t id_;
     std::uint64_t size_bytes_;
     std::map<std::uint64_t, Pfn> pages_;
-    std::set<std::uint64_t> unwritten_;  // of pages_: what allocate_page() made and nobody used yet
+    std::map<std::uint64_t, emu::SwapSlot> swapped_;
+    std::map<std::uint64_t, std::uint32_t> shadows_;  // numbers of pages that have left (Linux: shadow entries)
+    std::set<std::uint64_t> unwritten_;               // of pages_: what allocate_page() made and nobody used yet
     IntervalTree i_mmap_;
 };
 

@@ -27,6 +27,7 @@ bool may_reach(VmFlags flags, Access access, Rights rights) {
 
 Result<Pfn> FaultHandler::reach(VirtAddr address, Access access, Rights rights) {
     userfault_.reset();
+    begin(emu::PageFault{address, access, Mode::kernel, 0});
     Vma* vma = address < task_size ? mm_->vmas().find(address) : nullptr;
     if (vma == nullptr || vma->start() > address || !may_reach(vma->flags(), access, rights)) {
         return fail(Errno::efault);
@@ -48,6 +49,7 @@ Result<Pfn> FaultHandler::reach(VirtAddr address, Access access, Rights rights) 
         const Resolution done = is_fatal(kind) ? refuse(kind, vma, fault) : resolve(kind, *vma, fault);
         if (!vma->is_accessible()) hide_pages(*vma, address);
         account(done);
+        settle();
         if (observer_ != nullptr) emit(fault, done, vma, before, tables_before);
         oom_ = oom_ || done.kind == FaultKind::oom;
         if (is_fatal(done.kind) || done.kind == FaultKind::userfault) return fail(Errno::efault);

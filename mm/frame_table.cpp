@@ -23,7 +23,9 @@ bool FrameTable::mark_used(Pfn pfn, FrameState state) {
     frame.reference_count = 1;
     frame.ever_used = true;
     frame.anchor = RmapAnchor{};
-    frame.dirty = frame.anon_exclusive = frame.left_locked = frame.lazy_free = false;
+    frame.dirty = frame.anon_exclusive = frame.left_locked = frame.lazy_free = frame.referenced = false;
+    frame.only_entry = nullptr;
+    frame.page = frame.slot = 0;
     return holds_old_bytes;
 }
 
@@ -44,10 +46,11 @@ std::uint32_t FrameTable::drop_reference(Pfn pfn) {
     return frame.reference_count;
 }
 
-void FrameTable::add_mapping(Pfn pfn) {
+void FrameTable::add_mapping(Pfn pfn, emu::Pte* entry) {
     Frame& frame = at(pfn);
     FL_ASSERT(frame.state == FrameState::anonymous || frame.state == FrameState::file_cache ||
               frame.state == FrameState::shared_memory || frame.state == FrameState::special);
+    frame.only_entry = frame.map_count == 0 ? entry : nullptr;
     ++frame.map_count;
     FL_ASSERT(frame.map_count <= frame.reference_count);
 }
@@ -56,6 +59,7 @@ void FrameTable::drop_mapping(Pfn pfn) {
     Frame& frame = at(pfn);
     FL_ASSERT(frame.map_count > 0);
     --frame.map_count;
+    if (frame.map_count == 0) frame.only_entry = nullptr;
 }
 
 void FrameTable::link_free_head(Pfn pfn, unsigned order, std::uint32_t next) {

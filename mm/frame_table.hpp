@@ -5,10 +5,11 @@
 // so that a large table costs host memory only for what is used.
 #pragma once
 
-#include "emu/address.hpp"
+#include "emu/pte.hpp"
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 
 namespace fl::mm {
 
@@ -52,16 +53,26 @@ struct Frame {
     std::uint8_t order = 0;  // of the free block that this frame heads
     bool heads_free_block = false;
     bool ever_used = false;       // false: the bytes are still the zeroes that the machine was built with
-    bool dirty = false;           // pages of a cache: newer than what the file's source holds
+    bool dirty = false;           // newer than what the file's source, or the page's swap slot, holds
     bool anon_exclusive = false;  // anonymous pages: one PTE alone maps it and may be made writable (PageAnonExclusive)
     bool left_locked = false;     // user pages: locked by a mapping that MREMAP_DONTUNMAP unlocked (PG_mlocked)
     bool lazy_free = false;       // anonymous pages: may be dropped while clean (Linux: not PG_swapbacked)
+    bool referenced = false;      // pages of a cache: read(2) or write(2) touched it (PG_referenced)
     std::uint32_t reference_count = 0;
     std::uint32_t map_count = 0;  // PTEs that point here (not counted for the zero page and reserved frames)
     RmapAnchor anchor;            // user pages
+    // The one entry that maps it; nullptr: there is none, or there were several at some time.
+    emu::Pte* only_entry = nullptr;
+    std::uint32_t page = 0;       // user pages: one more than the number that the Reclaimer knows it by; 0: it has none
+    std::uint32_t slot = 0;       // one more than the swap slot that it is tied to; 0: none
     std::uint32_t list_prev = 0;  // free blocks: neighbours in the free list, frame numbers, 0 = none
     std::uint32_t list_next = 0;
+
+    std::optional<emu::SwapSlot> swap_slot() const {
+        return slot == 0 ? std::nullopt : std::optional(emu::SwapSlot(slot - 1));
+    }
 };
+static_assert(sizeof(Frame) <= 64, "one line of the host's cache");
 
 class FrameTable {
 public:
@@ -78,12 +89,22 @@ public:
     void set_left_locked(Pfn pfn) { at(pfn).left_locked = true; }
 
     void set_lazy_free(Pfn pfn, bool lazy_free) { at(pfn).lazy_free = lazy_free; }
+    void set_referenced(Pfn pfn, bool referenced) { at(pfn).referenced = referenced; }
+    void set_page(Pfn pfn, std::uint32_t page) { at(pfn).page = page + 1; }
+    void clear_page(Pfn pfn) { at(pfn).page = 0; }
+    void set_slot(Pfn pfn, emu::SwapSlot slot) { at(pfn).slot = static_cast<std::uint32_t>(slot.value() + 1); }
+    void clear_slot(Pfn pfn) { at(pfn).slot = 0; }
 
     void add_reference(Pfn pfn);
     // Returns the references that remain; at 0 the frame is free in this table and belongs back to the allocator.
     std::uint32_t drop_reference(Pfn pfn);
-    void add_mapping(Pfn pfn);
+    // `entry` maps it from now on.
+    void add_mapping(Pfn pfn, emu::Pte* entry);
     void drop_mapping(Pfn pfn);
+    // The entry lies elsewhere now.
+    void move_mapping(Pfn pfn, const emu::Pte* from, emu::Pte* to) {
+        if (at(pfn).only_entry == from) at(pfn).only_entry = to;
+    }
 
     // The buddy allocator's part: free-list membership of block heads.
     void link_free_head(Pfn pfn, unsigned order, std::uint32_t next);

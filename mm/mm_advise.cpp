@@ -1,6 +1,8 @@
 // MmStruct: madvise, in Linux's order of checks (mm/madvise.c; mm/ksm.c and mm/khugepaged.c for what they answer).
 #include "mm/mm_struct.hpp"
 
+#include "mm/reclaimer.hpp"
+
 #include <algorithm>
 
 namespace fl::mm {
@@ -190,14 +192,21 @@ Result<void> MmStruct::advise_pages(Vma& vma, VirtRange part, int advice) {
     return {};
 }
 
-// Brings what the file has into the page cache; maps nothing (force_page_cache_readahead).
+// Brings what the file has into the page cache, and what is in swap into the swap cache; maps nothing
+// (force_page_cache_readahead, swapin_walk_pmd_entry). Nobody has to make room for it.
 Result<void> MmStruct::read_ahead(const Vma& vma, VirtRange part) {
+    page_table_.for_each(part, [&](VirtAddr, const Pte& slot) {
+        // Unreadable, it fails when it is asked for.
+        if (slot.is_swapped() && memory_.has_room()) (void)memory_.reclaimer()->swap_in(slot.slot());
+    });
     File* file = vma.file();
-    if (file == nullptr || file->kind() != FileKind::regular) return {};
+    if (file == nullptr || file->kind() == FileKind::memory) return {};
     const std::uint64_t end = std::min(vma.page_index(part.end), file->page_count().value());
     for (std::uint64_t index = vma.page_index(part.start); index < end; ++index) {
+        if (file->cached(index)) continue;
+        const bool can_be_read = file->kind() == FileKind::regular || file->is_in_swap(index);
         // Short of memory or unreadable: the page comes, or fails, when it is asked for.
-        if (!file->read_page(index)) break;
+        if (can_be_read && (!memory_.has_room() || !file->read_page(index))) break;
     }
     return {};
 }

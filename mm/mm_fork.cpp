@@ -1,6 +1,8 @@
 // MmStruct: fork's half of memory management (kernel/fork.c, dup_mmap; mm/memory.c, copy_page_range).
 #include "mm/mm_struct.hpp"
 
+#include "mm/reclaimer.hpp"
+
 namespace fl::mm {
 
 using emu::Pte;
@@ -60,6 +62,7 @@ Result<void> MmStruct::fork_pages(const Vma& vma, MmStruct& child) {
     Pte* last = nullptr;
     VirtAddr last_address;
     page_table_.for_each(vma.range(), [&](VirtAddr address, Pte& slot) {
+        // A table for the child may cost this entry its page, but not the entry.
         if (!outcome || (slot == Pte::write_protected() && !protects)) return;
         if (last != nullptr && address.value() / table_bytes == last_address.value() / table_bytes) {
             last += (address - last_address) / page_size;
@@ -72,6 +75,14 @@ Result<void> MmStruct::fork_pages(const Vma& vma, MmStruct& child) {
         last_address = address;
         if (slot.is_marker()) {
             *last = slot;
+            return;
+        }
+        if (slot.is_swapped()) {
+            // copy_nonpresent_pte()
+            slot = slot.without_exclusive();
+            memory_.reclaimer()->swap()->add_reference(slot.slot());
+            child.swap_entries_ += PageCount(1);
+            *last = protects ? slot : slot.without_write_protection();
             return;
         }
         share_page(vma, slot);

@@ -1,6 +1,7 @@
-// MmStruct: pages that are looked at as old, given up, or put out (mm/madvise.c, mm/vmscan.c, shrink_folio_list). There
-// is no swap: what only memory holds stays there.
+// MmStruct: pages that are looked at as old, given up, or put out (mm/madvise.c, mm/vmscan.c, reclaim_pages).
 #include "mm/mm_struct.hpp"
+
+#include "mm/reclaimer.hpp"
 
 namespace fl::mm {
 
@@ -26,13 +27,20 @@ void MmStruct::make_pages_old(VirtRange part) {
     });
 }
 
-// madvise_free_pte_range(): pages that may be dropped unless they are written to again. Only MADV_PAGEOUT drops them.
+// madvise_free_pte_range(): pages that may be dropped unless they are written to again. What is in swap goes at once.
 void MmStruct::mark_lazy_free(VirtRange part) {
     page_table_.for_each(part, [&](VirtAddr, Pte& slot) {
+        if (slot.is_swapped()) {
+            const Pte old = std::exchange(slot, Pte::none());
+            forget_entry(old);
+            return;
+        }
         if (!slot.is_resident() || memory_.frames()[slot.pfn()].state != FrameState::anonymous) return;
         if (slot.accessed()) effects_.tlb_stale = true;
         slot = slot.without_accessed().without_dirty();
         memory_.frames().set_lazy_free(slot.pfn(), true);
+        memory_.frames().set_dirty(slot.pfn(), false);
+        if (memory_.frames()[slot.pfn()].slot != 0) memory_.reclaimer()->leave_swap_cache(slot.pfn());
     });
 }
 
@@ -43,6 +51,11 @@ void MmStruct::page_out(const Vma& vma, VirtRange part) {
         const Pte old = slot;
         if (!is_reclaimable(old)) return;
         const Frame& frame = memory_.frames()[old.pfn()];
+        if (memory_.reclaimer() != nullptr) {
+            // Where it cannot go it is not looked at again soon.
+            (void)memory_.reclaimer()->page_out(old.pfn());
+            return;
+        }
         if (frame.left_locked) return;
         if (frame.state == FrameState::anonymous) {
             if (!frame.lazy_free || frame.reference_count > 1) return;

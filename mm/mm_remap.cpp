@@ -223,6 +223,7 @@ void MmStruct::move_pages(VirtRange from, VirtAddr to) {
         Pte* target = page_table_.find(to + (address - from.start));
         FL_ASSERT(target != nullptr && target->is_none());
         if (slot.accessed()) effects_.tlb_stale = true;
+        if (slot.is_resident()) memory_.frames().move_mapping(slot.pfn(), &slot, target);
         *target = std::exchange(slot, Pte::none());
     });
 }
@@ -234,6 +235,7 @@ void MmStruct::leave_behind(Vma& source, VirtRange from) {
     const VmFlags flags = source.flags() & ~vm_locked_mask;
     if (source.flags().has(vm_locked)) {
         vm_.locked += source.page_count();
+        memory_.note_locked(PageCount(0), source.page_count());
         locked_left_behind_ += source.page_count();
         // Nobody unlocks the pages that stay.
         page_table_.for_each(source.range(), [this](VirtAddr, const Pte& pte) {

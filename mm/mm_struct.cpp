@@ -3,6 +3,8 @@
 // stack.
 #include "mm/mm_struct.hpp"
 
+#include "mm/reclaimer.hpp"
+
 #include <algorithm>
 #include <atomic>
 
@@ -59,11 +61,13 @@ MmStruct::MmStruct(PhysicalMemory& memory, FileRegistry& files, PageTable page_t
 
 MmStruct::~MmStruct() {
     exit_mmap();
-    FL_ASSERT(rss_.total() == PageCount(0) && vm_ == VmCounters{});
+    FL_ASSERT(rss_.total() == PageCount(0) && swap_entries_ == PageCount(0) && vm_ == VmCounters{});
+    if (Reclaimer* reclaimer = memory_.reclaimer()) reclaimer->forget_mm(*this);
 }
 
 void MmStruct::exit_mmap() {
     if (vmas_.first() != nullptr) commit_unmap(VirtRange{vmas_.first()->start(), vmas_.last()->end()});
+    memory_.note_locked(locked_left_behind_, PageCount(0));
     vm_.locked -= std::exchange(locked_left_behind_, PageCount(0));
     userfault_events_.clear();
 }
@@ -89,7 +93,7 @@ void MmStruct::install(Pte* slot, Pte pte) {
     FL_ASSERT(pte.is_resident());
     const Pte old = *slot;
     if (memory_.counts_mappings(pte.pfn())) {
-        memory_.frames().add_mapping(pte.pfn());
+        memory_.frames().add_mapping(pte.pfn(), slot);
         rss_of(pte.pfn()) += PageCount(1);
     }
     *slot = pte;
@@ -102,11 +106,34 @@ void MmStruct::forget_page(Pte pte) {
     if (pte.accessed()) effects_.tlb_stale = true;
     if (!memory_.counts_mappings(pte.pfn())) return;
     rss_of(pte.pfn()) -= PageCount(1);
-    if (pte.dirty() && memory_.frames()[pte.pfn()].state != FrameState::anonymous) {
-        memory_.frames().set_dirty(pte.pfn(), true);
-    }
+    const Frame& frame = memory_.frames()[pte.pfn()];
+    const bool has_copy = frame.state != FrameState::anonymous || frame.slot != 0;
+    if (pte.dirty() && has_copy) memory_.frames().set_dirty(pte.pfn(), true);
     memory_.frames().drop_mapping(pte.pfn());
+    // Nobody will come back for what is in swap.
+    if (frame.slot != 0 && frame.map_count == 0 && frame.state == FrameState::anonymous) {
+        memory_.reclaimer()->leave_swap_cache(pte.pfn());
+    }
     memory_.release(pte.pfn());
+}
+
+void MmStruct::forget_entry(Pte pte) {
+    if (!pte.is_swapped()) return forget_page(pte);
+    swap_entries_ -= PageCount(1);
+    memory_.reclaimer()->drop_slot(pte.slot());
+}
+
+void MmStruct::install_swapped_in(Pte* slot, Pte pte) {
+    const SwapSlot swap_slot = slot->slot();
+    install(slot, pte);
+    swap_entries_ -= PageCount(1);
+    memory_.reclaimer()->drop_slot(swap_slot);
+}
+
+void MmStruct::unmap_page(Pte& slot, Pte left) {
+    const Pte old = std::exchange(slot, left);
+    if (left.is_swapped()) swap_entries_ += PageCount(1);
+    forget_page(old);
 }
 
 namespace {
@@ -124,7 +151,7 @@ void MmStruct::zap(const Vma& vma, VirtRange range, Guards guards) {
         const Pte old = slot;
         if (old.is_guard() && guards == Guards::keep) return;
         slot = guards == Guards::keep ? entry_without_page(vma, old) : Pte::none();
-        if (!old.is_marker()) forget_page(old);
+        if (!old.is_marker()) forget_entry(old);
     });
 }
 
@@ -136,10 +163,10 @@ void MmStruct::unmap_pages(VirtRange range, PrivateCopies copies) {
             if (old == Pte::poisoned() && copies == PrivateCopies::unmap) slot = Pte::none();
             return;
         }
-        const bool is_copy = memory_.frames()[old.pfn()].state == FrameState::anonymous;
+        const bool is_copy = old.is_swapped() || memory_.frames()[old.pfn()].state == FrameState::anonymous;
         if (is_copy && copies == PrivateCopies::keep) return;
         slot = entry_without_page(vma, old);
-        forget_page(old);
+        forget_entry(old);
     });
 }
 
@@ -270,7 +297,11 @@ void MmStruct::account(VmFlags flags, PageCount pages, Change change) {
     } else if (is_data_mapping(flags)) {
         apply(vm_.data);
     }
-    if (flags.has(vm_locked)) apply(vm_.locked);
+    if (flags.has(vm_locked)) {
+        const PageCount before = vm_.locked;
+        apply(vm_.locked);
+        memory_.note_locked(before, vm_.locked);
+    }
 }
 
 bool MmStruct::may_expand(VmFlags flags, PageCount pages) const {
@@ -282,7 +313,12 @@ bool MmStruct::may_expand(VmFlags flags, PageCount pages) const {
 }
 
 // Overcommit by heuristic (vm.overcommit_memory = 0): one request may not exceed all of RAM and swap.
-bool MmStruct::may_commit(PageCount pages) const { return pages <= memory_.total_page_count(); }
+bool MmStruct::may_commit(PageCount pages) const {
+    PageCount all = memory_.total_page_count();
+    const Reclaimer* reclaimer = memory_.reclaimer();
+    if (reclaimer != nullptr && reclaimer->swap() != nullptr) all += reclaimer->swap()->slot_count();
+    return pages <= all;
+}
 
 PageCount MmStruct::pages_in(VirtRange range) const {
     PageCount pages;

@@ -223,6 +223,10 @@ public:
     // Gives `vma` its family of private pages before the first one is made (anon_vma_prepare).
     static void prepare_anon_vma(Vma& vma);
     void note_tlb_stale() { effects_.tlb_stale = true; }
+    // The same for a page in swap: its entry becomes a resident one, whose reference the caller hands over.
+    void install_swapped_in(emu::Pte* slot, emu::Pte pte);
+    // Takes the page of a resident entry out: `left`, an entry without a frame, takes its place.
+    void unmap_page(emu::Pte& slot, emu::Pte left);
     // Takes the pages of a file mapping out (zap_page_range): private copies stay or go as `copies` says.
     void unmap_pages(VirtRange range, PrivateCopies copies);
 
@@ -265,6 +269,8 @@ public:
     const File* exe_file() const { return exe_file_.get(); }
     const std::vector<std::uint64_t>& saved_auxv() const { return saved_auxv_; }
     const RssCounters& rss() const { return rss_; }
+    // Entries that name swap slots (MM_SWAPENTS).
+    PageCount swap_entries() const { return swap_entries_; }
     const VmCounters& vm() const { return vm_; }
     // Of the locked pages those that no VMA locks any more (MREMAP_DONTUNMAP).
     PageCount locked_left_behind() const { return locked_left_behind_; }
@@ -282,7 +288,11 @@ public:
     std::string vma_name(const Vma& vma) const;
     VmaSnapshot snapshot(const Vma& vma) const;
     // What has to be done to the processor since the last call.
-    MmEffects take_effects() { return std::exchange(effects_, MmEffects{}); }
+    MmEffects take_effects() {
+        MmEffects effects = std::exchange(effects_, MmEffects{});
+        if (memory_.take_tlb_stale()) effects.tlb_stale = true;
+        return effects;
+    }
 
 private:
     MmStruct(PhysicalMemory& memory, FileRegistry& files, PageTable page_table, const ResourceLimits& limits);
@@ -328,6 +338,8 @@ private:
     enum class Guards : std::uint8_t { keep, drop };
     void zap(const Vma& vma, VirtRange range, Guards guards);
     void forget_page(emu::Pte pte);
+    // Of a resident or a swapped entry.
+    void forget_entry(emu::Pte pte);
     PageCount& rss_of(Pfn pfn);
     Vma& insert(VirtRange range, VmaContent content);
     void remove(Vma& vma);
@@ -350,7 +362,7 @@ private:
     Result<void> advise_part(Vma& vma, VirtRange part, int advice);
     Result<void> advise_pages(Vma& vma, VirtRange part, int advice);
     Result<void> install_guards(Vma& vma, VirtRange part);
-    static Result<void> read_ahead(const Vma& vma, VirtRange part);
+    Result<void> read_ahead(const Vma& vma, VirtRange part);
     static Result<void> remove_pages(const Vma& vma, VirtRange part);
     Result<void> collapse(const Vma& vma, VirtRange part) const;
     // mm_reclaim.cpp
@@ -401,6 +413,7 @@ private:
     std::shared_ptr<const File> exe_file_;
     std::vector<std::uint64_t> saved_auxv_;
     RssCounters rss_;
+    PageCount swap_entries_;
     VmCounters vm_;
     PageCount locked_left_behind_;
     PageCount hiwater_rss_;

@@ -1,6 +1,8 @@
 // MmStruct: mincore and msync: what is in memory, and bringing it to its file (mm/mincore.c, mm/msync.c).
 #include "mm/mm_struct.hpp"
 
+#include "mm/reclaimer.hpp"
+
 #include <algorithm>
 
 namespace fl::mm {
@@ -23,7 +25,10 @@ Result<PageCount> MmStruct::mincore(VirtAddr start, std::span<std::byte> pages) 
         answer[i] = static_cast<std::byte>(cached);
     }
     page_table_.for_each(range, [&](VirtAddr at, const Pte& pte) {
-        if (!pte.is_marker()) answer[(at - start) >> page_shift] = std::byte{1};
+        if (pte.is_marker()) return;
+        // In swap it counts where it is in memory as well (the swap cache).
+        const bool in_memory = !pte.is_swapped() || memory_.reclaimer()->swap()->frame(pte.slot()).has_value();
+        answer[(at - start) >> page_shift] = static_cast<std::byte>(in_memory);
     });
     return range.page_count();
 }

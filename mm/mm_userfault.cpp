@@ -202,7 +202,7 @@ Result<Pte> MmStruct::fill_shared(const Vma& vma, const FillRequest& request, Vi
                                   std::span<const std::byte> bytes) {
     File& file = *vma.file();
     const std::uint64_t index = vma.page_index(page);
-    const bool is_there = file.cached_pages().contains(index);
+    const bool is_there = file.holds(index);
     if (request.fill == UserfaultFill::from_cache) {
         if (!is_there) return fail(Errno::efault);
     } else if (is_there) {
@@ -244,7 +244,7 @@ Result<void> MmStruct::set_write_protection(const Vma& vma, VirtRange part, Writ
         }
     }
     page_table_.for_each(part, [this](VirtAddr, Pte& slot) {
-        if (!slot.is_resident()) return;
+        if (!slot.is_resident() && !slot.is_swapped()) return;
         if (slot.accessed() && slot.writable()) effects_.tlb_stale = true;
         slot = slot.with_write_protection();
     });
@@ -259,6 +259,8 @@ void MmStruct::remove_write_protection(VirtRange range) {
             slot = Pte::none();
         } else if (slot.is_resident() && slot.is_write_protected()) {
             slot = protected_pte(vma, slot.without_write_protection());
+        } else if (slot.is_swapped()) {
+            slot = slot.without_write_protection();
         }
     });
 }

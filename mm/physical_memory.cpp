@@ -1,5 +1,7 @@
 #include "mm/physical_memory.hpp"
 
+#include "mm/reclaimer.hpp"
+
 #include <cstring>
 
 namespace fl::mm {
@@ -16,20 +18,50 @@ PhysicalMemory::PhysicalMemory(emu::Ram& ram)
     zero_page_ = *zero;
 }
 
-Result<Pfn> PhysicalMemory::allocate(FrameState state, Fill fill) {
+namespace {
+
+bool is_user_page(FrameState state) {
+    return state == FrameState::anonymous || state == FrameState::file_cache || state == FrameState::shared_memory;
+}
+
+}  // namespace
+
+Result<Pfn> PhysicalMemory::allocate(FrameState state, Fill fill, PageOrigin origin) {
+    const bool is_numbered = reclaimer_ != nullptr && origin.is_pageable && is_user_page(state);
+    PageId page = Reclaimer::kernel_page;
+    if (reclaimer_ != nullptr) {
+        if (is_numbered) page = reclaimer_->number_for(origin.known);
+        const RoomFor use = is_numbered                     ? RoomFor::user_page
+                            : state == FrameState::reserved ? RoomFor::kernel_memory
+                                                            : RoomFor::kernel_page;
+        if (!reclaimer_->make_room(use, page)) {
+            if (is_numbered) reclaimer_->on_not_allocated(page);
+            return fail(Errno::enomem);
+        }
+    }
     auto pfn = buddy_.allocate(0);
     if (!pfn && shrinker_ != nullptr && shrinker_->shrink() > PageCount(0)) pfn = buddy_.allocate(0);
-    if (!pfn) return pfn;
+    if (!pfn) {
+        if (is_numbered) reclaimer_->on_not_allocated(page);
+        return pfn;
+    }
     if (buddy_.free_page_count() < least_free_) least_free_ = buddy_.free_page_count();
     const bool holds_old_bytes = frames_.mark_used(*pfn, state);
     if (holds_old_bytes) {
         ram_.code_frames().note_rewritten(*pfn);
         if (fill == Fill::zeroed) std::memset(ram_.frame(*pfn).data(), 0, page_size);
     }
+    if (is_numbered) reclaimer_->on_allocated(*pfn, page);
     return pfn;
 }
 
+bool PhysicalMemory::has_room() const {
+    return reclaimer_ != nullptr ? reclaimer_->has_room() : buddy_.free_page_count() > PageCount(0);
+}
+
 void PhysicalMemory::release(Pfn pfn) {
+    const Frame& frame = frames_[pfn];
+    if (frame.page != 0 && frame.reference_count == 1) reclaimer_->on_freed(pfn);
     if (frames_.drop_reference(pfn) == 0) buddy_.free(pfn, 0);
 }
 

@@ -15,6 +15,16 @@ enum class Fill : std::uint8_t {
     caller,  // the caller writes every byte of it
 };
 
+// Which page a frame is for.
+struct PageOrigin {
+    static constexpr std::uint32_t new_page = 0xffff'ffff;
+    std::uint32_t known = new_page;  // the Reclaimer's number, where the page was in memory before
+    // False: the page never leaves, and does not count against the limit of user pages (FileKind::memory).
+    bool is_pageable = true;
+};
+
+class Reclaimer;
+
 // Frees memory that can be had back without loss, when none is left.
 class MemoryShrinker {
 public:
@@ -33,8 +43,10 @@ public:
     PhysicalMemory(const PhysicalMemory&) = delete;
     PhysicalMemory& operator=(const PhysicalMemory&) = delete;
 
-    // One frame with one reference. ENOMEM once even the shrinker finds nothing.
-    Result<Pfn> allocate(FrameState state, Fill fill);
+    // One frame with one reference. ENOMEM once even the reclaimer, or without one the shrinker, finds nothing.
+    Result<Pfn> allocate(FrameState state, Fill fill, PageOrigin origin = {});
+    // Whether a user page finds a frame without taking anybody's.
+    bool has_room() const;
     void add_reference(Pfn pfn) { frames_.add_reference(pfn); }
     // Drops one reference; the last one frees the frame.
     void release(Pfn pfn);
@@ -53,6 +65,16 @@ public:
     }
     KernelMemory& kernel_memory() { return kernel_memory_; }
     void set_shrinker(MemoryShrinker* shrinker) { shrinker_ = shrinker; }
+    // Who decides which pages leave; nullptr: none do, but for what the shrinker finds.
+    void set_reclaimer(Reclaimer* reclaimer) { reclaimer_ = reclaimer; }
+    Reclaimer* reclaimer() const { return reclaimer_; }
+
+    // Entries lost bits that the TLB may still grant, wherever they lie.
+    void note_tlb_stale() { tlb_stale_ = true; }
+    bool take_tlb_stale() { return std::exchange(tlb_stale_, false); }
+    // Pages that mlock keeps, of all address spaces (locked_vm).
+    void note_locked(PageCount before, PageCount after) { locked_ = locked_ + after - before; }
+    PageCount locked_page_count() const { return locked_; }
 
     PageCount total_page_count() const { return frames_.page_count(); }
     PageCount used_page_count() const { return total_page_count() - buddy_.free_page_count(); }
@@ -65,6 +87,9 @@ private:
     PageCount least_free_;
     Pfn zero_page_{};
     MemoryShrinker* shrinker_ = nullptr;
+    Reclaimer* reclaimer_ = nullptr;
+    bool tlb_stale_ = false;
+    PageCount locked_;
     KernelMemory kernel_memory_{*this};
 };
 

@@ -20,6 +20,7 @@ Result<Pfn> UserMemory::reach(VirtAddr address, emu::Access access) {
         }
         translation = mmu_.translate(root, address, access, emu::Mode::kernel);
     }
+    handler_.note_kernel_access(translation->pfn, access);
     return translation->pfn;
 }
 

@@ -1,7 +1,10 @@
 #include "mm/verify.hpp"
 
+#include "mm/reclaimer.hpp"
+
 #include <fmt/format.h>
 
+#include <map>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -15,6 +18,7 @@ namespace {
 struct FrameUse {
     std::uint32_t mappings = 0;    // PTEs of all address spaces
     std::uint32_t references = 0;  // PTEs, page caches, tables
+    const Pte* entry = nullptr;    // the last one seen
 };
 
 class Verifier {
@@ -27,6 +31,7 @@ public:
         for (const auto& file : files_) check_file(*file);
         for (const MmStruct* mm : mms_) check_mm(*mm);
         check_frames();
+        check_swap();
         if (const auto wrong = memory_.buddy().inconsistency()) wrong_.push_back(*wrong);
         return std::move(wrong_);
     }
@@ -51,23 +56,62 @@ private:
                 complain("frame {}: anchor does not name page {} of file {}", pfn.value(), index, file.id());
             }
             ++use_[pfn].references;
+            check_number(pfn, file.kind() != FileKind::memory);
         }
+        for (const auto& [index, slot] : file.swapped_pages()) {
+            if (file.cached_pages().contains(index))
+                complain("file {}: page {} is cached and in swap", file.id(), index);
+            ++slots_[slot];
+        }
+    }
+
+    // Every page that may leave has a number, if there is somebody to number it.
+    void check_number(Pfn pfn, bool is_pageable) {
+        const Reclaimer* reclaimer = memory_.reclaimer();
+        if (reclaimer == nullptr) return;
+        if (reclaimer->knows(pfn) != is_pageable) complain("frame {}: its number is not its own", pfn.value());
+    }
+
+    void check_swap() {
+        const Reclaimer* reclaimer = memory_.reclaimer();
+        if (reclaimer == nullptr) return;
+        if (const auto wrong = reclaimer->inconsistency()) complain("{}", *wrong);
+        PageCount locked;
+        for (const MmStruct* mm : mms_) locked += mm->vm().locked;
+        if (locked != memory_.locked_page_count()) complain("locked pages differ from a recount");
+        const SwapDevice* swap = reclaimer->swap();
+        if (swap == nullptr) return;
+        std::uint64_t used = 0;
+        swap->for_each_used([&](SwapSlot slot) {
+            ++used;
+            const auto found = slots_.find(slot);
+            const std::uint32_t references = found != slots_.end() ? found->second : 0;
+            if (swap->references(slot) != references) {
+                complain("slot {}: {} references, a scan finds {}", slot.value(), swap->references(slot), references);
+            }
+            if (references == 0 && !swap->frame(slot)) complain("slot {}: leaked", slot.value());
+        });
+        if (used != swap->used_slot_count().value()) complain("swap: used slots differ from a recount");
     }
 
     void check_mm(const MmStruct& mm) {
         if (const auto wrong = mm.vmas().inconsistency()) wrong_.push_back(*wrong);
         VmCounters vm;
         RssCounters rss;
+        PageCount swapped;
         const Vma* previous = nullptr;
         for (const Vma* vma = mm.vmas().first(); vma != nullptr; previous = vma, vma = vma->next()) {
             check_vma(mm, previous, *vma);
             count_vma(*vma, vm);
-            mm.page_table().for_each(vma->range(),
-                                     [&](VirtAddr at, const Pte& pte) { check_pte(mm, *vma, at, pte, rss); });
+            mm.page_table().for_each(vma->range(), [&](VirtAddr at, const Pte& pte) {
+                check_pte(mm, *vma, at, pte, rss);
+                if (pte.is_swapped()) swapped += PageCount(1);
+            });
         }
         vm.locked += mm.locked_left_behind();
         if (!(vm == mm.vm())) complain("mm {}: virtual size counters differ from a recount", mm.id());
         if (!(rss == mm.rss())) complain("mm {}: resident set counters differ from a recount", mm.id());
+        if (swapped != mm.swap_entries()) complain("mm {}: swap entries differ from a recount", mm.id());
         check_tables(mm);
     }
 
@@ -106,7 +150,19 @@ private:
         if (!stack && write && !flags.has(vm_shared)) vm.data += pages;
     }
 
-    void check_pte(const MmStruct& mm, const Vma& vma, VirtAddr at, Pte pte, RssCounters& rss) {
+    void check_swapped(const Vma& vma, VirtAddr at, Pte pte) {
+        const Reclaimer* reclaimer = memory_.reclaimer();
+        if (reclaimer == nullptr || reclaimer->swap() == nullptr) {
+            return complain("pte {:#x}: {:#x} names a swap slot, and there is no swap", at.value(), pte.raw());
+        }
+        if (vma.anon_vma() == nullptr) complain("vma {:#x}: private pages without anon_vma", vma.start().value());
+        ++slots_[pte.slot()];
+        if (pte.is_exclusive() && reclaimer->swap()->references(pte.slot()) != 1) {
+            complain("pte {:#x}: its slot is not its alone", at.value());
+        }
+    }
+
+    void check_pte(const MmStruct& mm, const Vma& vma, VirtAddr at, const Pte& pte, RssCounters& rss) {
         ++ptes_[&mm];
         if (pte.is_write_protected() && !vma.flags().has(vm_uffd_wp)) {
             complain("pte {:#x}: protected for a userfaultfd that its range does not have", at.value());
@@ -116,7 +172,7 @@ private:
                 complain("pte {:#x}: a marker in a kernel range", at.value());
             return;
         }
-        if (!pte.is_resident()) return complain("pte {:#x}: {:#x} names a swap slot", at.value(), pte.raw());
+        if (pte.is_swapped()) return check_swapped(vma, at, pte);
         if (pte.pfn().value() >= memory_.total_page_count().value()) {
             return complain("pte {:#x}: frame {} lies beyond RAM", at.value(), pte.pfn().value());
         }
@@ -129,11 +185,13 @@ private:
         if (!memory_.counts_mappings(pte.pfn())) return check_special(vma, at, pte);
         ++use_[pte.pfn()].mappings;
         ++use_[pte.pfn()].references;
+        use_[pte.pfn()].entry = &pte;
         // Nothing leads back from a special page: it is never taken away from who maps it.
         if (frame.state != FrameState::special) check_rmap(vma, at, pte);
         switch (frame.state) {
             case FrameState::anonymous:
                 rss.anonymous += PageCount(1);
+                check_number(pte.pfn(), true);
                 if (vma.anon_vma() == nullptr)
                     complain("vma {:#x}: private pages without anon_vma", vma.start().value());
                 break;
@@ -223,9 +281,13 @@ private:
             if (frame.map_count != use.mappings) {
                 complain("frame {}: map count {}, a scan finds {}", number, frame.map_count, use.mappings);
             }
+            if (frame.only_entry != nullptr && (use.mappings != 1 || frame.only_entry != use.entry)) {
+                complain("frame {}: its only entry is not where it says", number);
+            }
             const bool kernels_own = frame.state == FrameState::reserved || frame.state == FrameState::zero_page;
             // A special page belongs to its SpecialPages, beside those who map it.
-            const std::uint32_t owners = frame.state == FrameState::special ? 1 : 0;
+            const bool in_swap_cache = frame.state == FrameState::anonymous && frame.slot != 0;
+            const std::uint32_t owners = frame.state == FrameState::special || in_swap_cache ? 1 : 0;
             const std::uint32_t references = kernels_own ? 1 : use.references + owners;
             if (frame.reference_count != references) {
                 complain("frame {}: {} references, a scan finds {}", number, frame.reference_count, references);
@@ -238,6 +300,7 @@ private:
     std::span<const MmStruct* const> mms_;
     std::span<const std::shared_ptr<File>> files_;
     std::unordered_map<Pfn, FrameUse> use_;
+    std::map<SwapSlot, std::uint32_t> slots_;
     std::unordered_map<const MmStruct*, std::uint64_t> ptes_;
     std::unordered_map<const UserfaultContext*, const MmStruct*> contexts_;
     std::vector<std::string> wrong_;

@@ -216,7 +216,9 @@ TEST_CASE("a signal whose handler has no stack to run on") {
 
 TEST_CASE("out of frames in user mode") {
     // mov rbx, rsp; loop: sub rbx, 4096; mov [rbx], al; jmp loop: down the stack, which may grow to 8 MiB
-    const Ran ran = run({0x48, 0x89, 0xe3, 0x48, 0x81, 0xeb, 0, 0x10, 0, 0, 0x88, 0x03, 0xeb, 0xf5});
+    MachineOptions options = small();
+    options.pressure.swap = PageCount(0);
+    const Ran ran = run({0x48, 0x89, 0xe3, 0x48, 0x81, 0xeb, 0, 0x10, 0, 0, 0x88, 0x03, 0xeb, 0xf5}, options);
     CHECK(ran.exit.out_of_memory);
     CHECK(ran.exit.signal == SIGKILL);
     CHECK(ran.exit.status == 137);
@@ -226,9 +228,12 @@ TEST_CASE("out of frames inside a system call") {
     // getrandom(bss, 64 KiB, 0) needs 16 frames, of which there are not so many.
     MachineOptions options = small();
     options.memory = PageCount(24);
-    const Ran ran = run(
-        mov_edi(Program::bss) + mov_esi(1 << 16) + mov_edx(0) + mov_eax(SYS_getrandom) + syscall_code + exit_with(0),
-        options);
+    const Code code =
+        mov_edi(Program::bss) + mov_esi(1 << 16) + mov_edx(0) + mov_eax(SYS_getrandom) + syscall_code + exit_with(0);
+    // Swap takes what does not fit.
+    CHECK(run(code, options).exit.status == 0);
+    options.pressure.swap = PageCount(0);
+    const Ran ran = run(code, options);
     CHECK(ran.exit.out_of_memory);
     CHECK(ran.exit.status == 137);
 }

@@ -113,7 +113,7 @@ TEST_CASE("file: pages that somebody maps or holds are not dropped") {
     for (std::uint64_t i = 0; i < 4; ++i) REQUIRE(file->read_page(i).has_value());
     const Pfn mapped = *file->cached(1);
     files.memory.add_reference(mapped);
-    files.memory.frames().add_mapping(mapped);
+    files.memory.frames().add_mapping(mapped, nullptr);
     const Pfn held = *file->cached(2);
     files.memory.add_reference(held);
 

@@ -43,9 +43,9 @@ TEST_CASE("frame table: the anchor is kept while the frame is used and forgotten
 TEST_CASE("frame table: mappings are counted, never beyond the references") {
     FrameTable table(PageCount(8));
     table.mark_used(Pfn(1), FrameState::file_cache);
-    table.add_mapping(Pfn(1));
+    table.add_mapping(Pfn(1), nullptr);
     CHECK(table[Pfn(1)].map_count == 1);
-    CHECK(asserts([&] { table.add_mapping(Pfn(1)); }));
+    CHECK(asserts([&] { table.add_mapping(Pfn(1), nullptr); }));
     CHECK(asserts([&] { table.drop_reference(Pfn(1)); }));
     table.drop_mapping(Pfn(1));
     CHECK(asserts([&] { table.drop_mapping(Pfn(1)); }));
@@ -60,7 +60,7 @@ TEST_CASE("frame table: what would corrupt it is caught") {
     CHECK(asserts([&] { table.mark_used(Pfn(1), FrameState::free); }));
     table.mark_used(Pfn(1), FrameState::page_table);
     CHECK(asserts([&] { table.mark_used(Pfn(1), FrameState::anonymous); }));
-    CHECK(asserts([&] { table.add_mapping(Pfn(1)); }));  // a table is no user page
+    CHECK(asserts([&] { table.add_mapping(Pfn(1), nullptr); }));  // a table is no user page
     CHECK(asserts([&] { table.link_free_head(Pfn(1), 0, 0); }));
     table.link_free_head(Pfn(2), 1, 0);
     CHECK(asserts([&] { table.mark_used(Pfn(2), FrameState::anonymous); }));

@@ -102,7 +102,7 @@ TEST_CASE("verify: counts of frames") {
     check_reported("3 references, a scan finds 2", [](Sample& s) { s.memory.add_reference(s.slot(8).pfn()); });
     check_reported("map count 2, a scan finds 1", [](Sample& s) {
         s.memory.add_reference(s.slot(0).pfn());
-        s.memory.frames().add_mapping(s.slot(0).pfn());
+        s.memory.frames().add_mapping(s.slot(0).pfn(), nullptr);
     });
     check_reported("leaked", [](Sample& s) { (void)s.memory.allocate(FrameState::anonymous, Fill::zeroed); });
     check_reported("leaked", [](Sample& s) { (void)s.memory.allocate(FrameState::page_table, Fill::zeroed); });
@@ -117,7 +117,7 @@ TEST_CASE("verify: counters of the address space") {
     check_reported("resident set counters differ", [](Sample& s) {
         // Correct for the frame, unknown to the address space.
         const Pfn pfn = s.memory.allocate(FrameState::anonymous, Fill::zeroed).value();
-        s.memory.frames().add_mapping(pfn);
+        s.memory.frames().add_mapping(pfn, nullptr);
         s.memory.frames().set_anchor(pfn, RmapAnchor::of(*s.vma(0).anon_vma(), page(1).vpn().value()));
         s.slot(1) = emu::Pte::present(pfn, {.user = true});
     });

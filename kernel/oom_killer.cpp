@@ -1,0 +1,83 @@
+#include "kernel/oom_killer.hpp"
+
+#include "mm/mm_struct.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <csignal>
+
+namespace fl::kernel {
+
+namespace {
+
+constexpr int oom_score_adj_min = -1000;
+
+const mm::MmStruct* memory_of(const Process& process) {
+    return process.threads.empty() ? nullptr : process.threads.front()->mm.get();
+}
+
+}  // namespace
+
+PageCount total_memory(const mm::PhysicalMemory& memory) {
+    PageCount total = memory.buddy().managed_page_count();
+    const mm::Reclaimer* reclaimer = memory.reclaimer();
+    if (reclaimer != nullptr && reclaimer->swap() != nullptr) total += reclaimer->swap()->slot_count();
+    return total;
+}
+
+std::optional<std::int64_t> oom_badness(const Process& process, PageCount total) {
+    const mm::MmStruct* mm = memory_of(process);
+    if (mm == nullptr || process.oom_score_adjustment == oom_score_adj_min) return std::nullopt;
+    const PageCount pages = mm->rss().total() + mm->swap_entries() + PageCount(mm->pgtables_bytes() / page_size);
+    const auto unit = static_cast<std::int64_t>(total.value() / 1000);
+    return static_cast<std::int64_t>(pages.value()) + process.oom_score_adjustment * unit;
+}
+
+bool OomKiller::kill_for_memory() {
+    const PageCount total = total_memory(memory_);
+    Process* worst = nullptr;
+    std::optional<std::int64_t> most;
+    for (const auto& [pid, process] : processes_.all()) {
+        // Who is ending has given what he had.
+        if (process->exit) continue;
+        const auto badness = oom_badness(*process, total);
+        if (!badness || (most && *badness <= *most)) continue;
+        most = badness;
+        worst = process.get();
+    }
+    if (worst == nullptr) return false;
+    const Process* current = current_();
+    const mm::MmStruct* memory = memory_of(*worst);
+    if (current != nullptr && memory == memory_of(*current)) return false;
+    const auto mm = worst->threads.front()->mm;
+    kill(*worst);
+    const PageCount before = memory_.buddy().free_page_count();
+    const PageCount held = memory_.reclaimer()->frames();
+    mm->reap();
+    // Of one that held nothing alone another is the next.
+    if (memory_.buddy().free_page_count() > before || memory_.reclaimer()->frames() < held) return true;
+    return kill_for_memory();
+}
+
+void OomKiller::kill(Process& process) {
+    if (process.exit) return;
+    const auto kib = [](PageCount pages) { return pages.bytes() / 1024; };
+    if (const mm::MmStruct* mm = memory_of(process)) {
+        const Task& task = *process.threads.front();
+        spdlog::error(
+            "Out of memory: Killed process {} ({}) total-vm:{}kB, anon-rss:{}kB, file-rss:{}kB, shmem-rss:{}kB, "
+            "UID:{} pgtables:{}kB oom_score_adj:{}",
+            process.pid, task.name, kib(mm->vm().total), kib(mm->rss().anonymous), kib(mm->rss().file),
+            kib(mm->rss().shared_memory), task.credentials.user.real, mm->pgtables_bytes() / 1024,
+            process.oom_score_adjustment);
+    }
+    const mm::MmStruct* mm = memory_of(process);
+    const ExitStatus status{128 + SIGKILL, SIGKILL, true};
+    processes_.end_process(process, status);
+    for (const auto& [pid, other] : processes_.all()) {
+        const bool shares = mm != nullptr && other.get() != &process && memory_of(*other) == mm;
+        if (shares && other->oom_score_adjustment != oom_score_adj_min) processes_.end_process(*other, status);
+    }
+}
+
+}  // namespace fl::kernel

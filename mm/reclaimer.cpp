@@ -1,0 +1,454 @@
+// Reclaimer: numbers, pools and watermarks. What an eviction does to a page is in evict.cpp, what comes back from swap
+// in swap_cache.cpp.
+#include "mm/reclaimer.hpp"
+
+#include "mm/mm_struct.hpp"
+#include "mm/replacement/checked_policy.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+namespace fl::mm {
+
+using replacement::CheckedPolicy;
+using replacement::no_page;
+
+namespace {
+
+// Of Pages::time(): with fewer, neighbours are put together.
+constexpr std::size_t max_sample_count = 128;
+constexpr std::uint64_t first_sample_interval_ns = 1'000'000;
+
+}  // namespace
+
+const char* reclaim_reason_name(ReclaimReason reason) {
+    switch (reason) {
+        case ReclaimReason::fault: return "fault";
+        case ReclaimReason::shrink: return "shrink";
+        case ReclaimReason::kswapd: return "kswapd";
+        case ReclaimReason::advice: return "advice";
+        case ReclaimReason::ahead: return "ahead";
+    }
+    return "?";
+}
+
+std::uint64_t ReclaimCounters::evicted() const {
+    return std::accumulate(evictions.begin(), evictions.end(), std::uint64_t{0});
+}
+
+// mm/page_alloc.c, calculate_min_free_kbytes and __setup_per_zone_wmarks.
+Watermarks watermarks_for(PageCount frames) {
+    const double kib = static_cast<double>(frames.bytes()) / 1024;
+    const auto least = static_cast<std::uint64_t>(std::sqrt(16 * kib)) / (page_size / 1024);
+    const std::uint64_t min = std::clamp<std::uint64_t>(least, 1, std::max<std::uint64_t>(frames.value() / 8, 1));
+    constexpr std::uint64_t scale_factor = 10;  // of ten thousand
+    const std::uint64_t distance = std::max<std::uint64_t>({min / 4, frames.value() * scale_factor / 10'000, 1});
+    return {PageCount(min), PageCount(min + distance), PageCount(min + 2 * distance)};
+}
+
+tl::expected<std::unique_ptr<Reclaimer>, std::string> Reclaimer::create(PhysicalMemory& memory, SwapDevice* swap,
+                                                                        const ReclaimOptions& options) {
+    FL_ASSERT(options.policy.info != nullptr && options.policy.info->make != nullptr);
+    std::unique_ptr<Reclaimer> reclaimer(new Reclaimer(memory, swap, options));
+    if (const auto made = reclaimer->make_pool(nullptr); !made) return tl::unexpected(made.error());
+    memory.set_reclaimer(reclaimer.get());
+    return reclaimer;
+}
+
+Reclaimer::Reclaimer(PhysicalMemory& memory, SwapDevice* swap, const ReclaimOptions& options)
+    : memory_(memory), swap_(swap), options_(options) {
+    const PageCount managed = options.frames.value_or(memory.total_page_count());
+    if (options.kswapd) watermarks_ = watermarks_for(managed);
+    pages_.resize(1);  // kernel_page
+}
+
+Reclaimer::~Reclaimer() {
+    // The last event may be what keeps a file, whose pages come back here.
+    first_eviction_.reset();
+    memory_.set_reclaimer(nullptr);
+}
+
+// --- pools -----------------------------------------------------------------------------------------------------------
+
+tl::expected<std::uint32_t, std::string> Reclaimer::make_pool(const MmStruct* mm) {
+    const PageCount frames = options_.frames.value_or(memory_.total_page_count());
+    const replacement::Setup setup{static_cast<std::uint32_t>(frames.value()), *this, options_.seed,
+                                   options_.policy.parameters};
+    Pool pool;
+    pool.mm = mm;
+    pool.alive = true;
+    if (options_.checks == PolicyChecks::on) {
+        auto checked = CheckedPolicy::create(*options_.policy.info, setup);
+        if (!checked) return tl::unexpected(checked.error());
+        pool.checked = checked->get();
+        pool.policy = *std::move(checked);
+    } else {
+        pool.policy = options_.policy.info->make(setup);
+    }
+    shrinks_ = pool.policy->variable_allocation();
+    tick_interval_ = pool.policy->tick_interval();
+    if (next_tick_ns_ == 0) next_tick_ns_ = tick_interval_ != 0 ? time() + tick_interval_ : ~std::uint64_t{0};
+    const auto dead = std::ranges::find_if(pools_, [](const Pool& other) { return !other.alive; });
+    const auto number = static_cast<std::uint32_t>(dead - pools_.begin());
+    if (dead == pools_.end()) {
+        pools_.push_back(std::move(pool));
+    } else {
+        *dead = std::move(pool);
+    }
+    return number;
+}
+
+std::uint32_t Reclaimer::pool_of_current() {
+    if (options_.scope == ReclaimScope::global || current_ == nullptr) return 0;
+    const auto [found, is_new] = pool_of_.try_emplace(current_, 0);
+    // A policy that cannot be made once more competes with what is nobody's.
+    if (is_new) found->second = make_pool(current_).value_or(0);
+    return found->second;
+}
+
+void Reclaimer::forget_mm(const MmStruct& mm) {
+    if (current_ == &mm) current_ = nullptr;
+    const auto found = pool_of_.find(&mm);
+    if (found == pool_of_.end()) return;
+    const std::uint32_t number = found->second;
+    pool_of_.erase(found);
+    if (number == 0) return;
+    for (PageId page = 1; page < pages_.size(); ++page) {
+        Page& entry = pages_[page];
+        if (entry.pool != number) continue;
+        entry.pool = 0;
+        if (!entry.admitted) continue;
+        --pools_[number].resident;
+        ++pools_[0].resident;
+        pools_[0].policy->admit(page, replacement::Access::read);
+    }
+    pools_[number] = Pool{};
+}
+
+std::string Reclaimer::policy_error() const {
+    for (const Pool& pool : pools_) {
+        if (pool.checked != nullptr && !pool.checked->error().empty()) return pool.checked->error();
+    }
+    return {};
+}
+
+std::string Reclaimer::policy_state() const {
+    const std::uint32_t number = [this] {
+        const auto found = pool_of_.find(current_);
+        return found != pool_of_.end() ? found->second : 0U;
+    }();
+    return pools_[number].policy->state();
+}
+
+// --- numbers ---------------------------------------------------------------------------------------------------------
+
+PageId Reclaimer::number_for(PageId known) {
+    if (known != no_page) return known;
+    PageId page;
+    if (free_numbers_.empty()) {
+        page = static_cast<PageId>(pages_.size());
+        pages_.emplace_back();
+    } else {
+        page = free_numbers_.back();
+        free_numbers_.pop_back();
+        pages_[page] = Page{};
+    }
+    pages_[page].pool = pool_of_current();
+    return page;
+}
+
+void Reclaimer::forget_if_gone(PageId page) {
+    const Page& entry = pages_[page];
+    if (entry.pfn != 0 || entry.swapped || entry.shadowed) return;
+    pool_for(page).policy->forget(page);
+    pages_[page] = Page{};
+    free_numbers_.push_back(page);
+}
+
+void Reclaimer::drop_shadow(PageId page) {
+    pages_[page].shadowed = false;
+    forget_if_gone(page);
+}
+
+void Reclaimer::on_allocated(Pfn pfn, PageId page) {
+    Page& entry = pages_[page];
+    FL_ASSERT(entry.pfn == 0 && !entry.admitted);
+    entry.pfn = static_cast<std::uint32_t>(pfn.value());
+    // Who brings a page back has it counted as his own.
+    if (options_.scope == ReclaimScope::per_process) {
+        if (const std::uint32_t pool = pool_of_current(); pool != entry.pool) {
+            pool_for(page).policy->forget(page);
+            entry.pool = pool;
+        }
+    }
+    memory_.frames().set_page(pfn, page);
+    frames_ += PageCount(1);
+    peak_frames_ = std::max(peak_frames_, frames_);
+    pending_.push_back(pfn);
+}
+
+// The page has no frame any more, for whatever reason.
+void Reclaimer::leave_frame(PageId page, Pfn pfn) {
+    Page& entry = pages_[page];
+    if (entry.admitted) {
+        --pool_for(page).resident;
+    } else {
+        std::erase(pending_, pfn);
+    }
+    if (entry.write_failed) --failed_pages_;
+    entry.pfn = 0;
+    entry.admitted = entry.accessed = entry.touched = entry.write_failed = false;
+    memory_.frames().clear_page(pfn);
+    frames_ -= PageCount(1);
+}
+
+void Reclaimer::on_freed(Pfn pfn) {
+    const Frame& frame = memory_.frames()[pfn];
+    const PageId page = frame.page - 1;
+    if (const auto slot = frame.swap_slot()) {
+        memory_.frames().clear_slot(pfn);
+        if (swap_->untie(*slot)) pages_[page].swapped = false;
+    }
+    leave_frame(page, pfn);
+    forget_if_gone(page);
+}
+
+void Reclaimer::begin_fault(std::uint64_t sequence, emu::Access access) {
+    fault_ = sequence;
+    access_ = access;
+    shrink_due_ = shrinks_;
+    work_ = ReclaimWork{};
+    first_eviction_.reset();
+}
+
+void Reclaimer::settle() {
+    if (pending_.empty()) return;
+    for (const Pfn pfn : pending_) admit(pfn);
+    pending_.clear();
+}
+
+void Reclaimer::admit(Pfn pfn) {
+    const Frame& frame = memory_.frames()[pfn];
+    const PageId page = frame.page - 1;
+    Page& entry = pages_[page];
+    entry.admitted = true;
+    entry.since_ns = observer_ != nullptr ? time() : 0;
+    entry.refault_distance = ~std::uint64_t{0};
+    ++counters_.admitted;
+    if (entry.evicted) {
+        entry.evicted = false;
+        entry.refault_distance = evictions_ - entry.evicted_at;
+        ++counters_.refaults;
+    }
+    Pool& pool = pool_for(page);
+    ++pool.resident;
+    const bool write = frame.dirty || (access_ == emu::Access::write && frame.map_count > 0);
+    pool.policy->admit(page, write ? replacement::Access::write : replacement::Access::read);
+}
+
+std::optional<std::uint64_t> Reclaimer::refault_distance(Pfn pfn) const {
+    const std::uint32_t number = memory_.frames()[pfn].page;
+    if (number == 0 || pages_[number - 1].refault_distance == ~std::uint64_t{0}) return std::nullopt;
+    return pages_[number - 1].refault_distance;
+}
+
+// --- room ------------------------------------------------------------------------------------------------------------
+
+PageCount Reclaimer::free_frames(bool user) const {
+    PageCount free = memory_.buddy().free_page_count();
+    if (user && options_.frames) {
+        const PageCount limit = *options_.frames;
+        free = std::min(free, frames_ < limit ? limit - frames_ : PageCount(0));
+    }
+    return free;
+}
+
+bool Reclaimer::is_short(bool user) const {
+    const PageCount reserve = user ? watermarks_.min : PageCount(0);
+    return free_frames(user) <= reserve;
+}
+
+bool Reclaimer::make_room(RoomFor use, PageId incoming) {
+    const bool user = use == RoomFor::user_page;
+    settle();
+    if (user && shrink_due_) shrink(incoming);
+    if (is_short(user)) ++counters_.direct_reclaims;
+    while (is_short(user)) {
+        if (reclaim_one(incoming, ReclaimReason::fault)) continue;
+        // What is kept back is for such a case.
+        if (free_frames(user) > PageCount(0)) break;
+        const bool may_kill = use != RoomFor::kernel_memory && oom_handler_ != nullptr && !killing_;
+        if (!may_kill || has_policy_error()) return false;
+        killing_ = true;
+        const bool killed = oom_handler_->kill_for_memory();
+        killing_ = false;
+        ++counters_.oom_kills;
+        if (!killed) return false;
+    }
+    if (options_.kswapd && !kswapd_awake_ && free_frames(user) <= watermarks_.low) {
+        kswapd_awake_ = true;
+        if (options_.wake_kswapd) options_.wake_kswapd();
+    }
+    return true;
+}
+
+void Reclaimer::shrink(PageId incoming) {
+    shrink_due_ = false;
+    const std::uint32_t number = incoming != kernel_page ? pages_[incoming].pool : 0;
+    leaving_.clear();
+    pools_[number].policy->shrink(incoming, leaving_);
+    for (const PageId page : leaving_) (void)evict(page, ReclaimReason::shrink);
+}
+
+bool Reclaimer::reclaim_one(PageId incoming, ReclaimReason reason) {
+    // A page that could not be written stays, and another has to go; each is tried once.
+    for (std::uint64_t attempts = frames_.value() + 1; attempts > 0; --attempts) {
+        PageId victim = choose_victim(incoming);
+        if (victim == no_page && failed_pages_ > 0) {
+            clear_failed_pages();
+            victim = choose_victim(incoming);
+        }
+        if (victim == no_page) return false;
+        if (evict(victim, reason)) return true;
+    }
+    return false;
+}
+
+// Local replacement looks at the process's own pages first; who has none evictable takes from what is nobody's, then
+// from who has most.
+PageId Reclaimer::choose_victim(PageId incoming) {
+    if (options_.scope == ReclaimScope::global) return pools_[0].policy->choose_victim(incoming);
+    std::vector<std::uint32_t> order(pools_.size());
+    std::iota(order.begin(), order.end(), 0U);
+    const std::uint32_t own = pool_of_current();
+    std::ranges::stable_sort(order, [&](std::uint32_t a, std::uint32_t b) {
+        const auto rank = [&](std::uint32_t pool) { return pool == own ? 0 : pool == 0 ? 1 : 2; };
+        if (rank(a) != rank(b)) return rank(a) < rank(b);
+        return pools_[a].resident > pools_[b].resident;
+    });
+    for (const std::uint32_t number : order) {
+        if (!pools_[number].alive || pools_[number].resident == 0) continue;
+        const PageId victim = pools_[number].policy->choose_victim(incoming);
+        if (victim != no_page) return victim;
+    }
+    return no_page;
+}
+
+// --- the machine's part ----------------------------------------------------------------------------------------------
+
+PageCount Reclaimer::run_kswapd() {
+    kswapd_awake_ = false;
+    fault_ = 0;
+    settle();
+    ++counters_.kswapd_runs;
+    PageCount reclaimed;
+    while (free_frames(true) < watermarks_.high && reclaim_one(kernel_page, ReclaimReason::kswapd)) {
+        reclaimed += PageCount(1);
+    }
+    return reclaimed;
+}
+
+std::uint64_t Reclaimer::next_due_ns() const { return std::min(next_tick_ns_, next_sample_ns_); }
+
+void Reclaimer::run_due_work() {
+    const std::uint64_t now = time();
+    if (now >= next_sample_ns_) take_sample();
+    if (tick_interval_ == 0 || now < next_tick_ns_) return;
+    settle();
+    // What was slept through is over: its accessed bits cannot be told apart.
+    next_tick_ns_ = now + tick_interval_ - (now - next_tick_ns_) % tick_interval_;
+    for (const Pool& pool : pools_) {
+        if (pool.alive) pool.policy->tick();
+    }
+}
+
+void Reclaimer::sample_working_set() {
+    history_.interval_ns = first_sample_interval_ns;
+    next_sample_ns_ = time() + history_.interval_ns;
+}
+
+void Reclaimer::take_sample() {
+    std::uint32_t touched = std::exchange(touched_and_gone_, 0);
+    for (Page& entry : pages_) {
+        if (entry.pfn == 0) continue;
+        bool hardware = false;
+        visit_entries(Pfn(entry.pfn), [&](emu::Pte& pte) {
+            if (!pte.accessed()) return;
+            hardware = true;
+            pte = pte.without_accessed();
+            memory_.note_tlb_stale();
+        });
+        if (hardware || entry.touched) ++touched;
+        entry.accessed = entry.accessed || hardware;
+        entry.touched = false;
+    }
+    history_.pages.push_back(touched);
+    const std::uint64_t now = time();
+    if (history_.pages.size() == max_sample_count) {
+        // The larger of two neighbours is what both together touched at least.
+        for (std::size_t i = 0; i < max_sample_count / 2; ++i) {
+            history_.pages[i] = std::max(history_.pages[2 * i], history_.pages[2 * i + 1]);
+        }
+        history_.pages.resize(max_sample_count / 2);
+        history_.interval_ns *= 2;
+    }
+    next_sample_ns_ = now + history_.interval_ns;
+}
+
+void Reclaimer::on_reference(Pfn pfn, emu::Access access, std::uint32_t count) noexcept {
+    counters_.references += count;
+    const std::uint32_t number = memory_.frames()[pfn].page;
+    if (number == 0 || !pages_[number - 1].admitted) return;
+    const auto kind = access == emu::Access::write ? replacement::Access::write : replacement::Access::read;
+    pool_for(number - 1).policy->reference(number - 1, kind, count);
+}
+
+// --- verify ----------------------------------------------------------------------------------------------------------
+
+bool Reclaimer::knows(Pfn pfn) const {
+    const std::uint32_t number = memory_.frames()[pfn].page;
+    return number != 0 && number - 1 < pages_.size() && pages_[number - 1].pfn == pfn.value();
+}
+
+std::optional<std::string> Reclaimer::inconsistency() const {
+    std::uint64_t resident = 0;
+    std::vector<std::uint64_t> in_pool(pools_.size());
+    for (PageId page = 1; page < pages_.size(); ++page) {
+        const Page& entry = pages_[page];
+        if (entry.pfn == 0) continue;
+        ++resident;
+        if (entry.admitted) ++in_pool[entry.pool];
+        if (memory_.frames()[Pfn(entry.pfn)].page != page + 1) {
+            return fmt::format("page {}: frame {} bears another number", page, entry.pfn);
+        }
+    }
+    if (resident != frames_.value()) {
+        return fmt::format("{} numbered frames, a recount finds {}", frames_.value(), resident);
+    }
+    for (std::size_t i = 0; i < pools_.size(); ++i) {
+        if (pools_[i].resident != in_pool[i]) {
+            return fmt::format("pool {}: {} resident pages, a recount finds {}", i, pools_[i].resident, in_pool[i]);
+        }
+    }
+    if (options_.frames && frames_ > *options_.frames) {
+        return fmt::format("{} user pages in memory, {} are allowed", frames_.value(), options_.frames->value());
+    }
+    if (swap_ == nullptr) return std::nullopt;
+    std::optional<std::string> wrong;
+    swap_->for_each_used([&](SwapSlot slot) {
+        const PageId page = swap_->page_id(slot);
+        const auto frame = swap_->frame(slot);
+        if (page >= pages_.size() || !pages_[page].swapped) {
+            wrong = fmt::format("slot {}: page {} does not know of it", slot.value(), page);
+        } else if (frame &&
+                   (memory_.frames()[*frame].page != page + 1 || memory_.frames()[*frame].swap_slot() != slot)) {
+            wrong = fmt::format("slot {}: frame {} is not tied to it", slot.value(), frame->value());
+        }
+    });
+    return wrong;
+}
+
+}  // namespace fl::mm

@@ -72,6 +72,7 @@ void OomKiller::kill(Process& process) {
             process.oom_score_adjustment);
     }
     const mm::MmStruct* mm = memory_of(process);
+    if (mm::Reclaimer* reclaimer = memory_.reclaimer()) reclaimer->count_oom_kill();
     const ExitStatus status{128 + SIGKILL, SIGKILL, true};
     processes_.end_process(process, status);
     for (const auto& [pid, other] : processes_.all()) {

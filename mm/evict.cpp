@@ -8,6 +8,15 @@ namespace fl::mm {
 
 using emu::Pte;
 
+namespace {
+
+PageList list_of(const Frame& frame) {
+    const bool is_file = frame.state == FrameState::file_cache || frame.lazy_free;
+    return is_file ? PageList::file : PageList::anonymous;
+}
+
+}  // namespace
+
 // --- what policies ask -----------------------------------------------------------------------------------------------
 
 bool Reclaimer::accessed(PageId page) const {
@@ -73,10 +82,14 @@ bool Reclaimer::is_locked(Pfn pfn) const {
 
 bool Reclaimer::evictable(PageId page) const {
     const Page& entry = pages_[page];
-    ++looked_at_;
-    if (!entry.admitted || entry.write_failed) return false;
+    ++counters_.looked_at;
+    ++work_.frames_looked_at;
+    if (!entry.admitted) return false;
     const Pfn pfn(entry.pfn);
     const Frame& frame = memory_.frames()[pfn];
+    if (looks_for_ != ReclaimReason::advice) ++counters_.scanned.of(list_of(frame));
+    if (looks_for_ == ReclaimReason::kswapd) ++counters_.scanned_by_kswapd;
+    if (entry.write_failed) return false;
     // Who holds a reference beside page tables, page cache and swap cache is at work on the page.
     const bool anonymous = frame.state == FrameState::anonymous;
     const std::uint32_t held = frame.map_count + (anonymous ? (frame.slot != 0 ? 1U : 0U) : 1U);
@@ -162,6 +175,8 @@ bool Reclaimer::evict(PageId page, ReclaimReason reason) {
     const Frame& frame = memory_.frames()[pfn];
     const bool anonymous = frame.state == FrameState::anonymous;
     const bool lazily_free = is_lazily_free(pfn);
+    // A page that MADV_FREE was told of and that was written to since is private memory again.
+    const PageList list = lazily_free || frame.state == FrameState::file_cache ? PageList::file : PageList::anonymous;
     EvictionEvent event;
     if (observer_ != nullptr) {
         event.time_ns = time();
@@ -190,8 +205,10 @@ bool Reclaimer::evict(PageId page, ReclaimReason reason) {
         leave_file(page, pfn);
     }
     ++counters_.evictions[static_cast<std::size_t>(reason)];
+    if (reason != ReclaimReason::advice) ++counters_.reclaimed.of(list);
     ++(event.dirty ? counters_.dirty : counters_.clean);
     if (event.dropped) ++counters_.dropped;
+    if (lazily_free) ++counters_.lazily_freed;
     ++work_.evicted;
     if (observer_ != nullptr) {
         if (!first_eviction_) first_eviction_ = event;
@@ -250,6 +267,7 @@ void Reclaimer::leave_file(PageId page, Pfn pfn) {
 bool Reclaimer::page_out(Pfn pfn) {
     settle();
     const std::uint32_t number = memory_.frames()[pfn].page;
+    looks_for_ = ReclaimReason::advice;
     if (number == 0 || !evictable(number - 1)) return false;
     const PageId page = number - 1;
     // The policy is not asked: to it the page is gone, and a new one comes.

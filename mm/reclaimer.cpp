@@ -242,6 +242,7 @@ void Reclaimer::admit(Pfn pfn) {
         entry.evicted = false;
         entry.refault_distance = evictions_ - entry.evicted_at;
         ++counters_.refaults;
+        ++counters_.refaults_by_list.of(frame.state == FrameState::file_cache ? PageList::file : PageList::anonymous);
     }
     Pool& pool = pool_for(page);
     ++pool.resident;
@@ -285,7 +286,6 @@ bool Reclaimer::make_room(RoomFor use, PageId incoming) {
         killing_ = true;
         const bool killed = oom_handler_->kill_for_memory();
         killing_ = false;
-        ++counters_.oom_kills;
         if (!killed) return false;
     }
     if (options_.kswapd && !kswapd_awake_ && free_frames(user) <= watermarks_.low) {
@@ -299,11 +299,13 @@ void Reclaimer::shrink(PageId incoming) {
     shrink_due_ = false;
     const std::uint32_t number = incoming != kernel_page ? pages_[incoming].pool : 0;
     leaving_.clear();
+    looks_for_ = ReclaimReason::shrink;
     pools_[number].policy->shrink(incoming, leaving_);
     for (const PageId page : leaving_) (void)evict(page, ReclaimReason::shrink);
 }
 
 bool Reclaimer::reclaim_one(PageId incoming, ReclaimReason reason) {
+    looks_for_ = reason;
     // A page that could not be written stays, and another has to go; each is tried once.
     for (std::uint64_t attempts = frames_.value() + 1; attempts > 0; --attempts) {
         PageId victim = choose_victim(incoming);

@@ -66,20 +66,35 @@ struct Watermarks {
 // As Linux sets them for so many frames (min_free_kbytes, watermark_scale_factor), with at most an eighth kept free.
 Watermarks watermarks_for(PageCount frames);
 
+// Which list of Linux's a page would be on (folio_is_file_lru): of those that only swap can take, or of those that
+// their file has or that may be given up.
+enum class PageList : std::uint8_t { anonymous, file };
+
+struct ByList {
+    std::uint64_t anonymous = 0;
+    std::uint64_t file = 0;
+    std::uint64_t& of(PageList list) { return list == PageList::file ? file : anonymous; }
+};
+
 struct ReclaimCounters {
     std::array<std::uint64_t, reclaim_reason_count> evictions{};
-    std::uint64_t clean = 0;    // evictions without a write, what was given up included
-    std::uint64_t dirty = 0;    // evictions with one
-    std::uint64_t dropped = 0;  // of the clean ones: given up for good
-    std::uint64_t ahead = 0;    // pages written before they had to leave
+    ByList reclaimed;                // evictions that made room: not on advice (pgsteal)
+    std::uint64_t clean = 0;         // evictions without a write, what was given up included
+    std::uint64_t dirty = 0;         // evictions with one
+    std::uint64_t dropped = 0;       // of the clean ones: given up for good
+    std::uint64_t lazily_freed = 0;  // of these: what MADV_FREE or MAP_DROPPABLE allows (pglazyfreed)
+    std::uint64_t ahead = 0;         // pages written before they had to leave
     std::uint64_t admitted = 0;
     std::uint64_t refaults = 0;  // of the admitted: had been evicted
+    ByList refaults_by_list;
     std::uint64_t direct_reclaims = 0;
     std::uint64_t kswapd_runs = 0;
-    std::uint64_t looked_at = 0;      // evictable() asked by policies (pgscan)
+    std::uint64_t looked_at = 0;  // evictable() asked by policies
+    ByList scanned;               // of these, to make room: not on advice (pgscan)
+    std::uint64_t scanned_by_kswapd = 0;
     std::uint64_t failed_writes = 0;  // pages that stayed because swap or their file did not take them
-    std::uint64_t oom_kills = 0;
-    std::uint64_t references = 0;  // reported; 0 unless the policy needs every one
+    std::uint64_t oom_kills = 0;      // processes
+    std::uint64_t references = 0;     // reported; 0 unless the policy needs every one
     std::uint64_t evicted() const;
 };
 
@@ -125,6 +140,8 @@ public:
     std::optional<PageCount> frame_limit() const { return options_.frames; }
     const Watermarks& watermarks() const { return watermarks_; }
     const ReclaimCounters& counters() const { return counters_; }
+    // The machine's, when it ends a process for want of memory.
+    void count_oom_kill() { ++counters_.oom_kills; }
     // What the policy has to say for itself. One line.
     std::string policy_state() const;
     // A policy that broke its contract; empty: none. From then on nobody is evicted.
@@ -164,6 +181,8 @@ public:
     const std::optional<EvictionEvent>& first_eviction() const { return first_eviction_; }
     // How many pages had been evicted between the eviction of the page in this frame and its return, if it was.
     std::optional<std::uint64_t> refault_distance(Pfn pfn) const;
+    // How many pages have been evicted since one that has no frame.
+    std::uint64_t evictions_since(PageId page) const { return evictions_ - pages_[page].evicted_at; }
 
     // --- swap's part (swap_cache.cpp) -------------------------------------------------------------------------------
     // The page of a slot in a frame, tied to the slot; whether it had to be read. ENOMEM, EIO.
@@ -280,9 +299,10 @@ private:
     PageCount peak_frames_;
     std::uint64_t evictions_ = 0;
     std::uint64_t failed_pages_ = 0;
-    ReclaimCounters counters_;
-    mutable std::uint64_t looked_at_ = 0;
-    ReclaimWork work_;
+    // Who is asked about a page counts that.
+    mutable ReclaimCounters counters_;
+    mutable ReclaimWork work_;
+    ReclaimReason looks_for_ = ReclaimReason::fault;
     std::optional<EvictionEvent> first_eviction_;
     std::uint64_t fault_ = 0;
     emu::Access access_ = emu::Access::read;

@@ -61,11 +61,10 @@ std::optional<Pfn> File::cached(std::uint64_t page_index) const {
 
 Result<Pfn> File::read_page(std::uint64_t page_index) {
     FL_ASSERT(page_index < page_count().value());
-    if (const auto found = pages_.find(page_index); found != pages_.end()) {
-        unwritten_.erase(page_index);
-        return found->second;
-    }
-    return add_page(page_index);
+    const auto found = pages_.find(page_index);
+    const auto pfn = found != pages_.end() ? Result<Pfn>(found->second) : add_page(page_index);
+    if (pfn) unwritten_.erase(page_index);
+    return pfn;
 }
 
 Result<Pfn> File::add_page(std::uint64_t page_index) {
@@ -111,8 +110,8 @@ void File::lose_page(std::uint64_t page_index, std::optional<emu::SwapSlot> slot
         swapped_.emplace(page_index, *slot);
     } else {
         shadows_.emplace(page_index, page_number);
+        unwritten_.erase(page_index);
     }
-    unwritten_.erase(page_index);
     memory_.release(page->second);
     pages_.erase(page);
 }
@@ -132,7 +131,7 @@ void File::forget_swapped(std::uint64_t first_page, std::uint64_t end_page) {
 
 Result<void> File::allocate_page(std::uint64_t page_index) {
     if (source_ && page_index >= page_count().value()) return {};
-    if (is_in_swap(page_index)) return {};
+    if (swapped_.contains(page_index)) return {};
     const bool is_new = !pages_.contains(page_index);
     const auto pfn = is_new ? add_page(page_index) : Result<Pfn>(pages_.at(page_index));
     if (!pfn) return fail(pfn.error());

@@ -74,11 +74,16 @@ public:
 
     // The cached frame of a page; nullopt where it was not read yet, is in swap, or is allocated only.
     std::optional<Pfn> cached(std::uint64_t page_index) const;
-    // Of a file that is only in memory: a page that has left it for swap.
-    bool is_in_swap(std::uint64_t page_index) const { return swapped_.contains(page_index); }
+    // Of a file that is only in memory: a page that has left it for swap, and was not allocated only.
+    bool is_in_swap(std::uint64_t page_index) const {
+        return swapped_.contains(page_index) && !unwritten_.contains(page_index);
+    }
+    // All that take swap, by the slot.
     const std::map<std::uint64_t, emu::SwapSlot>& swapped_pages() const { return swapped_; }
+    // What the Reclaimer calls pages that have left and that the file's source has, or nobody wrote to.
+    const std::map<std::uint64_t, std::uint32_t>& shadows() const { return shadows_; }
     // Pages that take memory or swap, cached or allocated only.
-    bool holds(std::uint64_t page_index) const { return pages_.contains(page_index) || is_in_swap(page_index); }
+    bool holds(std::uint64_t page_index) const { return pages_.contains(page_index) || swapped_.contains(page_index); }
     // Reads the page into the cache where it is not there yet; the page lies inside the file. ENOMEM, EIO.
     Result<Pfn> read_page(std::uint64_t page_index);
     // Takes memory for a page of a hole, which stays one until somebody writes to the page or maps it
@@ -130,7 +135,7 @@ private:
     std::map<std::uint64_t, Pfn> pages_;
     std::map<std::uint64_t, emu::SwapSlot> swapped_;
     std::map<std::uint64_t, std::uint32_t> shadows_;  // numbers of pages that have left (Linux: shadow entries)
-    std::set<std::uint64_t> unwritten_;               // of pages_: what allocate_page() made and nobody used yet
+    std::set<std::uint64_t> unwritten_;  // of pages_ and swapped_: what allocate_page() made and nobody used yet
     IntervalTree i_mmap_;
 };
 

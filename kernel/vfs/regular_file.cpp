@@ -23,10 +23,15 @@ bool files_may_take(const System& system, std::uint64_t page_count) {
 std::uint64_t missing_pages(const mm::File& file, std::uint64_t offset, std::uint64_t length_bytes) {
     const std::uint64_t first = offset >> page_shift;
     const std::uint64_t end = (offset + length_bytes + page_mask) >> page_shift;
-    const auto& pages = file.cached_pages();
-    const auto present = std::distance(pages.lower_bound(first), pages.lower_bound(end));
-    return end - first - static_cast<std::uint64_t>(present);
+    const auto present = [first, end](const auto& pages) {
+        return static_cast<std::uint64_t>(std::distance(pages.lower_bound(first), pages.lower_bound(end)));
+    };
+    return end - first - present(file.cached_pages()) - present(file.swapped_pages());
 }
+
+// A page that was used is data, in the cache or in swap (folio_seek_hole_data). What is allocated only stays a hole
+// where Linux, which has no word for that in its swap, makes data of it (shmem_writeout).
+bool is_data(const mm::File& file, std::uint64_t page) { return file.cached(page) || file.is_in_swap(page); }
 
 // RLIMIT_FSIZE: EFBIG and SIGXFSZ for what lies at or beyond it (inode_newsize_ok, generic_write_check_limits).
 Result<void> refuse_size(System& system) {
@@ -195,22 +200,23 @@ Result<std::uint64_t> RegularDescription::write(System& system, UserSegments& fr
     return done;
 }
 
-// A page that is in the cache and was used is data (folio_seek_hole_data).
 std::uint64_t RegularDescription::next_data(std::uint64_t offset) const {
-    const auto& pages = file_.file()->cached_pages();
-    auto page = pages.lower_bound(offset >> page_shift);
-    while (page != pages.end() && !file_.file()->cached(page->first)) ++page;
-    if (page == pages.end()) return file_.size_bytes();
-    return std::max(offset, page->first << page_shift);
+    const mm::File& file = *file_.file();
+    std::uint64_t data = file_.size_bytes();
+    const auto look_through = [&](const auto& pages) {
+        auto page = pages.lower_bound(offset >> page_shift);
+        while (page != pages.end() && !is_data(file, page->first)) ++page;
+        if (page != pages.end()) data = std::min(data, page->first << page_shift);
+    };
+    look_through(file.cached_pages());
+    look_through(file.swapped_pages());
+    return std::max(offset, data);
 }
 
 std::uint64_t RegularDescription::next_hole(std::uint64_t offset) const {
-    const auto& pages = file_.file()->cached_pages();
+    const mm::File& file = *file_.file();
     std::uint64_t page = offset >> page_shift;
-    for (auto at = pages.lower_bound(page); at != pages.end() && at->first == page; ++at) {
-        if (!file_.file()->cached(page)) break;
-        ++page;
-    }
+    while (is_data(file, page)) ++page;
     return std::min(std::max(offset, page << page_shift), file_.size_bytes());
 }
 

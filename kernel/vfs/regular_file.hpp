@@ -25,7 +25,10 @@ public:
 
     Result<std::shared_ptr<FileDescription>> open(System& system, const DentryPointer& dentry, int flags) override;
     std::uint64_t size_bytes() const override { return file_->size_bytes(); }
-    std::uint64_t page_count() const override { return file_->cached_page_count().value(); }
+    // In memory or in swap.
+    std::uint64_t page_count() const override {
+        return file_->cached_page_count().value() + file_->swapped_pages().size();
+    }
     RegularFile* regular_file() override { return this; }
 
     const std::shared_ptr<mm::File>& file() const { return file_; }

@@ -1,6 +1,8 @@
 #include "kernel_support.hpp"
 
 #include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 
 using namespace fl;
 using test::minus;
@@ -75,6 +77,51 @@ TEST_CASE("what is allocated stays a hole until it is used, and is given back by
     CHECK(system.call(SYS_lseek, {fd, page_size, SEEK_HOLE}) == static_cast<std::int64_t>(2 * page_size));
     CHECK(system.call(SYS_ftruncate, {fd, 0}) == 0);
     CHECK(before == system.memory().buddy().free_page_count());
+}
+
+// Pages 1 and 2 are written, 3 is allocated only; all of them go to swap and come back one by one.
+TEST_CASE("what is in swap is data, takes blocks, and stays a hole where it was one") {
+    TestSystem system;
+    system.add_swap(PageCount(16));
+    const std::uint64_t fd = make_memfd(system);
+    CHECK(system.call(SYS_ftruncate, {fd, 8 * page_size}) == 0);
+    CHECK(system.call(SYS_pwrite64, {fd, data, 2 * page_size, page_size}) == 2 * page_size);
+    CHECK(system.call(SYS_fallocate, {fd, 0, 3 * page_size, page_size}) == 0);
+    const auto at = static_cast<std::uint64_t>(
+        system.call(SYS_mmap, {0, 8 * page_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0}));
+    const auto seek = [&](std::uint64_t page, std::uint64_t whence) {
+        const std::int64_t found = system.call(SYS_lseek, {fd, page * page_size, whence});
+        return found < 0 ? found : found / static_cast<std::int64_t>(page_size);
+    };
+    const auto check = [&] {
+        CHECK(seek(0, SEEK_DATA) == 1);
+        CHECK(seek(2, SEEK_DATA) == 2);
+        CHECK(seek(3, SEEK_DATA) == minus(Errno::enxio));
+        CHECK(seek(0, SEEK_HOLE) == 0);
+        CHECK(seek(1, SEEK_HOLE) == 3);
+        CHECK(seek(7, SEEK_HOLE) == 7);
+        CHECK(system.call(SYS_fstat, {fd, data + page_size}) == 0);
+        CHECK(system.get<struct stat>(data + page_size).st_blocks == 3 * 8);
+    };
+    check();
+    const auto file = system.task().mm->vmas().find(VirtAddr(at))->file();
+    for (const std::uint64_t page : {1, 2, 3}) {
+        CHECK(system.memory().reclaimer()->page_out(file->cached_pages().at(page)));
+    }
+    CHECK(file->swapped_pages().size() == 3);
+    CHECK(file->cached_page_count() == PageCount(0));
+    check();
+    CHECK(system.get<std::uint64_t>(at + 2 * page_size) == 0);
+    CHECK(file->swapped_pages().size() == 2);
+    check();
+    // Read by read(2) it is a hole still, mapped it is data.
+    CHECK(system.call(SYS_pread64, {fd, data, 1, 3 * page_size}) == 1);
+    check();
+    CHECK(system.get<std::uint64_t>(at + 3 * page_size) == 0);
+    CHECK(seek(3, SEEK_DATA) == 3);
+    CHECK(seek(1, SEEK_HOLE) == 4);
+    CHECK(system.call(SYS_ftruncate, {fd, 0}) == 0);
+    CHECK(system.call(SYS_munmap, {at, 8 * page_size}) == 0);
 }
 
 TEST_CASE("/etc has passwd and hosts") {

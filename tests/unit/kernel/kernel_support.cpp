@@ -110,6 +110,18 @@ TestSystem::~TestSystem() {
     CHECK(memory_.used_page_count() == used_before_);
 }
 
+void TestSystem::add_swap(PageCount slots) {
+    auto device = mm::SwapDevice::create({.slots = slots, .file = ""});
+    REQUIRE(device.has_value());
+    swap_ = *std::move(device);
+    mm::ReclaimOptions options;
+    options.policy.info = replacement::find_policy("fifo");
+    REQUIRE(options.policy.info != nullptr);
+    auto made = mm::Reclaimer::create(memory_, swap_.get(), options);
+    REQUIRE(made.has_value());
+    reclaimer_ = *std::move(made);
+}
+
 std::uint64_t TestSystem::map(std::uint64_t address, std::uint64_t size_bytes, std::uint64_t prot) {
     mm::MapRequest request;
     request.hint = VirtAddr(address);

@@ -7,6 +7,7 @@
 #include "kernel/syscall_dispatcher.hpp"
 #include "kernel/system.hpp"
 #include "kernel/sysv_ipc.hpp"
+#include "mm/reclaimer.hpp"
 #include "mm/verify.hpp"
 
 #include <doctest/doctest.h>
@@ -81,6 +82,9 @@ public:
     // All invariants hold, and all frames come back.
     ~TestSystem();
 
+    // From now on pages can leave. Called before there are any.
+    void add_swap(PageCount slots);
+
     // What the guest finds in RAX, through the table.
     std::int64_t call(std::uint64_t number, std::initializer_list<std::uint64_t> arguments = {});
 
@@ -117,6 +121,8 @@ private:
 
     emu::Ram ram_;
     mm::PhysicalMemory memory_;
+    std::unique_ptr<mm::SwapDevice> swap_;
+    std::unique_ptr<mm::Reclaimer> reclaimer_;
     mm::FileRegistry files_;
     emu::Mmu mmu_;
     mm::FaultHandler faults_;

@@ -8,7 +8,12 @@ void count_frame(const mm::Frame& frame, MemoryCensus& census) {
     const PageCount one(1);
     switch (frame.state) {
         case mm::FrameState::page_table: census.page_tables += one; break;
-        case mm::FrameState::anonymous: census.anonymous += one; break;
+        case mm::FrameState::anonymous:
+            census.anonymous += one;
+            if (frame.map_count > 0) census.anonymous_mapped += one;
+            if (frame.lazy_free) census.lazily_free += one;
+            if (frame.slot != 0) census.swap_cached_anonymous += one;
+            break;
         case mm::FrameState::file_cache: census.file_cache += one; break;
         case mm::FrameState::shared_memory: census.shared_memory += one; break;
         case mm::FrameState::free:
@@ -19,10 +24,19 @@ void count_frame(const mm::Frame& frame, MemoryCensus& census) {
     const bool in_page_cache =
         frame.state == mm::FrameState::file_cache || frame.state == mm::FrameState::shared_memory;
     if (in_page_cache && frame.map_count > 0) census.mapped += one;
-    if (frame.state == mm::FrameState::file_cache && frame.dirty) census.dirty += one;
+    if (frame.slot != 0) census.swap_cached += one;
+    if (is_kept(frame)) {
+        census.kept += one;
+    } else if (frame.state == mm::FrameState::file_cache && frame.dirty) {
+        census.dirty += one;
+    }
 }
 
 }  // namespace
+
+bool is_kept(const mm::Frame& frame) {
+    return frame.state == mm::FrameState::file_cache && frame.anchor.file().kind() == mm::FileKind::memory;
+}
 
 std::unordered_set<Pfn> locked_frames(std::span<const mm::MmStruct* const> spaces) {
     std::unordered_set<Pfn> frames;
@@ -38,6 +52,16 @@ std::unordered_set<Pfn> locked_frames(std::span<const mm::MmStruct* const> space
     return frames;
 }
 
+const mm::SwapDevice* swap_of(const mm::PhysicalMemory& memory) {
+    const mm::Reclaimer* reclaimer = memory.reclaimer();
+    return reclaimer != nullptr ? reclaimer->swap() : nullptr;
+}
+
+PageCount total_memory(const mm::PhysicalMemory& memory) {
+    const mm::SwapDevice* swap = swap_of(memory);
+    return memory.buddy().managed_page_count() + (swap != nullptr ? swap->slot_count() : PageCount(0));
+}
+
 MemoryCensus take_census(const mm::PhysicalMemory& memory, std::span<const mm::MmStruct* const> spaces) {
     MemoryCensus census;
     census.total = memory.buddy().managed_page_count();
@@ -45,9 +69,16 @@ MemoryCensus take_census(const mm::PhysicalMemory& memory, std::span<const mm::M
     for (std::uint64_t i = 0; i < memory.total_page_count().value(); ++i) count_frame(memory.frames()[Pfn(i)], census);
     for (const Pfn pfn : locked_frames(spaces)) {
         census.locked += PageCount(1);
-        const bool anonymous = memory.frames()[pfn].state != mm::FrameState::file_cache;
+        const mm::Frame& frame = memory.frames()[pfn];
+        if (is_kept(frame)) continue;
+        const bool anonymous = frame.state != mm::FrameState::file_cache && !frame.lazy_free;
         (anonymous ? census.locked_anonymous : census.locked_file) += PageCount(1);
     }
+    if (const mm::SwapDevice* swap = swap_of(memory)) {
+        census.swap_total = swap->slot_count();
+        census.swap_free = swap->free_slot_count();
+    }
+    if (const mm::Reclaimer* reclaimer = memory.reclaimer()) census.watermarks = reclaimer->watermarks();
     for (const mm::MmStruct* mm : spaces) {
         for (const mm::Vma* vma = mm->vmas().first(); vma != nullptr; vma = vma->next()) {
             if (vma->flags().has(mm::vm_account)) census.committed += vma->page_count();

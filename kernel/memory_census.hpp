@@ -1,9 +1,11 @@
-// MemoryCensus: all frames of the machine counted by what they are, for the views that speak of the whole machine.
+// MemoryCensus: all frames of the machine counted by what they are, and its swap, for the views that speak of the whole
+// machine.
 //
 // Counted afresh for each view, one look at each frame: no counter is kept up for it while programs run.
 #pragma once
 
 #include "mm/mm_struct.hpp"
+#include "mm/reclaimer.hpp"
 
 #include <cstdint>
 #include <span>
@@ -15,21 +17,37 @@ struct MemoryCensus {
     PageCount total;  // frames that the allocator manages
     PageCount free;
     PageCount page_tables;
-    PageCount anonymous;
-    PageCount file_cache;     // pages of files, mapped or not
-    PageCount dirty;          // of file_cache, those that are newer than their file
-    PageCount shared_memory;  // of tmpfs, memfd and shared anonymous memory
-    PageCount mapped;         // of the last two, those that some address space maps
-    PageCount locked;         // resident in a VM_LOCKED mapping, by kind below
+    PageCount anonymous;         // private pages
+    PageCount anonymous_mapped;  // of these, those that some address space maps; the others wait in the swap cache
+    PageCount lazily_free;       // of `anonymous`: may be given up (MADV_FREE)
+    PageCount file_cache;        // pages of files, mapped or not
+    PageCount dirty;             // of file_cache, those that are newer than their file
+    PageCount kept;              // of file_cache, those of files that are only in memory: they never leave (ramfs)
+    PageCount shared_memory;     // of tmpfs, memfd and shared anonymous memory
+    PageCount mapped;            // of the last two kinds, those that some address space maps
+    PageCount locked;            // resident in a VM_LOCKED mapping, by list below, where it would be on one
     PageCount locked_anonymous;
     PageCount locked_file;
     PageCount committed;  // promised to programs (VM_ACCOUNT)
+
+    PageCount swap_total;
+    PageCount swap_free;
+    PageCount swap_cached;            // frames whose page has a slot as well
+    PageCount swap_cached_anonymous;  // of these, private pages
+    mm::Watermarks watermarks{};      // 0 where nobody reclaims in the background
 };
 
 // `spaces` are all address spaces that there are.
 MemoryCensus take_census(const mm::PhysicalMemory& memory, std::span<const mm::MmStruct* const> spaces);
 
+// Whether the frame is of a file whose pages never leave memory.
+bool is_kept(const mm::Frame& frame);
 // The frames that a VM_LOCKED mapping holds in memory.
 std::unordered_set<Pfn> locked_frames(std::span<const mm::MmStruct* const> spaces);
+
+// nullptr: there is none.
+const mm::SwapDevice* swap_of(const mm::PhysicalMemory& memory);
+// RAM that can be had, and swap.
+PageCount total_memory(const mm::PhysicalMemory& memory);
 
 }  // namespace fl::kernel

@@ -1,6 +1,6 @@
 #include "kernel/oom_killer.hpp"
 
-#include "mm/mm_struct.hpp"
+#include "kernel/memory_census.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -17,13 +17,6 @@ const mm::MmStruct* memory_of(const Process& process) {
 }
 
 }  // namespace
-
-PageCount total_memory(const mm::PhysicalMemory& memory) {
-    PageCount total = memory.buddy().managed_page_count();
-    const mm::Reclaimer* reclaimer = memory.reclaimer();
-    if (reclaimer != nullptr && reclaimer->swap() != nullptr) total += reclaimer->swap()->slot_count();
-    return total;
-}
 
 std::optional<std::int64_t> oom_badness(const Process& process, PageCount total) {
     const mm::MmStruct* mm = memory_of(process);

@@ -32,7 +32,4 @@ private:
     std::function<Process*()> current_;
 };
 
-// RAM and swap, in pages.
-PageCount total_memory(const mm::PhysicalMemory& memory);
-
 }  // namespace fl::kernel

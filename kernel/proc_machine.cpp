@@ -103,7 +103,6 @@ void add_machine_files(ProcFs& proc) {
     proc.add_file("misc", text_of(""));
     proc.add_file("partitions", text_of("major minor  #blocks  name\n\n"));
     proc.add_file("diskstats", text_of(""));
-    proc.add_file("swaps", text_of("Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n"));
     proc.add_file("cmdline", text_of("\n"));
     proc.add_file("modules", text_of(""));
     proc.add_file("locks", text_of(""));

@@ -1,5 +1,7 @@
 #include "kernel/proc_maps.hpp"
 
+#include "kernel/mangle.hpp"
+
 #include <fmt/format.h>
 
 #include <iterator>
@@ -20,17 +22,6 @@ struct Place {
     std::uint64_t inode = 0;
 };
 
-// A name is one line whatever characters it has (seq_path escapes '\n').
-void append_name(std::string& text, std::string_view name) {
-    for (const char c : name) {
-        if (c == '\n') {
-            text += "\\012";
-        } else {
-            text += c;
-        }
-    }
-}
-
 void append_line(std::string& text, const Place& place, std::string_view name) {
     const std::size_t line_start = text.size();
     fmt::format_to(std::back_inserter(text), "{:08x}-{:08x} {} {:08x} {:02x}:{:02x} {} ", place.range.start.value(),
@@ -39,7 +30,8 @@ void append_line(std::string& text, const Place& place, std::string_view name) {
     if (!name.empty()) {
         const std::size_t width = text.size() - line_start;
         text.append(width < name_column ? name_column - width : 1, ' ');
-        append_name(text, name);
+        // A name is one line (seq_path).
+        text += mangled(name, "\n");
     }
     text += '\n';
 }

@@ -1,10 +1,12 @@
 #include "kernel/proc_meminfo.hpp"
 
+#include "kernel/mangle.hpp"
 #include "kernel/vmstat_names.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <iterator>
 #include <string_view>
 #include <unordered_map>
@@ -19,14 +21,32 @@ constexpr const char* zone_name = "Normal";
 
 // How the pages that reclaim could look at are spread over its lists.
 struct ReclaimLists {
-    PageCount inactive_anonymous;  // shared memory included: it could only go to swap
-    PageCount inactive_file;
+    PageCount inactive_anonymous;  // shared memory included: it can only go to swap
+    PageCount inactive_file;       // what may be given up (MADV_FREE) included
 };
 
 ReclaimLists reclaim_lists(const MemoryCensus& census) {
-    return ReclaimLists{.inactive_anonymous = census.anonymous + census.shared_memory - census.locked_anonymous,
-                        .inactive_file = census.file_cache - census.locked_file};
+    const PageCount anonymous = census.anonymous - census.lazily_free + census.shared_memory;
+    return ReclaimLists{.inactive_anonymous = anonymous - census.locked_anonymous,
+                        .inactive_file = census.file_cache - census.kept + census.lazily_free - census.locked_file};
 }
+
+PageCount unevictable(const MemoryCensus& census) { return census.kept + census.locked_anonymous + census.locked_file; }
+
+// What belongs to files and to swap (NR_FILE_PAGES): each page once.
+PageCount file_pages(const MemoryCensus& census) {
+    return census.file_cache + census.shared_memory + census.swap_cached_anonymous;
+}
+
+// si_mem_available: what is free above the reserve, and what could be dropped without harm.
+PageCount available(const MemoryCensus& census) {
+    const PageCount free = census.free - std::min(census.free, census.watermarks.high);
+    const PageCount cache = reclaim_lists(census).inactive_file;
+    return free + cache - std::min(PageCount(cache.value() / 2), census.watermarks.low);
+}
+
+// vm_commit_limit, with vm.overcommit_ratio = 50.
+PageCount commit_limit(const MemoryCensus& census) { return PageCount(census.total.value() / 2) + census.swap_total; }
 
 class Listing {
 public:
@@ -45,27 +65,55 @@ private:
 
 using Counters = std::unordered_map<std::string_view, std::uint64_t>;
 
-// The counters of vmstat that have a source here; all others are 0.
-Counters page_counters(const MemoryCensus& census) {
+// The counts of pages in vmstat and zoneinfo that have a source here; all others are 0.
+Counters page_counters(const MemoryCensus& census, const mm::ReclaimCounters& reclaim) {
     const ReclaimLists lists = reclaim_lists(census);
-    const PageCount file_pages = census.file_cache + census.shared_memory;
     return Counters{
         {"nr_free_pages", census.free.value()},
         {"nr_zone_inactive_anon", lists.inactive_anonymous.value()},
         {"nr_zone_inactive_file", lists.inactive_file.value()},
-        {"nr_zone_unevictable", census.locked.value()},
+        {"nr_zone_unevictable", unevictable(census).value()},
         {"nr_mlock", census.locked.value()},
         {"nr_inactive_anon", lists.inactive_anonymous.value()},
         {"nr_inactive_file", lists.inactive_file.value()},
-        {"nr_unevictable", census.locked.value()},
-        {"nr_anon_pages", census.anonymous.value()},
+        {"nr_unevictable", unevictable(census).value()},
+        {"workingset_refault_anon", reclaim.refaults_by_list.anonymous},
+        {"workingset_refault_file", reclaim.refaults_by_list.file},
+        {"nr_anon_pages", census.anonymous_mapped.value()},
         {"nr_mapped", census.mapped.value()},
-        {"nr_file_pages", file_pages.value()},
+        {"nr_file_pages", file_pages(census).value()},
         {"nr_dirty", census.dirty.value()},
         {"nr_zone_write_pending", census.dirty.value()},
         {"nr_shmem", census.shared_memory.value()},
+        {"nr_vmscan_write", reclaim.dirty + reclaim.ahead},
         {"nr_page_table_pages", census.page_tables.value()},
+        {"nr_swapcached", census.swap_cached.value()},
     };
+}
+
+// What reclaim did. Who takes a page that he needs himself is direct; advice (MADV_PAGEOUT) is neither.
+void add_reclaim_events(Counters& counters, const mm::ReclaimCounters& reclaim) {
+    const auto evictions = [&reclaim](mm::ReclaimReason reason) {
+        return reclaim.evictions[static_cast<std::size_t>(reason)];
+    };
+    const std::uint64_t scanned = reclaim.scanned.anonymous + reclaim.scanned.file;
+    counters["allocstall_normal"] = reclaim.direct_reclaims;
+    counters["pglazyfreed"] = reclaim.lazily_freed;
+    counters["pgsteal_kswapd"] = evictions(mm::ReclaimReason::kswapd);
+    counters["pgsteal_direct"] = evictions(mm::ReclaimReason::fault) + evictions(mm::ReclaimReason::shrink);
+    counters["pgsteal_anon"] = reclaim.reclaimed.anonymous;
+    counters["pgsteal_file"] = reclaim.reclaimed.file;
+    counters["pgscan_kswapd"] = reclaim.scanned_by_kswapd;
+    counters["pgscan_direct"] = scanned - reclaim.scanned_by_kswapd;
+    counters["pgscan_anon"] = reclaim.scanned.anonymous;
+    counters["pgscan_file"] = reclaim.scanned.file;
+    counters["pageoutrun"] = reclaim.kswapd_runs;
+    counters["oom_kill"] = reclaim.oom_kills;
+}
+
+mm::ReclaimCounters reclaim_counters(const mm::PhysicalMemory& memory) {
+    const mm::Reclaimer* reclaimer = memory.reclaimer();
+    return reclaimer != nullptr ? reclaimer->counters() : mm::ReclaimCounters{};
 }
 
 std::uint64_t counter(const Counters& counters, std::string_view name) {
@@ -84,23 +132,24 @@ std::string proc_meminfo(const MemoryCensus& census) {
     Listing list;
     list.pages("MemTotal:", census.total);
     list.pages("MemFree:", census.free);
-    // si_mem_available without watermarks: what is free, and what could be dropped.
-    list.pages("MemAvailable:", census.free + lists.inactive_file);
+    list.pages("MemAvailable:", available(census));
     list.kib("Buffers:", 0);
-    list.pages("Cached:", census.file_cache + census.shared_memory);
-    list.kib("SwapCached:", 0);
+    list.pages("Cached:", file_pages(census) - census.swap_cached);
+    list.pages("SwapCached:", census.swap_cached);
     list.kib("Active:", 0);
     list.pages("Inactive:", lists.inactive_anonymous + lists.inactive_file);
     list.kib("Active(anon):", 0);
     list.pages("Inactive(anon):", lists.inactive_anonymous);
     list.kib("Active(file):", 0);
     list.pages("Inactive(file):", lists.inactive_file);
-    list.pages("Unevictable:", census.locked);
+    list.pages("Unevictable:", unevictable(census));
     list.pages("Mlocked:", census.locked);
-    for (const char* label : {"SwapTotal:", "SwapFree:", "Zswap:", "Zswapped:"}) list.kib(label, 0);
+    list.pages("SwapTotal:", census.swap_total);
+    list.pages("SwapFree:", census.swap_free);
+    for (const char* label : {"Zswap:", "Zswapped:"}) list.kib(label, 0);
     list.pages("Dirty:", census.dirty);
     list.kib("Writeback:", 0);
-    list.pages("AnonPages:", census.anonymous);
+    list.pages("AnonPages:", census.anonymous_mapped);
     list.pages("Mapped:", census.mapped);
     list.pages("Shmem:", census.shared_memory);
     for (const char* label : {"KReclaimable:", "Slab:", "SReclaimable:", "SUnreclaim:", "KernelStack:"}) {
@@ -108,7 +157,7 @@ std::string proc_meminfo(const MemoryCensus& census) {
     }
     list.pages("PageTables:", census.page_tables);
     for (const char* label : {"SecPageTables:", "NFS_Unstable:", "Bounce:", "WritebackTmp:"}) list.kib(label, 0);
-    list.pages("CommitLimit:", PageCount(census.total.value() / 2));  // vm.overcommit_ratio = 50
+    list.pages("CommitLimit:", commit_limit(census));
     list.pages("Committed_AS:", census.committed);
     list.kib("VmallocTotal:", vmalloc_total_kib);
     for (const char* label : {"VmallocUsed:", "VmallocChunk:", "Percpu:", "AnonHugePages:", "ShmemHugePages:",
@@ -123,12 +172,17 @@ std::string proc_meminfo(const MemoryCensus& census) {
     return list.take();
 }
 
-std::string proc_vmstat(const MemoryCensus& census, const mm::FaultCounters& faults) {
-    Counters counters = page_counters(census);
+std::string proc_vmstat(const MemoryCensus& census, const mm::FaultCounters& faults, const mm::PhysicalMemory& memory) {
+    const mm::ReclaimCounters reclaim = reclaim_counters(memory);
+    Counters counters = page_counters(census, reclaim);
+    add_reclaim_events(counters, reclaim);
     counters["pgfault"] = faults.minor + faults.major;
     counters["pgmajfault"] = faults.major;
     counters["pgreuse"] = faults.of(mm::FaultKind::cow_reuse);
-    counters["oom_kill"] = faults.of(mm::FaultKind::oom) != 0 ? 1 : 0;
+    if (const mm::SwapDevice* swap = swap_of(memory)) {
+        counters["pswpin"] = swap->counters().reads;
+        counters["pswpout"] = swap->counters().writes;
+    }
     std::string text;
     for (const std::string_view name : vmstat_names) {
         fmt::format_to(std::back_inserter(text), "{} {}\n", name, counter(counters, name));
@@ -137,7 +191,7 @@ std::string proc_vmstat(const MemoryCensus& census, const mm::FaultCounters& fau
 }
 
 std::string proc_zoneinfo(const MemoryCensus& census, const mm::PhysicalMemory& memory) {
-    const Counters counters = page_counters(census);
+    const Counters counters = page_counters(census, reclaim_counters(memory));
     std::string text;
     const auto out = std::back_inserter(text);
     const auto line = [&](std::string_view name) {
@@ -149,9 +203,15 @@ std::string proc_zoneinfo(const MemoryCensus& census, const mm::PhysicalMemory& 
     const auto* const events = name_position(first_event_counter);
     std::for_each(node, events, line);
     fmt::format_to(out, "  pages free     {}\n", census.free.value());
-    for (const char* watermark : {"boost", "min", "low", "high", "promo"}) {
-        fmt::format_to(out, "        {:<8} 0\n", watermark);
-    }
+    const mm::Watermarks& marks = census.watermarks;
+    const auto watermark = [&](std::string_view name, PageCount pages) {
+        fmt::format_to(out, "        {:<8} {}\n", name, pages.value());
+    };
+    watermark("boost", PageCount(0));
+    watermark("min", marks.min);
+    watermark("low", marks.low);
+    watermark("high", marks.high);
+    watermark("promo", marks.high + (marks.low - marks.min));
     const std::uint64_t present = memory.total_page_count().value();
     fmt::format_to(out, "        spanned  {}\n        present  {}\n        managed  {}\n        cma      0\n", present,
                    present, census.total.value());
@@ -159,6 +219,22 @@ std::string proc_zoneinfo(const MemoryCensus& census, const mm::PhysicalMemory& 
     std::for_each(vmstat_names.begin(), node, line);
     text += "  node_unreclaimable:  0\n  start_pfn:           0\n";
     return text;
+}
+
+std::string proc_swaps(const mm::PhysicalMemory& memory) {
+    std::string text = "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n";
+    const mm::SwapDevice* swap = swap_of(memory);
+    if (swap == nullptr) return text;
+    constexpr std::size_t name_width = 40;
+    constexpr std::uint64_t wide_number = 10'000'000;
+    const std::string path = swap->file().empty() ? "/swap" : std::filesystem::absolute(swap->file()).string();
+    std::string name = mangled(path, " \t\n\\");
+    name.append(name.size() < name_width ? name_width - name.size() : 1, ' ');
+    const auto column = [](PageCount pages) {
+        const std::uint64_t kib = pages.bytes() / 1024;
+        return fmt::format("{}{}", kib, kib < wide_number ? "\t\t" : "\t");
+    };
+    return text + fmt::format("{}file\t\t{}{}-2\n", name, column(swap->slot_count()), column(swap->used_slot_count()));
 }
 
 std::string proc_buddyinfo(const mm::PhysicalMemory& memory) {

@@ -1,7 +1,8 @@
-// The views of the whole machine's memory, in the formats of Linux: /proc/meminfo, vmstat, zoneinfo, buddyinfo, iomem.
+// The views of the whole machine's memory, in the formats of Linux: /proc/meminfo, vmstat, zoneinfo, swaps, buddyinfo,
+// iomem.
 //
-// There is one node with one zone, Normal, that is all of RAM. What the machine does not have (swap, huge pages, slabs,
-// lists of active pages) is 0, as Linux prints it on a machine without; every page that could be reclaimed counts as
+// There is one node with one zone, Normal, that is all of RAM. What the machine does not have (huge pages, slabs, lists
+// of active pages) is 0, as Linux prints it on a machine without; every page that could be reclaimed counts as
 // inactive.
 #pragma once
 
@@ -15,9 +16,11 @@ namespace fl::kernel {
 // fs/proc/meminfo.c.
 std::string proc_meminfo(const MemoryCensus& census);
 // mm/vmstat.c: every name that 6.18 prints, in its order.
-std::string proc_vmstat(const MemoryCensus& census, const mm::FaultCounters& faults);
+std::string proc_vmstat(const MemoryCensus& census, const mm::FaultCounters& faults, const mm::PhysicalMemory& memory);
 // mm/vmstat.c, zoneinfo_show_print, without per-processor page sets.
 std::string proc_zoneinfo(const MemoryCensus& census, const mm::PhysicalMemory& memory);
+// mm/swapfile.c, swap_show: the one device, if there is one.
+std::string proc_swaps(const mm::PhysicalMemory& memory);
 // mm/vmstat.c, frag_show_print.
 std::string proc_buddyinfo(const mm::PhysicalMemory& memory);
 // kernel/resource.c: what lies where in physical memory.

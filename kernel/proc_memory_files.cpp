@@ -140,11 +140,12 @@ void add_machine_memory(ProcFs& proc) {
     proc.add_file("meminfo",
                   [](const System& system) -> Result<std::string> { return proc_meminfo(census_of(system)); });
     proc.add_file("vmstat", [](const System& system) -> Result<std::string> {
-        return proc_vmstat(census_of(system), system.faults.counters());
+        return proc_vmstat(census_of(system), system.faults.counters(), system.memory);
     });
     proc.add_file("zoneinfo", [](const System& system) -> Result<std::string> {
         return proc_zoneinfo(census_of(system), system.memory);
     });
+    proc.add_file("swaps", [](const System& system) -> Result<std::string> { return proc_swaps(system.memory); });
     proc.add_file("buddyinfo",
                   [](const System& system) -> Result<std::string> { return proc_buddyinfo(system.memory); });
     proc.add_file("iomem", [](const System& system) -> Result<std::string> { return proc_iomem(system.memory); });

@@ -1,5 +1,7 @@
 #include "kernel/proc_mounts.hpp"
 
+#include "kernel/mangle.hpp"
+
 #include <fmt/format.h>
 
 #include <iterator>
@@ -8,18 +10,8 @@ namespace fl::kernel {
 
 namespace {
 
-// What would break a line apart (mangle).
-std::string mangled(std::string_view path) {
-    std::string text;
-    for (const char c : path) {
-        if (c == ' ' || c == '\t' || c == '\n' || c == '\\' || c == '#') {
-            fmt::format_to(std::back_inserter(text), "\\{:03o}", static_cast<unsigned char>(c));
-        } else {
-            text += c;
-        }
-    }
-    return text;
-}
+// fs/proc_namespace.c, mangle.
+constexpr std::string_view path_breakers = " \t\n\\#";
 
 const char* options(const FileSystem& file_system) { return file_system.read_only ? "ro,relatime" : "rw,relatime"; }
 const char* own_options(const FileSystem& file_system) { return file_system.read_only ? "ro" : "rw"; }
@@ -31,8 +23,8 @@ std::string proc_mounts(const Vfs& vfs) {
     std::string text;
     for (const DentryPointer& point : vfs.mount_points()) {
         const FileSystem& file_system = point->inode->file_system();
-        fmt::format_to(std::back_inserter(text), "{0} {1} {0} {2} 0 0\n", file_system.type, mangled(point->path()),
-                       options(file_system));
+        fmt::format_to(std::back_inserter(text), "{0} {1} {0} {2} 0 0\n", file_system.type,
+                       mangled(point->path(), path_breakers), options(file_system));
     }
     return text;
 }
@@ -44,8 +36,9 @@ std::string proc_mountinfo(const Vfs& vfs) {
         const FileSystem& file_system = point->inode->file_system();
         const FileSystem& above = point->parent != nullptr ? point->parent->inode->file_system() : file_system;
         fmt::format_to(std::back_inserter(text), "{} {} {}:{} / {} {} - {} {} {}\n", file_system.device_minor,
-                       above.device_minor, file_system.device_major, file_system.device_minor, mangled(point->path()),
-                       options(file_system), file_system.type, file_system.type, own_options(file_system));
+                       above.device_minor, file_system.device_major, file_system.device_minor,
+                       mangled(point->path(), path_breakers), options(file_system), file_system.type, file_system.type,
+                       own_options(file_system));
     }
     return text;
 }

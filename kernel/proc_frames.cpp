@@ -24,19 +24,29 @@ Result<std::uint64_t> read_words(std::uint64_t offset, std::span<std::byte> into
     return count * word_bytes;
 }
 
-// fs/proc/page.c, stable_page_flags. A page of memory that only lives in the page cache (tmpfs) could go to swap alone.
+// Of a user page, whose it may be. Private memory is dirty once it has a slot and differs from it, as PG_dirty has it;
+// the D bits of page tables are not in it.
+std::uint64_t user_flags(const mm::Frame& frame) {
+    std::uint64_t flags = kpf_uptodate | kpf_lru;
+    if (frame.map_count > 0) flags |= kpf_mmap;
+    if (frame.dirty) flags |= kpf_dirty;
+    if (frame.referenced) flags |= kpf_referenced;
+    if (frame.slot != 0) flags |= kpf_swapcache;
+    return flags;
+}
+
+// fs/proc/page.c, stable_page_flags. A page of memory that only lives in the page cache (tmpfs) can go to swap alone;
+// what may be given up (MADV_FREE) need not.
 std::uint64_t flags_of(const mm::Frame& frame) {
-    const std::uint64_t mapped = frame.map_count > 0 ? kpf_mmap : 0;
-    const std::uint64_t dirty = frame.dirty ? kpf_dirty : 0;
     switch (frame.state) {
         case mm::FrameState::free: return kpf_buddy;
         case mm::FrameState::reserved: return kpf_reserved;
         case mm::FrameState::page_table: return kpf_pgtable;
-        case mm::FrameState::anonymous: return kpf_uptodate | kpf_lru | kpf_anon | kpf_swapbacked | mapped;
-        case mm::FrameState::file_cache: return kpf_uptodate | kpf_lru | dirty | mapped;
-        case mm::FrameState::shared_memory: return kpf_uptodate | kpf_lru | dirty | kpf_swapbacked | mapped;
+        case mm::FrameState::anonymous: return user_flags(frame) | kpf_anon | (frame.lazy_free ? 0 : kpf_swapbacked);
+        case mm::FrameState::file_cache: return user_flags(frame) | (is_kept(frame) ? kpf_unevictable : 0);
+        case mm::FrameState::shared_memory: return user_flags(frame) | kpf_swapbacked;
         case mm::FrameState::zero_page: return kpf_reserved | kpf_zero_page;
-        case mm::FrameState::special: return kpf_reserved | mapped;
+        case mm::FrameState::special: return kpf_reserved | (frame.map_count > 0 ? kpf_mmap : 0);
     }
     return 0;
 }
@@ -49,7 +59,9 @@ std::uint64_t pagemap_word(const mm::MmStruct& mm, VirtAddr page) {
     if (slot == nullptr) return 0;
     switch (slot->kind()) {
         case emu::PteKind::none: return 0;
-        case emu::PteKind::swapped: return pagemap_swapped;
+        case emu::PteKind::swapped:
+            return pagemap_swapped | slot->slot().value() << pagemap_slot_shift |
+                   (slot->is_write_protected() ? pagemap_write_protected : 0);
         case emu::PteKind::guard: return pagemap_guard;
         case emu::PteKind::write_protected: return pagemap_write_marker;
         case emu::PteKind::poisoned: return pagemap_poison_marker;

@@ -1,9 +1,11 @@
 #include "kernel/proc_smaps.hpp"
 
 #include "kernel/proc_maps.hpp"
+#include "mm/reclaimer.hpp"
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <iterator>
 #include <string_view>
@@ -62,8 +64,8 @@ void append_sizes(std::string& text, const MemorySizes& sizes, Tally tally) {
     append_kib(text, "FilePmdMapped:", 0);
     append_kib(text, "Shared_Hugetlb:", 0);
     append_kib(text, "Private_Hugetlb:", 0);
-    append_kib(text, "Swap:", 0);
-    append_kib(text, "SwapPss:", 0);
+    append_kib(text, "Swap:", sizes.swap);
+    append_pss(text, "SwapPss:", sizes.swap_pss);
     append_pss(text, "Locked:", sizes.pss_locked);
 }
 
@@ -100,6 +102,29 @@ void add_page(const mm::Frame& frame, emu::Pte pte, mm::VmFlags flags, MemorySiz
     kind += page_size;
 }
 
+// smaps_pte_entry
+void add_swapped(std::uint32_t references, MemorySizes& sizes) {
+    sizes.swap += page_size;
+    sizes.swap_pss += (page_size << pss_shift) / std::max(references, 1U);
+}
+
+// What the file has in swap where the mapping shows it: a private copy hides it (shmem_swap_usage, smaps_pte_hole).
+std::uint64_t shared_swap(const mm::MmStruct& mm, const mm::Vma& vma) {
+    const mm::File* file = vma.file();
+    if (file == nullptr || file->kind() != mm::FileKind::shared_memory) return 0;
+    const bool may_have_copies = !vma.is_shared() && vma.flags().has(mm::vm_write);
+    const auto& pages = file->swapped_pages();
+    std::uint64_t count = 0;
+    for (auto page = pages.lower_bound(vma.pgoff()); page != pages.end(); ++page) {
+        const std::uint64_t index = page->first - vma.pgoff();
+        if (index >= vma.page_count().value()) break;
+        const emu::Pte* entry =
+            may_have_copies ? mm.page_table().find(vma.start() + PageCount(index).bytes()) : nullptr;
+        if (entry == nullptr || entry->is_none()) ++count;
+    }
+    return count * page_size;
+}
+
 }  // namespace
 
 std::string vm_flags_mnemonics(mm::VmFlags flags) {
@@ -112,7 +137,9 @@ std::string vm_flags_mnemonics(mm::VmFlags flags) {
 
 void gather_sizes(const mm::MmStruct& mm, const mm::Vma& vma, MemorySizes& sizes) {
     const mm::FrameTable& frames = mm.memory().frames();
+    sizes.swap += shared_swap(mm, vma);
     mm.page_table().for_each(vma.range(), [&](VirtAddr, const emu::Pte& pte) {
+        if (pte.is_swapped()) return add_swapped(mm.memory().reclaimer()->swap()->references(pte.slot()), sizes);
         // The page of zeroes and what the kernel only shows belong to nobody (vm_normal_page).
         if (!pte.is_resident() || !mm.memory().counts_mappings(pte.pfn())) return;
         add_page(frames[pte.pfn()], pte, vma.flags(), sizes);

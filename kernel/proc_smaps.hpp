@@ -2,7 +2,9 @@
 // show_smap).
 //
 // Pss divides each page by its mappings. Referenced and dirty are the A and D bits of the page tables, and of a file's
-// page whether it is newer than its file. What this machine has no source for is 0: huge pages, KSM, swap.
+// page whether it is newer than its file. SwapPss divides a slot by the entries that name it; a page of shared memory
+// in swap counts as Swap of every mapping that covers it, and as nobody's SwapPss. What this machine has no source for
+// is 0: huge pages, KSM.
 #pragma once
 
 #include "mm/mm_struct.hpp"
@@ -16,6 +18,7 @@ namespace fl::kernel {
 struct MemorySizes {
     std::uint64_t resident = 0, shared_clean = 0, shared_dirty = 0, private_clean = 0, private_dirty = 0;
     std::uint64_t referenced = 0, anonymous = 0, lazyfree = 0;
+    std::uint64_t swap = 0, swap_pss = 0;
     std::uint64_t pss = 0, pss_anonymous = 0, pss_file = 0, pss_shared_memory = 0, pss_dirty = 0, pss_locked = 0;
 };
 

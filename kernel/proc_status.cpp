@@ -131,7 +131,7 @@ void append_memory(StatusText& text, const Task& task) {
     text.memory("VmExe", kib(code.text));
     text.memory("VmLib", kib(code.libraries));
     text.memory("VmPTE", mm.pgtables_bytes() / 1024);
-    text.memory("VmSwap", 0);
+    text.memory("VmSwap", kib(mm.swap_entries()));
     text.memory("HugetlbPages", 0);
     text.field("CoreDumping", 0);
     text.field("THP_enabled", task.process->huge_pages_disabled == 0 ? 1 : 0);

@@ -1,6 +1,6 @@
 #include "kernel/proc_frames.hpp"
 
-#include "tests/unit/mm/machine.hpp"
+#include "swapping_machine.hpp"
 
 #include <array>
 
@@ -74,6 +74,51 @@ TEST_CASE("pagemap: file and shared memory are bit 61, exclusive while mapped on
     machine.read(page(8));
     CHECK(attributes(pagemap(machine, page(0)).words[0]) == (1ULL << 63 | 1ULL << 61));
     CHECK(map_count(machine, machine.pte(page(0)).pfn()) == 2);
+}
+
+TEST_CASE("pagemap: a page in swap is its slot; of shared memory in swap the table knows nothing") {
+    SwappingMachine machine;
+    REQUIRE(machine->map(page(0), 2));
+    REQUIRE(machine->map(page(2), 1, read_write, anonymous_shared));
+    for (std::uint64_t i = 0; i < 3; ++i) machine->write(page(i));
+    machine.page_out(page(0), 3);
+    const Words words = pagemap(*machine, page(0));
+    for (std::uint64_t i = 0; i < 2; ++i) {
+        CHECK(words.words[i] == (1ULL << 62 | machine->pte(page(i)).slot().value() << 5));
+    }
+    CHECK(words.words[0] != words.words[1]);
+    CHECK(words.words[2] == 0);
+}
+
+TEST_CASE("kpageflags: the swap cache, and private memory that differs from its slot") {
+    using namespace kernel;
+    SwappingMachine machine;
+    REQUIRE(machine->map(page(0), 1));
+    machine->write(page(0));
+    const std::uint64_t own = kpf_uptodate | kpf_lru | kpf_anon | kpf_swapbacked | kpf_mmap;
+    CHECK(page_flags(*machine, machine->pte(page(0)).pfn()) == own);
+    machine.page_out(page(0));
+    machine->read(page(0));
+    CHECK(page_flags(*machine, machine->pte(page(0)).pfn()) == (own | kpf_swapcache));
+    // Who comes back to be written to gives up its slot, and has no other place than its frame.
+    machine.page_out(page(0));
+    machine->write(page(0));
+    CHECK(page_flags(*machine, machine->pte(page(0)).pfn()) == (own | kpf_dirty));
+    REQUIRE(machine->mm->advise(page(0), page_size, madv_free).has_value());
+    CHECK((page_flags(*machine, machine->pte(page(0)).pfn()) & kpf_swapbacked) == 0);
+}
+
+TEST_CASE("kpageflags: a file's page that read(2) touched, and one that never leaves memory") {
+    using namespace kernel;
+    Machine machine;
+    const auto file = machine.open(numbered_pages(page_size));
+    std::array<std::byte, 1> byte{};
+    REQUIRE(file->read(0, byte));
+    CHECK(page_flags(machine, *file->cached(0)) == (kpf_uptodate | kpf_lru | kpf_referenced));
+    const auto kept = machine.files.create(FileIdentity{.path = "/tmp/a"}, FileKind::memory);
+    REQUIRE(kept->write(0, byte));
+    CHECK(page_flags(machine, *kept->cached(0)) ==
+          (kpf_uptodate | kpf_lru | kpf_referenced | kpf_dirty | kpf_unevictable));
 }
 
 TEST_CASE("pagemap: whole words only, and an end where the user half ends") {

@@ -1,6 +1,6 @@
 #include "kernel/proc_smaps.hpp"
 
-#include "tests/unit/mm/machine.hpp"
+#include "swapping_machine.hpp"
 
 #include <sstream>
 
@@ -134,6 +134,51 @@ TEST_CASE("smaps_rollup: the sum over all mappings, by kind") {
           "Swap:                  0 kB\n"
           "SwapPss:               0 kB\n"
           "Locked:                0 kB\n");
+}
+
+// Page 0 is in swap for parent and child, page 1 for the parent alone.
+TEST_CASE("smaps: Swap counts entries, SwapPss divides a slot by those that name it") {
+    SwappingMachine machine;
+    REQUIRE(machine->map(page(0), 3));
+    for (std::uint64_t i = 0; i < 3; ++i) machine->write(page(i));
+    machine.page_out(page(0));
+    auto child = machine->mm->fork();
+    REQUIRE(child.has_value());
+    machine->write(page(1));
+    machine.page_out(page(1));
+    kernel::MemorySizes sizes;
+    kernel::gather_sizes(*machine->mm, *machine->mm->vmas().first(), sizes);
+    CHECK(sizes.swap == 2 * page_size);
+    CHECK(sizes.swap_pss == (page_size + page_size / 2) << 12);
+    CHECK(sizes.resident == page_size);
+    CHECK(machine->mm->swap_entries() == PageCount(2));
+    const std::string text = kernel::proc_smaps(*machine->mm);
+    CHECK(text.find("\nSwap:                  8 kB\nSwapPss:               6 kB\n") != std::string::npos);
+    child->reset();
+    CHECK(
+        kernel::proc_smaps_rollup(*machine->mm).find("\nSwap:                  8 kB\nSwapPss:               8 kB\n") !=
+        std::string::npos);
+}
+
+TEST_CASE("smaps: shared memory in swap is Swap of each mapping that shows it, and nobody's SwapPss") {
+    SwappingMachine machine;
+    const auto file = machine->files.create(FileIdentity{.path = "/memfd:a"}, FileKind::shared_memory, 4 * page_size);
+    REQUIRE(machine->map(page(0), 4, read_write, file_shared, file));
+    REQUIRE(machine->map(page(8), 2, read_write, file_private, file, 1));
+    for (std::uint64_t i = 0; i < 3; ++i) machine->write(page(i));
+    machine->write(page(8));  // a copy of page 1
+    machine.page_out(page(0), 3);
+    CHECK(file->swapped_pages().size() == 3);
+    const auto swap_of = [&](const Vma& vma) {
+        kernel::MemorySizes sizes;
+        kernel::gather_sizes(*machine->mm, vma, sizes);
+        CHECK(sizes.swap_pss == 0);
+        return sizes.swap;
+    };
+    CHECK(swap_of(*machine->mm->vmas().first()) == 3 * page_size);
+    // The copy hides page 1; page 2 would come from swap.
+    CHECK(swap_of(*machine->mm->vmas().last()) == page_size);
+    CHECK(machine->mm->swap_entries() == PageCount(0));
 }
 
 TEST_CASE("VmFlags: Linux's two letters in the order of the bits") {

@@ -142,8 +142,8 @@ void add_accounts(ProcFs& proc) {
 void add_adjustable(ProcFs& proc) {
     proc.add_process_writable_file(
         "comm", [](const System&, const Task& task) { return task.name + "\n"; }, set_name);
-    proc.add_process_file("oom_score", [](const System&, const Task& task) -> Result<std::string> {
-        return proc_oom_score(*task.mm, task.process->oom_score_adjustment);
+    proc.add_process_file("oom_score", [](const System& system, const Task& task) -> Result<std::string> {
+        return proc_oom_score(*task.process, system.memory);
     });
     proc.add_process_writable_file(
         "oom_score_adj",

@@ -4,6 +4,7 @@
 #include "kernel/proc_files.hpp"
 #include "kernel/processes.hpp"
 #include "mm/mm_struct.hpp"
+#include "mm/reclaimer.hpp"
 
 #include <fmt/format.h>
 
@@ -109,9 +110,15 @@ void add_memory_settings(ProcFs& proc) {
     add("unprivileged_userfaultfd", number(0));
     add("nr_hugepages", number(0));
     add("panic_on_oom", number(0));
-    // Who finds no frame is the one that is killed.
-    add("oom_kill_allocating_task", number(1));
+    // The one by whose end most is won is killed (oom_badness).
+    add("oom_kill_allocating_task", number(0));
+    // One page at a time comes back from swap.
     add("page-cluster", number(0));
+    add("min_free_kbytes", [](const System& system) -> Result<std::string> {
+        const mm::Reclaimer* reclaimer = system.memory.reclaimer();
+        const PageCount reserve = reclaimer != nullptr ? reclaimer->watermarks().min : PageCount(0);
+        return fmt::format("{}\n", reserve.bytes() / 1024);
+    });
 }
 
 void add_file_settings(ProcFs& proc) {

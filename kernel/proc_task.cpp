@@ -1,5 +1,7 @@
 #include "kernel/proc_task.hpp"
 
+#include "kernel/memory_census.hpp"
+#include "kernel/oom_killer.hpp"
 #include "kernel/peek.hpp"
 
 #include <fmt/format.h>
@@ -90,14 +92,13 @@ std::string proc_limits(const LimitTable& limits) {
     return text;
 }
 
-std::string proc_oom_score(const mm::MmStruct& mm, int adjustment) {
+std::string proc_oom_score(const Process& process, const mm::PhysicalMemory& memory) {
     constexpr std::int64_t scale = 1000;
-    // Never to be killed.
-    if (adjustment == -scale) return "0\n";
-    const auto total = static_cast<std::int64_t>(mm.memory().buddy().managed_page_count().value());
-    const auto used = static_cast<std::int64_t>(mm.rss().total().value() + mm.pgtables_bytes() / page_size);
-    const std::int64_t points = used + adjustment * (total / scale);
-    return fmt::format("{}\n", std::max<std::int64_t>((scale + points * scale / total) * 2 / 3, 0));
+    const PageCount total = total_memory(memory);
+    const auto badness = oom_badness(process, total);
+    if (!badness) return "0\n";
+    const std::int64_t share = *badness * scale / static_cast<std::int64_t>(total.value());
+    return fmt::format("{}\n", std::max<std::int64_t>((scale + share) * 2 / 3, 0));
 }
 
 }  // namespace fl::kernel

@@ -18,7 +18,7 @@ std::string proc_auxv(const mm::MmStruct& mm);
 std::string proc_comm(const Task& task);
 // fs/proc/base.c, proc_pid_limits.
 std::string proc_limits(const LimitTable& limits);
-// mm/oom_kill.c, oom_badness, scaled to 0..2000 as proc_oom_score does.
-std::string proc_oom_score(const mm::MmStruct& mm, int adjustment);
+// oom_badness() against all memory and swap, scaled to 0..2000 (fs/proc/base.c, proc_oom_score).
+std::string proc_oom_score(const Process& process, const mm::PhysicalMemory& memory);
 
 }  // namespace fl::kernel

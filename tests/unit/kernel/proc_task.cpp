@@ -90,13 +90,15 @@ TEST_CASE("limits: names, columns and units") {
 
 TEST_CASE("oom_score: 666 for a process that has next to nothing, more with its share of memory") {
     TestSystem system(PageCount(101));
-    mm::MmStruct& mm = *system.task().mm;
+    const mm::MmStruct& mm = *system.task().mm;
+    Process& process = *system.task().process;
     // Resident: 1 page; of the tables the root does not count. 100 frames can be used.
     system.put<int>(TestSystem::data, 1);
     const std::uint64_t points = 1 + mm.pgtables_bytes() / page_size;
     CHECK(points == 4);
-    CHECK(proc_oom_score(mm, 0) == "693\n");  // (1000 + 1000 * 4 / 100) * 2 / 3
-    CHECK(proc_oom_score(mm, -1000) == "0\n");
+    CHECK(proc_oom_score(process, system.memory()) == "693\n");  // (1000 + 1000 * 4 / 100) * 2 / 3
+    process.oom_score_adjustment = -1000;
+    CHECK(proc_oom_score(process, system.memory()) == "0\n");
 }
 
 TEST_CASE("statm: pages in all, resident, shared, code, data and stack") {

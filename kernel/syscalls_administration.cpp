@@ -73,7 +73,7 @@ Result<std::uint64_t> sys_reboot(System& system, const Arguments& a) {
     return fail(meant ? Errno::eperm : Errno::einval);
 }
 
-// There is no swap: no file is one.
+// Swap is what the machine was built with, and no file that a program can name is a part of it.
 Result<std::uint64_t> sys_swapon(System& system, const Arguments& a) {
     constexpr std::int32_t known_flags = 0x7'ffff;  // SWAP_FLAGS_VALID
     if ((int_argument(a[1]) & ~known_flags) != 0) return fail(Errno::einval);

@@ -1,6 +1,7 @@
 // The process: who it is, what it may use and has used, and its end (Linux: kernel/sys.c,
 // arch/x86/kernel/process_64.c).
 #include "kernel/kernel_version.hpp"
+#include "kernel/memory_census.hpp"
 #include "kernel/processes.hpp"
 #include "kernel/rseq.hpp"
 #include "kernel/syscalls.hpp"
@@ -201,8 +202,15 @@ Result<std::uint64_t> sys_sysinfo(System& system, const Arguments& a) {
     const LoadAverage::Loads loads = system.scheduler.load_average();
     constexpr unsigned load_shift = 16 - LoadAverage::shift;  // SI_LOAD_SHIFT
     for (std::size_t i = 0; i < loads.size(); ++i) info.loads[i] = loads[i] << load_shift;
-    info.total_ram = system.memory.total_page_count().bytes();
+    info.total_ram = system.memory.buddy().managed_page_count().bytes();
     info.free_ram = system.memory.buddy().free_page_count().bytes();
+    for (const auto& file : system.vfs.files().files()) {
+        if (file->kind() == mm::FileKind::shared_memory) info.shared_ram += file->cached_page_count().bytes();
+    }
+    if (const mm::SwapDevice* swap = swap_of(system.memory)) {
+        info.total_swap = swap->slot_count().bytes();
+        info.free_swap = swap->free_slot_count().bytes();
+    }
     info.processes = static_cast<std::uint16_t>(std::min<std::size_t>(system.processes.task_count(), 0xffff));
     info.unit_bytes = 1;
     return answer(system.user().write(VirtAddr(a[0]), info));

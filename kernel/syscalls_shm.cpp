@@ -35,7 +35,7 @@ Result<std::uint64_t> limits(System& system, std::uint64_t target) {
     return system.ipc.shm.table().highest_index();
 }
 
-// SHM_INFO. There is no swap.
+// SHM_INFO. The counts of attempts are 0 on Linux as well.
 Result<std::uint64_t> usage(System& system, std::uint64_t target) {
     const ShmSegments& segments = system.ipc.shm;
     shm_info info{};
@@ -43,6 +43,7 @@ Result<std::uint64_t> usage(System& system, std::uint64_t target) {
     info.shm_tot = segments.total_pages();
     for (const auto& [index, segment] : segments.table().all()) {
         info.shm_rss += segment->file->cached_page_count().value();
+        info.shm_swp += segment->swapped_page_count().value();
     }
     if (auto done = system.user().write(VirtAddr(target), info); !done) return fail(done.error());
     return segments.table().highest_index();
@@ -75,7 +76,7 @@ Result<std::uint64_t> set(System& system, std::int32_t id, std::uint64_t source)
     return 0;
 }
 
-// shmctl_do_lock(). There is no swap that the pages could go to.
+// shmctl_do_lock(). The segment says that it is locked; its pages are kept in memory by mlock(2) alone.
 Result<std::uint64_t> lock(System& system, std::int32_t id, int command) {
     const auto segment = system.ipc.shm.table().find(id);
     if (!segment) return fail(segment.error());

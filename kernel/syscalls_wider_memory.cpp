@@ -1,6 +1,7 @@
 // Memory calls that stand alone: protection keys, which this processor does not have, barriers between tasks, which one
 // processor keeps anyway, seals, and what of a file is cached.
 #include "kernel/syscalls.hpp"
+#include "mm/reclaimer.hpp"
 
 #include <linux/membarrier.h>
 
@@ -98,11 +99,26 @@ Result<std::uint64_t> sys_cachestat(System& system, const Arguments& a) {
         const std::uint64_t last = range->size_bytes == 0 || end_byte < range->offset
                                        ? std::numeric_limits<std::uint64_t>::max()
                                        : (end_byte - 1) >> page_shift;
-        const auto& pages = mappable->file->cached_pages();
-        for (auto page = pages.lower_bound(first); page != pages.end() && page->first <= last; ++page) {
+        const auto for_each = [first, last](const auto& pages, auto&& visit) {
+            for (auto page = pages.lower_bound(first); page != pages.end() && page->first <= last; ++page) {
+                visit(page->second);
+            }
+        };
+        // Fewer have left since than there is room for: with twice the room it would be here (workingset_test_recent).
+        const mm::Reclaimer* reclaimer = system.memory.reclaimer();
+        const auto count_evicted = [&](replacement::PageId page) {
+            ++statistics.evicted;
+            if (reclaimer->evictions_since(page) <= reclaimer->frames().value()) ++statistics.recently_evicted;
+        };
+        // Only in memory, a page is never behind (noop_dirty_folio).
+        const bool has_source = mappable->file->kind() == mm::FileKind::regular;
+        for_each(mappable->file->cached_pages(), [&](Pfn pfn) {
             ++statistics.cached;
-            if (system.memory.frames()[page->second].dirty) ++statistics.dirty;
-        }
+            if (has_source && system.memory.frames()[pfn].dirty) ++statistics.dirty;
+        });
+        for_each(mappable->file->shadows(), count_evicted);
+        for_each(mappable->file->swapped_pages(),
+                 [&](emu::SwapSlot slot) { count_evicted(reclaimer->swap()->page_id(slot)); });
     }
     return answer(system.user().write(VirtAddr(a[2]), statistics));
 }

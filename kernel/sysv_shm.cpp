@@ -1,5 +1,6 @@
 #include "kernel/sysv_shm.hpp"
 
+#include "kernel/memory_census.hpp"
 #include "kernel/system.hpp"
 
 #include <fmt/format.h>
@@ -48,7 +49,7 @@ Result<std::uint64_t> ShmSegments::add(System& system, const NewSegment& wanted)
     if (wanted.size_bytes > mm::max_file_bytes) return fail(Errno::einval);
     // The heuristic of vm.overcommit_memory = 0; SHM_NORESERVE is not counted at all.
     const bool is_promised = (wanted.flags & SHM_NORESERVE) == 0;
-    if (is_promised && pages > system.memory.total_page_count()) return fail(Errno::enomem);
+    if (is_promised && pages > total_memory(system.memory)) return fail(Errno::enomem);
     if (table_.count() >= max_segments) return fail(Errno::enospc);
 
     auto segment = std::make_shared<ShmSegment>();
@@ -127,7 +128,8 @@ std::string ShmSegments::proc_text() const {
                        "{:>21} {:>21}\n",
                        p.key, p.id, p.mode, segment->size_bytes, segment->creator_pid, segment->last_pid,
                        segment->attach_count, p.uid, p.gid, p.cuid, p.cgid, segment->attached_s, segment->detached_s,
-                       segment->changed_s, segment->file->cached_page_count().bytes(), 0);
+                       segment->changed_s, segment->file->cached_page_count().bytes(),
+                       segment->swapped_page_count().bytes());
     }
     return text;
 }

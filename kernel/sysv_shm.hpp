@@ -27,6 +27,8 @@ struct ShmSegment {
     std::uint64_t attached_s = 0, detached_s = 0, changed_s = 0;
     std::uint32_t creator_pid = 0, last_pid = 0;
     std::uint64_t attach_count = 0;
+
+    PageCount swapped_page_count() const { return PageCount(file->swapped_pages().size()); }
 };
 
 class ShmSegments {

@@ -187,11 +187,25 @@ TEST_CASE("sysinfo tells the machine's memory") {
     TestSystem system;
     CHECK(system.call(SYS_sysinfo, {data}) == 0);
     const auto info = system.get<struct sysinfo>(data);
-    CHECK(info.totalram == 64 * 4096);
+    CHECK(info.totalram == 63 * 4096);  // as MemTotal says: without the frame that is nobody's
     CHECK(info.freeram < info.totalram);
+    CHECK(info.sharedram == 0);
+    CHECK(info.totalswap == 0);
     CHECK(info.procs == 1);
     CHECK(info.mem_unit == 1);
     CHECK(system.call(SYS_sysinfo, {nowhere}) == minus(Errno::efault));
+
+    TestSystem swapping;
+    swapping.add_swap(PageCount(16));
+    const auto fd = static_cast<std::uint64_t>(swapping.call(SYS_memfd_create, {data, 0}));
+    CHECK(swapping.call(SYS_pwrite64, {fd, data, page_size, 0}) == page_size);
+    swapping.put<int>(data, 1);
+    CHECK(swapping.call(SYS_madvise, {data, page_size, 21 /* MADV_PAGEOUT */}) == 0);
+    CHECK(swapping.call(SYS_sysinfo, {data + page_size}) == 0);
+    const auto swapped = swapping.get<struct sysinfo>(data + page_size);
+    CHECK(swapped.sharedram == page_size);
+    CHECK(swapped.totalswap == 16 * page_size);
+    CHECK(swapped.freeswap == 15 * page_size);
 }
 
 TEST_CASE("the one processor") {

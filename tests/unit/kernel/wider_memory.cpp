@@ -39,6 +39,62 @@ TEST_CASE("shared memory: a segment that is not promised may be larger than the 
     CHECK(system.memory().used_page_count() <= before);
 }
 
+TEST_CASE("shared memory: what of a segment is in memory, and what is in swap") {
+    TestSystem system;
+    system.add_swap(PageCount(16));
+    const std::int64_t id = system.call(SYS_shmget, {IPC_PRIVATE, 4 * page_size, 0600});
+    REQUIRE(id >= 0);
+    const auto number = static_cast<std::uint64_t>(id);
+    const auto at = static_cast<std::uint64_t>(system.call(SYS_shmat, {number, 0, 0}));
+    for (std::uint64_t i = 0; i < 3; ++i) system.put(at + i * page_size, std::uint64_t{7});
+    CHECK(system.call(SYS_madvise, {at, 2 * page_size, MADV_PAGEOUT}) == 0);
+    CHECK(system.call(SYS_shmctl, {0, SHM_INFO, data}) >= 0);
+    const auto info = system.get<struct shm_info>(data);
+    CHECK(info.shm_tot == 4);
+    CHECK(info.shm_rss == 1);
+    CHECK(info.shm_swp == 2);
+    CHECK(info.swap_attempts == 0);
+    const std::string line = system.system().ipc.shm.proc_text();
+    CHECK(line.ends_with("                  4096                  8192\n"));
+    CHECK(system.call(SYS_shmdt, {at}) == 0);
+    CHECK(system.call(SYS_shmctl, {number, IPC_RMID, 0}) == 0);
+}
+
+TEST_CASE("cachestat: pages that have left, to swap or to their file, and those that left of late") {
+    TestSystem system;
+    system.add_swap(PageCount(64));
+    system.put_text(data, "x");
+    const auto fd = static_cast<std::uint64_t>(system.call(SYS_memfd_create, {data, 0}));
+    CHECK(system.call(SYS_pwrite64, {fd, data, 4 * page_size, 0}) == 4 * page_size);
+    const auto at = static_cast<std::uint64_t>(
+        system.call(SYS_mmap, {0, 4 * page_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0}));
+    for (std::uint64_t i = 0; i < 3; ++i) CHECK(system.get<std::uint64_t>(at + i * page_size) != 1);
+    CHECK(system.call(SYS_madvise, {at, 3 * page_size, MADV_PAGEOUT}) == 0);
+    using Statistics = std::array<std::uint64_t, 5>;
+    const auto statistics = [&](std::uint64_t file) {
+        system.put(data, std::array<std::uint64_t, 2>{0, 0});
+        CHECK(system.call(451, {file, data, data + 64, 0}) == 0);
+        return system.get<Statistics>(data + 64);
+    };
+    CHECK(statistics(fd) == Statistics{1, 0, 0, 3, 3});
+    // Many others have left since.
+    const std::uint64_t others = data + page_size;
+    for (unsigned i = 0; i < 8; ++i) {
+        system.put(others, std::uint64_t{1});
+        CHECK(system.call(SYS_madvise, {others, page_size, MADV_PAGEOUT}) == 0);
+    }
+    CHECK(statistics(fd) == Statistics{1, 0, 0, 3, 0});
+
+    // What nobody wrote to is a hole again.
+    CHECK(system.call(SYS_ftruncate, {fd, 0}) == 0);
+    CHECK(system.call(SYS_ftruncate, {fd, 4 * page_size}) == 0);
+    CHECK(system.get<std::uint64_t>(at) == 0);
+    CHECK(system.call(SYS_madvise, {at, page_size, MADV_PAGEOUT}) == 0);
+    CHECK(statistics(fd) == Statistics{0, 0, 0, 1, 1});
+    CHECK(system.call(SYS_ftruncate, {fd, 0}) == 0);
+    CHECK(system.call(SYS_munmap, {at, 4 * page_size}) == 0);
+}
+
 TEST_CASE("shared memory: each allocation of a touch fails in turn, and the attachments stay counted") {
     TestSystem system(PageCount(64));
     const std::int64_t id = system.call(SYS_shmget, {IPC_PRIVATE, page_size, 0600});

@@ -2,6 +2,7 @@
 // program that would mount or change its root has no right to.
 #include "kernel/path_argument.hpp"
 #include "kernel/syscalls.hpp"
+#include "kernel/vfs/file_room.hpp"
 #include "kernel/vfs/host_stream.hpp"
 
 #include <fcntl.h>
@@ -15,14 +16,11 @@ namespace {
 constexpr long flag_valid = 0x20, flag_read_only = 0x1, flag_relatime = 0x1000;  // include/linux/statfs.h
 constexpr std::uint64_t tmpfs_magic = 0x0102'1994;
 
-// What tmpfs says of its size: here, what files may take of RAM. ramfs and proc have none (simple_statfs).
+// What tmpfs says of its size: here, what files may take. ramfs and proc have none (simple_statfs).
 void add_room(const System& system, const FileSystem& file_system, struct statfs& status) {
-    constexpr std::uint64_t kept_part = 16;
-    const std::uint64_t total = system.memory.total_page_count().value();
-    const std::uint64_t free = system.memory.buddy().free_page_count().value();
-    const std::uint64_t kept = total / kept_part;
-    status.f_blocks = total - kept;
-    status.f_bfree = status.f_bavail = free > kept ? free - kept : 0;
+    const FileRoom room = file_room(system.memory, file_system.file_kind);
+    status.f_blocks = room.total.value();
+    status.f_bfree = status.f_bavail = room.free.value();
     status.f_files = file_system.max_inodes;
     status.f_ffree = file_system.max_inodes - std::min(file_system.inode_count, file_system.max_inodes);
 }

@@ -1,6 +1,7 @@
 #include "kernel/vfs/regular_file.hpp"
 
 #include "kernel/path_argument.hpp"
+#include "kernel/vfs/file_room.hpp"
 
 #include <unistd.h>
 
@@ -11,13 +12,6 @@ namespace fl::kernel {
 namespace {
 
 constexpr std::uint64_t chunk_bytes = 64 << 10;
-
-// Files may take all of RAM but a part, so that who fills a file system is told so before the program has no page left.
-bool files_may_take(const System& system, std::uint64_t page_count) {
-    constexpr std::uint64_t kept_part = 16;
-    const std::uint64_t free = system.memory.buddy().free_page_count().value();
-    return free >= page_count + system.memory.total_page_count().value() / kept_part;
-}
 
 // Pages in the way of which nothing is yet.
 std::uint64_t missing_pages(const mm::File& file, std::uint64_t offset, std::uint64_t length_bytes) {
@@ -97,7 +91,8 @@ Result<void> RegularFile::resize(System& system, std::uint64_t size_bytes) {
 
 Result<void> RegularFile::before_write(System& system, FileRange range) {
     const std::uint64_t missing = missing_pages(*file_, range.offset, range.length_bytes);
-    return missing == 0 || files_may_take(system, missing) ? Result<void>{} : fail(Errno::enospc);
+    const bool fits = missing == 0 || PageCount(missing) <= file_room(system.memory, file_->kind()).free;
+    return fits ? Result<void>{} : fail(Errno::enospc);
 }
 
 Result<void> RegularFile::allocate(System& system, FileRange range, bool keep_size) {
@@ -105,8 +100,9 @@ Result<void> RegularFile::allocate(System& system, FileRange range, bool keep_si
     const bool grows = !keep_size && end > size_bytes();
     if (grows && end > size_limit(system)) return refuse_size(system);
     if (grows && has_seal(seal_grow)) return fail(Errno::eperm);
-    if (range.length_bytes > system.memory.total_page_count().bytes()) return fail(Errno::enospc);
-    if (!files_may_take(system, missing_pages(*file_, range.offset, range.length_bytes))) return fail(Errno::enospc);
+    const FileRoom room = file_room(system.memory, file_->kind());
+    const std::uint64_t missing = missing_pages(*file_, range.offset, range.length_bytes);
+    if (range.length_bytes > room.total.bytes() || PageCount(missing) > room.free) return fail(Errno::enospc);
     if (grows) {
         if (auto resized = file_->resize(end); !resized) return resized;
     }

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 
 using namespace fl;
 using test::minus;
@@ -46,6 +47,23 @@ TEST_CASE("files that fill the memory: ENOSPC, and the program lives on") {
         CHECK(system.call(SYS_pwrite64, {fd, data, page_size, 0}) == static_cast<std::int64_t>(page_size));
         CHECK(system.call(SYS_ftruncate, {fd, 0}) == 0);
     }
+}
+
+TEST_CASE("files that fill memory and swap: as many blocks as statfs(2) promised, but for page tables") {
+    TestSystem system(PageCount(256));
+    system.add_swap(PageCount(100));
+    const std::uint64_t fd = make_file(system, "/dev/shm/full");
+    CHECK(system.call(SYS_fstatfs, {fd, data + page_size}) == 0);
+    const auto room = system.get<struct statfs>(data + page_size);
+    CHECK(room.f_blocks == 240 + 100);
+    std::uint64_t written = 0;
+    while (system.call(SYS_write, {fd, data, page_size}) > 0) ++written;
+    CHECK(written > 256);
+    CHECK(written <= room.f_bfree);
+    CHECK(written + 4 >= room.f_bfree);
+    CHECK(system.call(SYS_fstatfs, {fd, data + page_size}) == 0);
+    CHECK(system.get<struct statfs>(data + page_size).f_bfree == 0);
+    CHECK(system.call(SYS_ftruncate, {fd, 0}) == 0);
 }
 
 TEST_CASE("the largest file") {

@@ -1,4 +1,5 @@
-// FaultTracer: sees every fault, finds out which instruction took it, and hands both to a writer.
+// FaultTracer: sees every fault, finds out which instruction took it, and hands both to a writer; and with them what
+// reclaim did.
 //
 // What was found out is kept by program and address and shown again only while the bytes there are the same, so that
 // code which writes itself is shown as it was at each fault.
@@ -30,6 +31,8 @@ public:
     void attach(const CodeReader& code);
 
     void on_fault(const mm::FaultEvent& event) noexcept override;
+    void on_eviction(const mm::EvictionEvent& event) noexcept override { writer_.write_eviction(event); }
+    void on_write_back(const mm::WriteBackEvent& event) noexcept override { writer_.write_write_back(event); }
 
 private:
     struct Code {

@@ -1,5 +1,6 @@
 #include "trace/jsonl_writer.hpp"
 
+#include "mm/file.hpp"
 #include "trace/json_text.hpp"
 
 #include <fmt/format.h>
@@ -16,8 +17,8 @@ namespace fl::trace {
 namespace {
 
 constexpr std::size_t known_instruction_count = 4096;
-// Names of fields, numbers and punctuation of one line, apart from the texts of unbounded length: 17 fields with at
-// most 20 digits or 18 bytes of value each.
+// Names of fields, numbers and punctuation of one line, apart from the texts of unbounded length: a fault that tells of
+// a victim, with the largest numbers, has 700.
 constexpr std::size_t fixed_line_bytes = 1024;
 
 // Writes into room that is known to be large enough; fmt and iostreams would each check for every byte.
@@ -41,6 +42,19 @@ public:
         for (int shift = (digit_count - 1) * 4; shift >= 0; shift -= 4) *at_++ = digits[value >> shift & 0xfU];
         *at_++ = '"';
     }
+    void truth(bool value) { text(value ? "true" : "false"); }
+    void number_or_null(const std::optional<std::uint64_t>& value) {
+        if (value) {
+            number(*value);
+        } else {
+            text("null");
+        }
+    }
+    // A number with a type of its own.
+    template <class Value>
+    void number_or_null(const std::optional<Value>& value) {
+        number_or_null(value ? std::optional(value->value()) : std::nullopt);
+    }
     char* at() const { return at_; }
 
 private:
@@ -58,17 +72,78 @@ constexpr std::string_view access_name(emu::Access access) {
 
 constexpr std::string_view mode_name(emu::Mode mode) { return mode == emu::Mode::kernel ? "\"kernel\"" : "\"user\""; }
 
+// Where 0 says that there is none.
+constexpr std::optional<std::uint64_t> non_zero(std::uint64_t value) {
+    return value != 0 ? std::optional(value) : std::nullopt;
+}
+
+// The fields of PAGE; `path` is quoted, or null.
+void put_page(Cursor& to, const mm::PageName& page, const std::string& path) {
+    to.text(R"("page":)");
+    to.number(page.id);
+    to.text(R"(,"pid":)");
+    to.number_or_null(non_zero(page.owner));
+    to.text(R"(,"addr":)");
+    if (page.address) {
+        to.hex(page.address->value());
+    } else {
+        to.text("null");
+    }
+    to.text(R"(,"file":)");
+    to.text(path);
+    to.text(R"(,"file_page":)");
+    to.number_or_null(page.file != nullptr ? std::optional(page.file_page) : std::nullopt);
+}
+
+// What evictions and write-backs have in common.
+template <class Event>
+void put_event(Cursor& to, std::string_view start, const Event& event, const std::string& path) {
+    to.text(start);
+    to.number(event.time_ns);
+    to.text(R"(,"for_fault":)");
+    to.number_or_null(non_zero(event.for_fault));
+    to.text(R"(,"reason":")");
+    to.text(mm::reclaim_reason_name(event.reason));
+    to.text(R"(",)");
+    put_page(to, event.page, path);
+    to.text(R"(,"pfn":)");
+    to.number(event.pfn.value());
+}
+
+void put_reclaim(Cursor& to, const mm::FaultEvent& event, const std::string& victim_path) {
+    to.text(R"({"evicted":)");
+    to.number(event.reclaim.evicted);
+    to.text(R"(,"written":)");
+    to.number(event.reclaim.written);
+    to.text(R"(,"looked_at":)");
+    to.number(event.reclaim.frames_looked_at);
+    if (event.victim) {
+        to.text(R"(,"victim":{)");
+        put_page(to, event.victim->page, victim_path);
+        to.text(R"(,"dirty":)");
+        to.truth(event.victim->dirty);
+        to.text(R"(,"age":)");
+        to.number(event.victim->age_ns);
+        to.text("}}");
+    } else {
+        to.text(R"(,"victim":null})");
+    }
+}
+
 }  // namespace
 
 JsonlWriter::JsonlWriter(Output& output) : output_(output), known_instructions_(known_instruction_count) {}
 
 void JsonlWriter::write(const TracedFault& fault) noexcept {
     try {
-        const std::string& vma = fault.event.vma ? vma_fields(*fault.event.vma) : no_vma_;
-        write_line(fault.event, instruction_fields(fault), vma);
+        const mm::FaultEvent& event = fault.event;
+        write_line(event, {.instruction = instruction_fields(fault),
+                           .vma = event.vma ? vma_fields(*event.vma) : null_,
+                           .victim_path = event.victim ? path_of(event.victim->page) : null_});
     } catch (const std::exception&) {
         // No memory left for texts: what is missing shows in the numbering.
         last_vma_.text.clear();
+        last_path_.text.clear();
     }
 }
 
@@ -108,9 +183,9 @@ const std::string& JsonlWriter::vma_fields(const mm::VmaSnapshot& vma) {
     return last.text;
 }
 
-void JsonlWriter::write_line(const mm::FaultEvent& event, const std::string& instruction,
-                             const std::string& vma) noexcept {
-    char* line = output_.reserve(fixed_line_bytes + instruction.size() + vma.size());
+void JsonlWriter::write_line(const mm::FaultEvent& event, const LineTexts& texts) noexcept {
+    char* line =
+        output_.reserve(fixed_line_bytes + texts.instruction.size() + texts.vma.size() + texts.victim_path.size());
     if (line == nullptr) return;
     Cursor to(line);
     to.text(R"({"seq":)");
@@ -121,7 +196,7 @@ void JsonlWriter::write_line(const mm::FaultEvent& event, const std::string& ins
     to.number(event.origin.pid);
     to.text(R"(,"tid":)");
     to.number(event.origin.tid);
-    to.text(instruction);
+    to.text(texts.instruction);
     to.text(R"(,"addr":)");
     to.hex(event.address.value());
     to.text(R"(,"access":)");
@@ -133,22 +208,84 @@ void JsonlWriter::write_line(const mm::FaultEvent& event, const std::string& ins
     to.text(R"(,"kind":")");
     to.text(mm::fault_kind_name(event.kind));
     to.text(R"(","vma":)");
-    to.text(vma);
+    to.text(texts.vma);
     to.text(R"(,"pfn":)");
-    if (event.pfn) {
-        to.number(event.pfn->value());
-    } else {
-        to.text("null");
-    }
+    to.number_or_null(event.pfn);
     to.text(R"(,"pte_before":)");
     to.hex(event.pte_before.raw());
     to.text(R"(,"pte_after":)");
     to.hex(event.pte_after.raw());
     to.text(R"(,"tables_allocated":)");
     to.number(event.tables_allocated);
+    to.text(R"(,"reclaim":)");
+    if (event.reclaim == mm::ReclaimWork{}) {
+        to.text("null");
+    } else {
+        put_reclaim(to, event, texts.victim_path);
+    }
+    to.text(R"(,"slot":)");
+    to.number_or_null(event.slot);
+    to.text(R"(,"refault_distance":)");
+    to.number_or_null(event.refault_distance);
     to.text("}\n");
-    output_.commit(static_cast<std::size_t>(to.at() - line));
+    commit(line, to.at());
+}
+
+void JsonlWriter::commit(const char* line, const char* end) noexcept {
+    output_.commit(static_cast<std::size_t>(end - line));
     output_.end_record();
+}
+
+const std::string& JsonlWriter::path_of(const mm::PageName& page) {
+    if (page.file == nullptr) return null_;
+    const std::string& path = page.file->identity().path;
+    if (!last_path_.text.empty() && last_path_.path == path) return last_path_.text;
+    last_path_.text.clear();
+    last_path_.path = path;
+    std::string text;
+    append_json_string(text, path);
+    last_path_.text = std::move(text);
+    return last_path_.text;
+}
+
+void JsonlWriter::write_eviction(const mm::EvictionEvent& event) noexcept {
+    try {
+        const std::string& path = path_of(event.page);
+        char* line = output_.reserve(fixed_line_bytes + path.size());
+        if (line == nullptr) return;
+        Cursor to(line);
+        put_event(to, R"({"event":"eviction","time":)", event, path);
+        to.text(R"(,"dirty":)");
+        to.truth(event.dirty);
+        to.text(R"(,"dropped":)");
+        to.truth(event.dropped);
+        to.text(R"(,"age":)");
+        to.number(event.age_ns);
+        to.text(R"(,"slot":)");
+        to.number_or_null(event.slot);
+        to.text("}\n");
+        commit(line, to.at());
+    } catch (const std::exception&) {
+        // No memory left for the path: that the page left shows in the fault that needed its frame.
+    }
+}
+
+void JsonlWriter::write_write_back(const mm::WriteBackEvent& event) noexcept {
+    try {
+        const std::string& path = path_of(event.page);
+        char* line = output_.reserve(fixed_line_bytes + path.size());
+        if (line == nullptr) return;
+        Cursor to(line);
+        put_event(to, R"({"event":"write_back","time":)", event, path);
+        to.text(R"(,"slot":)");
+        to.number_or_null(event.slot);
+        to.text(R"(,"failed":)");
+        to.truth(event.failed);
+        to.text("}\n");
+        commit(line, to.at());
+    } catch (const std::exception&) {
+        // As above.
+    }
 }
 
 }  // namespace fl::trace

@@ -1,4 +1,4 @@
-// JsonlWriter: a trace as JSON lines, one object per fault, always with these fields in this order:
+// JsonlWriter: a trace as JSON lines, one object per event. A fault's always has these fields in this order:
 //
 //   seq               1, 2, ...
 //   time              virtual time since the program's start, nanoseconds
@@ -15,6 +15,27 @@
 //   pfn               number of the frame behind the address afterwards; null where there is none
 //   pte_before, pte_after   the page-table entry
 //   tables_allocated  page-table pages that the fault needed
+//   reclaim           what was done so that the fault found its frames: {evicted, written, looked_at, victim}; null
+//   where
+//                     nothing was. victim is {PAGE, dirty, age} of the first page that left, null where none did
+//   slot              of swap, where the page came from; null where it did not
+//   refault_distance  pages evicted between the eviction of this page and its return; null where it was not evicted
+//
+// Objects with a field "event", which faults' do not have, tell of reclaim. What was done for a fault comes before it:
+//
+//   event             "eviction" or "write_back"
+//   time              as above
+//   for_fault         seq of the fault that needed the frame; null: none
+//   reason            "fault", "shrink", "kswapd", "advice", "ahead": mm::ReclaimReason
+//   PAGE, pfn         which page, and the frame that it was in
+//   eviction          dirty, dropped, age (nanoseconds in memory), slot (null: none)
+//   write_back        slot (null: to its file, or there was none), failed
+//
+// where PAGE is
+//
+//   page              the number under which policies know the page
+//   pid, addr         a process that maps it, and where; null: none does
+//   file, file_page   of a file's page its path and its number in the file; null: it is private memory
 //
 // Addresses and page-table entries are hexadecimal strings, as JSON's numbers lose bits beyond 2^53 in many readers;
 // counts are numbers.
@@ -34,6 +55,8 @@ public:
     explicit JsonlWriter(Output& output);
 
     void write(const TracedFault& fault) noexcept override;
+    void write_eviction(const mm::EvictionEvent& event) noexcept override;
+    void write_write_back(const mm::WriteBackEvent& event) noexcept override;
     void finish() noexcept override { output_.flush(); }
     void flush() noexcept override { output_.flush(); }
 
@@ -49,16 +72,30 @@ private:
         std::string name;
         std::string text;  // empty: nothing is kept
     };
+    struct PathText {
+        std::string path;
+        std::string text;  // empty: nothing is kept
+    };
+
+    // Of one line, what is of any length.
+    struct LineTexts {
+        const std::string& instruction;
+        const std::string& vma;
+        const std::string& victim_path;
+    };
 
     const std::string& instruction_fields(const TracedFault& fault);
     const std::string& vma_fields(const mm::VmaSnapshot& vma);
-    void write_line(const mm::FaultEvent& event, const std::string& instruction, const std::string& vma) noexcept;
+    const std::string& path_of(const mm::PageName& page);
+    void write_line(const mm::FaultEvent& event, const LineTexts& texts) noexcept;
+    void commit(const char* line, const char* end) noexcept;
 
     Output& output_;
     std::vector<InstructionFields> known_instructions_;  // by id, modulo its size
     InstructionFields unknown_instruction_;
     VmaFields last_vma_;
-    const std::string no_vma_ = "null";
+    PathText last_path_;
+    const std::string null_ = "null";
 };
 
 }  // namespace fl::trace

@@ -1,6 +1,7 @@
 #include "trace/text_writer.hpp"
 
 #include "trace/fault_kind_text.hpp"
+#include "trace/reclaim_text.hpp"
 #include "trace/text_cell.hpp"
 
 #include <fmt/format.h>
@@ -23,6 +24,7 @@ constexpr std::string_view underlined = "\x1b[1;4m";
 constexpr std::string_view red = "\x1b[1;31m";
 constexpr std::string_view green = "\x1b[32m";
 constexpr std::string_view yellow = "\x1b[33m";
+constexpr std::string_view blue = "\x1b[34m";
 constexpr std::string_view magenta = "\x1b[35m";
 constexpr std::string_view cyan = "\x1b[36m";
 
@@ -116,6 +118,10 @@ void print_instruction_address(std::string& to, const TracedFault& fault) {
     }
 }
 
+void print_number(std::string& to, std::uint64_t number) { print(to, "{}", number); }
+
+void print_time(std::string& to, std::uint64_t ns) { print(to, "{}.{:03}", ns / 1000, ns % 1000); }
+
 void print_vma_name(std::string& to, const TracedFault& fault) {
     if (!fault.event.vma) {
         to += "no mapping";
@@ -135,26 +141,34 @@ struct TextWriter::Column {
     unsigned importance;
     void (*print)(std::string& to, const TracedFault& fault);
     std::string_view tint = plain;
+    // What stands there in a line of reclaim; its text takes the place of the columns that have none.
+    void (*print_reclaim)(std::string& to, const ReclaimLine& line) = nullptr;
+    bool of_reclaim = false;  // there once a page has left
 
     static constexpr unsigned always = 100;
 };
 
-constexpr std::array<TextWriter::Column, 19> TextWriter::all_columns = {{
+constexpr std::array<TextWriter::Column, 22> TextWriter::all_columns = {{
     {"seq", {5, Align::right, Cut::never}, Column::always,
-     [](std::string& to, const TracedFault& fault) { print(to, "{}", fault.event.sequence); }, dim},
+     [](std::string& to, const TracedFault& fault) { print(to, "{}", fault.event.sequence); }, dim,
+     [](std::string& /*to*/, const ReclaimLine& /*line*/) {}},
     {"time us", {10, Align::right, Cut::never}, 30,
-     [](std::string& to, const TracedFault& fault) {
-         print(to, "{}.{:03}", fault.event.origin.time_ns / 1000, fault.event.origin.time_ns % 1000);
-     }},
+     [](std::string& to, const TracedFault& fault) { print_time(to, fault.event.origin.time_ns); }, plain,
+     [](std::string& to, const ReclaimLine& line) { print_time(to, line.time_ns); }},
     {"kind", {12, Align::left, Cut::never}, Column::always,
-     [](std::string& to, const TracedFault& fault) { to += mm::fault_kind_name(fault.event.kind); }},
+     [](std::string& to, const TracedFault& fault) { to += mm::fault_kind_name(fault.event.kind); }, plain,
+     [](std::string& to, const ReclaimLine& line) { to += line.kind; }},
     {"access", {6, Align::left, Cut::never}, Column::always,
      [](std::string& to, const TracedFault& fault) {
          print(to, "{} {}", access_letter(fault.event.access),
                fault.event.mode == emu::Mode::kernel ? "kern" : "user");
-     }},
+     }, plain,
+     [](std::string& to, const ReclaimLine& line) { to += line.state; }},
     {"address", {14, Align::right, Cut::never}, Column::always,
-     [](std::string& to, const TracedFault& fault) { print(to, "{:#x}", fault.event.address.value()); }, bold},
+     [](std::string& to, const TracedFault& fault) { print(to, "{:#x}", fault.event.address.value()); }, bold,
+     [](std::string& to, const ReclaimLine& line) {
+         if (line.address) print(to, "{:#x}", line.address->value());
+     }},
     {"error", {5, Align::left, Cut::never}, 50,
      [](std::string& to, const TracedFault& fault) { print_error_code(to, fault.event.error_code); }},
     {"mapping", {25, Align::left, Cut::never}, 20,
@@ -192,6 +206,30 @@ constexpr std::array<TextWriter::Column, 19> TextWriter::all_columns = {{
      [](std::string& to, const TracedFault& fault) {
          if (fault.event.pages_around != 0) print(to, "+{}", fault.event.pages_around);
      }},
+    {.title = "slot",
+     .shape = {6, Align::right, Cut::never},
+     .importance = 52,
+     .print =
+         [](std::string& to, const TracedFault& fault) {
+             if (fault.event.slot) print_number(to, fault.event.slot->value());
+         },
+     .of_reclaim = true},
+    {.title = "refault",
+     .shape = {7, Align::right, Cut::never},
+     .importance = 88,
+     .print =
+         [](std::string& to, const TracedFault& fault) {
+             if (fault.event.refault_distance) print_number(to, *fault.event.refault_distance);
+         },
+     .of_reclaim = true},
+    {.title = "looked",
+     .shape = {6, Align::right, Cut::never},
+     .importance = 22,
+     .print =
+         [](std::string& to, const TracedFault& fault) {
+             if (fault.event.reclaim.frames_looked_at != 0) print_number(to, fault.event.reclaim.frames_looked_at);
+         },
+     .of_reclaim = true},
     {"by", {24, Align::left, Cut::front}, 85, print_instruction_address, bold},
     {"source", {18, Align::left, Cut::front}, 55,
      [](std::string& to, const TracedFault& fault) { to += printable(file_name_of(fault.instruction.source)); }, dim},
@@ -207,7 +245,9 @@ TextWriter::~TextWriter() = default;
 
 void TextWriter::choose_columns() {
     unsigned total = 0;
+    columns_.clear();
     for (const Column& column : all_columns) {
+        if (column.of_reclaim && !reclaims_) continue;
         columns_.push_back(&column);
         total += column.shape.width + 1;
     }
@@ -236,6 +276,41 @@ void TextWriter::write(const TracedFault& fault) noexcept {
     }
     ++counts_[static_cast<std::size_t>(fault.event.kind)];
     if (fault.event.major) ++major_count_;
+    if (fault.event.refault_distance) {
+        ++reclaim_counts_.refaults;
+        reclaim_counts_.refault_distances += *fault.event.refault_distance;
+    }
+}
+
+void TextWriter::write_eviction(const mm::EvictionEvent& event) noexcept {
+    try {
+        append_reclaim_line({.time_ns = event.time_ns,
+                             .kind = "evict",
+                             .tint = blue,
+                             .state = eviction_state(event),
+                             .address = event.page.address,
+                             .text = eviction_text(event)});
+    } catch (const std::exception&) {
+        line_.clear();
+    }
+    ++(event.dirty ? reclaim_counts_.dirty : reclaim_counts_.clean);
+    if (event.dropped) ++reclaim_counts_.dropped;
+}
+
+void TextWriter::write_write_back(const mm::WriteBackEvent& event) noexcept {
+    const bool is_ahead = event.reason == mm::ReclaimReason::ahead;
+    if (!event.failed && !is_ahead) return;
+    try {
+        append_reclaim_line({.time_ns = event.time_ns,
+                             .kind = "write-back",
+                             .tint = event.failed ? red : blue,
+                             .state = write_back_state(event),
+                             .address = event.page.address,
+                             .text = write_back_text(event)});
+    } catch (const std::exception&) {
+        line_.clear();
+    }
+    ++(event.failed ? reclaim_counts_.failed_writes : reclaim_counts_.written_ahead);
 }
 
 void TextWriter::append_header() {
@@ -263,6 +338,25 @@ void TextWriter::append_line(const TracedFault& fault) {
         column->print(cell_, fault);
         append_cell(*column, column->title == "kind" ? kind_tint(fault.event.kind) : column->tint);
     }
+    end_line();
+}
+
+void TextWriter::append_reclaim_line(const ReclaimLine& line) {
+    if (!reclaims_) {
+        reclaims_ = true;
+        choose_columns();
+        append_header();
+    }
+    unsigned width = 0;
+    for (const Column* column : columns_) {
+        if (column->print_reclaim == nullptr) break;
+        cell_.clear();
+        column->print_reclaim(cell_, line);
+        append_cell(*column, column->title == "kind" ? line.tint : column->tint);
+        width += std::max(column->shape.width, display_width(cell_)) + 1;
+    }
+    const unsigned room = std::max(terminal_.width.value_or(0), width) - width;
+    append_shaped(line_, line.text, {room, Align::left, terminal_.width ? Cut::back : Cut::never});
     end_line();
 }
 
@@ -315,6 +409,7 @@ void TextWriter::append_legend() {
     if (fatal != 0) print(line_, ", {} that could not be satisfied", fatal);
     end_line();
     append_kinds();
+    if (reclaims_) append_reclaim_counts();
     line_ += "  pte    P present, W writable, U user, A accessed, D dirty, X executable; N hidden by PROT_NONE";
     end_line();
     line_ += "  error  P the page was present, W a write, U from user mode, R a reserved bit was set, I a fetch";
@@ -330,6 +425,33 @@ void TextWriter::append_kinds() {
         print(line_, "  {}", explanation(kind));
         end_line();
     }
+}
+
+void TextWriter::append_reclaim_counts() {
+    const ReclaimCounts& counts = reclaim_counts_;
+    const auto append = [&](std::uint64_t count, std::string_view name, std::string_view tint,
+                            const std::string& text) {
+        if (count == 0) return;
+        print(line_, "{:>7}  ", count);
+        append_tinted(tint, fmt::format("{:<12}", name));
+        print(line_, "  {}", text);
+        end_line();
+    };
+    std::string evictions =
+        fmt::format("pages left memory: {} dirty, which were written out first, {} clean", counts.dirty, counts.clean);
+    if (counts.dropped != 0) print(evictions, ", {} of them given up for good", counts.dropped);
+    append(counts.dirty + counts.clean, "evict", blue, evictions);
+    append(counts.written_ahead, "write-back", blue,
+           "dirty pages were written before they have to leave: they stay, clean");
+    append(counts.failed_writes, "write-back", red, "writes failed: the pages stay, and others have to leave");
+    if (counts.refaults != 0) {
+        const double mean = static_cast<double>(counts.refault_distances) / static_cast<double>(counts.refaults);
+        append(counts.refaults, "refault", plain,
+               fmt::format("faults were on a page that had been evicted, {:.1f} evictions before on average", mean));
+    }
+    line_ +=
+        "  slot   in swap, where the page was; refault: evictions since its own; looked: pages the policy looked at";
+    end_line();
 }
 
 }  // namespace fl::trace

@@ -28,7 +28,10 @@ class Writer {
 public:
     virtual ~Writer() = default;
     virtual void write(const TracedFault& fault) noexcept = 0;
-    // After the last fault: what the form has at its end. Everything has been handed to the system then.
+    // What was done for a fault comes before the fault itself; a dirty page is written back before it is evicted.
+    virtual void write_eviction(const mm::EvictionEvent& event) noexcept = 0;
+    virtual void write_write_back(const mm::WriteBackEvent& event) noexcept = 0;
+    // After the last event: what the form has at its end. Everything has been handed to the system then.
     virtual void finish() noexcept = 0;
     // Everything written so far is handed to the system.
     virtual void flush() noexcept = 0;

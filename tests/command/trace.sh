@@ -69,7 +69,12 @@ vma="(null|\{\"start\":$hex,\"end\":$hex,\"prot\":\"[r-][w-][x-][ps]\",\"name\":
 line="^\{\"seq\":[0-9]+,\"time\":[0-9]+,\"pid\":[0-9]+,\"tid\":[0-9]+,\"ip\":$hex,\"symbol\":$text,\"source\":$text,"
 line+="\"insn\":$text,\"addr\":$hex,\"access\":\"[rwx]\",\"error_code\":[0-9]+,\"mode\":\"(user|kernel)\","
 line+="\"kind\":\"[a-z_]+\",\"vma\":$vma,\"pfn\":(null|[0-9]+),\"pte_before\":$hex,\"pte_after\":$hex,"
-line+="\"tables_allocated\":[0-9]+\}$"
+line+="\"tables_allocated\":[0-9]+,"
+number='(null|[0-9]+)' truth='(true|false)'
+page="\"page\":[0-9]+,\"pid\":$number,\"addr\":(null|$hex),\"file\":$text,\"file_page\":$number"
+victim="(null|\{$page,\"dirty\":$truth,\"age\":[0-9]+\})"
+work="\{\"evicted\":[0-9]+,\"written\":[0-9]+,\"looked_at\":[0-9]+,\"victim\":$victim\}"
+line+="\"reclaim\":(null|$work),\"slot\":$number,\"refault_distance\":$number\}$"
 
 for program in brk-walk-musl brk-walk-glibc-pie die-null-musl jit-musl stack-depth-glibc; do
   faultline run --trace=first.jsonl --trace-format jsonl "$GUESTS/$program"
@@ -91,6 +96,59 @@ check "two of them bring a frame" is "$(grep -cF '"kind":"demand_zero"' <<<"$hea
 check "by user code" is "$(grep -cF '"mode":"user"' <<<"$heap")" 3
 check "in source lines of the program" is "$(grep -c '"source":"guest-programs/brk-walk.c:[0-9]*"' <<<"$heap")" 3
 check "the pages were not there before" is "$(grep -cF '"pte_before":"0x0"' <<<"$heap")" 3
+
+# --- pages that leave -------------------------------------------------------------------------------------------------
+occasion="\"time\":[0-9]+,\"for_fault\":$number,\"reason\":\"[a-z]+\",$page,\"pfn\":[0-9]+"
+eviction="^\{\"event\":\"eviction\",$occasion,\"dirty\":$truth,\"dropped\":$truth,\"age\":[0-9]+,\"slot\":$number\}$"
+write_back="^\{\"event\":\"write_back\",$occasion,\"slot\":$number,\"failed\":$truth\}$"
+for options in "--frames 6 --policy fifo" "--frames 8 --policy wsclock,window=1000" "--frames 12 --kswapd on"; do
+  read -ra words <<<"$options"
+  faultline run "${words[@]}" --trace=first.jsonl --trace-format jsonl "$walk"
+  check "$options: the program does not notice" is "$stdout" "$transcript"
+  check "$options: each line is one of three" is "$(grep -cvE "$line|$eviction|$write_back" first.jsonl)" 0
+  check "$options: faults stay numbered" is "$(sed -nE 's/^\{"seq":([0-9]+),.*/\1/p' first.jsonl)" \
+    "$(seq "$(grep -c '^{"seq":' first.jsonl)")"
+  check "$options: time never goes back" is \
+    "$(sed -E 's/.*"time":([0-9]+),.*/\1/' first.jsonl)" "$(sed -E 's/.*"time":([0-9]+),.*/\1/' first.jsonl | sort -n)"
+  # What left for a fault stands between the fault before it and the fault, which names the first of them.
+  check "$options: a fault has as many evictions as stand before it" is "$(awk '
+    /"event":"eviction"/ { match($0, /"for_fault":[0-9]+/); if (RLENGTH > 0) left[substr($0, RSTART + 12, RLENGTH - 12)]++ }
+    /^{"seq":/ {
+      match($0, /[0-9]+/); seq = substr($0, RSTART, RLENGTH); told = 0
+      if (match($0, /"evicted":[0-9]+/)) told = substr($0, RSTART + 10, RLENGTH - 10)
+      if (told != left[seq] + 0) print seq
+    }' first.jsonl)" ""
+  faultline run "${words[@]}" --trace=second.jsonl --trace-format=jsonl "$walk"
+  check "$options: the same trace again, byte for byte" cmp -s first.jsonl second.jsonl
+  faultline run "${words[@]}" --trace=first.txt "$walk"
+  check "$options: the text has a line for each fault" is \
+    "$(grep -cE '^ +[0-9]+ +[0-9.]+ [a-z_]+ +[rwx] ' first.txt)" "$(grep -c '^{"seq":' first.jsonl)"
+  check "$options: the text has a line for each eviction" is \
+    "$(grep -cE '^ +[0-9.]+ evict ' first.txt)" "$(grep -c '"event":"eviction"' first.jsonl)"
+done
+
+faultline run --frames 6 --policy fifo --trace=short.txt "$walk"
+check "at first there are the columns of all traces" is "$(head -n 1 short.txt)" "$header"
+check "once pages leave there are more" is "$(grep -c '^  seq ' short.txt)" 2
+check "what came back says from where, and after how many evictions" matches \
+  "$(grep '^  seq ' short.txt | tail -n 1)" ' slot +refault +looked '
+check "a page of a file that leaves" matches "$(<short.txt)" 'evict +clean +0x[0-9a-f]+ of brk-walk-musl page [0-9]+, age '
+check "a page that is written to swap" matches "$(<short.txt)" 'evict +dirty +0x[0-9a-f]+ -> slot [0-9]+, age '
+check "the line says for whom" matches "$(<short.txt)" 'of pid 2, for fault [0-9]+, frame [0-9a-f]+'
+check "the legend counts them" matches "$(<short.txt)" \
+  "$(grep -cE '^ +[0-9.]+ evict ' short.txt)  evict +pages left memory: [0-9]+ dirty, which were written out first, [0-9]+ clean"
+check "the legend counts what came back" matches "$(<short.txt)" '[0-9]  refault +faults were on a page that had been evicted'
+faultline run --frames 8 --policy wsclock,window=1000 --trace=ahead.txt "$walk"
+check "a page that is written ahead" matches "$(<ahead.txt)" 'write-back +ahead +0x[0-9a-f]+ -> slot [0-9]+, of pid 2, at fault'
+faultline run --frames 6 --policy fifo --swap-errors write=3 --trace=failed.txt "$walk"
+check "a write that fails" matches "$(<failed.txt)" 'write-back +failed +0x[0-9a-f]+ -> slot [0-9]+, of pid 2, for fault'
+if command -v script >/dev/null; then
+  run script -qec "stty cols 80; NO_COLOR=1 TERM=xterm '$FAULTLINE' run --frames 6 --policy fifo --trace '$walk'" /dev/null
+  stdout=${stdout//$'\r'/}
+  check "on a narrow terminal pages that leave have short lines" matches "$stdout" 'evict +clean +0x[0-9a-f]+ of brk-walk-musl page '
+  check "no such line is wider than the terminal" is "$(grep -E '^ +(evict|write-back) ' <<<"$stdout" | awk 'length > 80')" ""
+  check "what comes back is told there as well" matches "$stdout" 'seq kind +access +address prot refault by'
+fi
 
 # The trace on stderr is the trace in the file.
 faultline run --trace --trace-format=jsonl "$walk"

@@ -60,4 +60,41 @@ mm::FaultEvent wild_read() {
     return event;
 }
 
+mm::EvictionEvent stack_eviction() {
+    mm::EvictionEvent event;
+    event.time_ns = 12000;
+    event.for_fault = 7;
+    event.reason = mm::ReclaimReason::fault;
+    event.page.id = 12;
+    event.page.owner = 2;
+    event.page.address = VirtAddr(0x7fffffffe000);
+    event.pfn = Pfn(0x2a1);
+    event.dirty = true;
+    event.age_ns = 1'234'567;
+    event.slot = emu::SwapSlot(17);
+    return event;
+}
+
+mm::WriteBackEvent stack_write_back() {
+    const mm::EvictionEvent eviction = stack_eviction();
+    return {.time_ns = 11000,
+            .for_fault = 7,
+            .reason = mm::ReclaimReason::ahead,
+            .page = eviction.page,
+            .pfn = eviction.pfn,
+            .slot = eviction.slot};
+}
+
+mm::FaultEvent heap_refault() {
+    mm::FaultEvent event = heap_write();
+    event.kind = mm::FaultKind::swap_in;
+    event.major = true;
+    event.pte_before = emu::Pte::swapped(emu::SwapSlot(3));
+    event.reclaim = {.evicted = 1, .written = 1, .frames_looked_at = 5};
+    event.victim = stack_eviction();
+    event.slot = emu::SwapSlot(3);
+    event.refault_distance = 23;
+    return event;
+}
+
 }  // namespace fl::trace::test

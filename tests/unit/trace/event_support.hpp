@@ -2,9 +2,11 @@
 #pragma once
 
 #include "mm/fault_event.hpp"
+#include "mm/file.hpp"
 #include "trace/output.hpp"
 #include "trace/writer.hpp"
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -32,5 +34,27 @@ private:
 mm::FaultEvent heap_write();
 // A read of nothing, by exec.
 mm::FaultEvent wild_read();
+
+// A dirty page of the stack leaves for slot 17, for the sake of heap_write().
+mm::EvictionEvent stack_eviction();
+// The same page is written before it has to leave.
+mm::WriteBackEvent stack_write_back();
+// heap_write() on a page that had been evicted, with stack_eviction() as the victim.
+mm::FaultEvent heap_refault();
+
+// Files that events can name.
+class Files {
+public:
+    Files() : ram_(*emu::Ram::create(mm::PhysicalMemory::min_page_count)), memory_(ram_), registry_(memory_) {}
+
+    std::shared_ptr<const mm::File> named(const std::string& path) {
+        return registry_.create({.path = path}, mm::FileKind::memory);
+    }
+
+private:
+    emu::Ram ram_;
+    mm::PhysicalMemory memory_;
+    mm::FileRegistry registry_;
+};
 
 }  // namespace fl::trace::test

@@ -26,10 +26,13 @@ public:
     void write(const TracedFault& fault) noexcept override {
         seen.push_back({fault.event.sequence, fault.instruction});
     }
+    void write_eviction(const mm::EvictionEvent& event) noexcept override { evicted.push_back(event.page.id); }
+    void write_write_back(const mm::WriteBackEvent& event) noexcept override { written.push_back(event.page.id); }
     void finish() noexcept override {}
     void flush() noexcept override { ++flush_count; }
 
     std::vector<Seen> seen;
+    std::vector<std::uint32_t> evicted, written;  // pages
     int flush_count = 0;
 };
 
@@ -217,6 +220,18 @@ TEST_CASE("a file too large to be looked at has no names") {
     tracer.on_fault(fault_at(0x401000));
     CHECK(writer.seen.back().instruction.symbol.empty());
     CHECK(writer.seen.back().instruction.text == "ret");
+}
+
+TEST_CASE("what reclaim did is handed on") {
+    RecordingWriter writer;
+    FaultTracer tracer(writer);
+    mm::FaultObserver& observer = tracer;
+    observer.on_write_back(test::stack_write_back());
+    observer.on_eviction(test::stack_eviction());
+    CHECK(writer.seen.empty());
+    CHECK(writer.evicted == std::vector<std::uint32_t>{12});
+    CHECK(writer.written == std::vector<std::uint32_t>{12});
+    CHECK(writer.flush_count == 0);
 }
 
 TEST_CASE("a fault that ends the program is handed to the system at once") {

@@ -40,7 +40,8 @@ TEST_CASE("one object per fault, with all fields in their order") {
         "symbol": "main+0x1f", "source": "guest-programs/hello.c:12", "insn": "mov byte ptr [rdi], 1",
         "addr": "0x4c9008", "access": "w", "error_code": 6, "mode": "user", "kind": "demand_zero",
         "vma": {"start": "0x4c9000", "end": "0x4cb000", "prot": "rw-p", "name": "[heap]"},
-        "pfn": 673, "pte_before": "0x0", "pte_after": "0x80000000002a1067", "tables_allocated": 2})");
+        "pfn": 673, "pte_before": "0x0", "pte_after": "0x80000000002a1067", "tables_allocated": 2,
+        "reclaim": null, "slot": null, "refault_distance": null})");
     CHECK(objects[0] == expected);
     CHECK(keys(objects[0]) == keys(expected));
     CHECK(keys(objects[0]["vma"]) == keys(expected["vma"]));
@@ -54,7 +55,88 @@ TEST_CASE("what is not there is null") {
     CHECK(objects[0]["access"] == "r");
     CHECK(objects[0]["mode"] == "kernel");
     CHECK(objects[0]["kind"] == "segv_maperr");
-    CHECK(keys(objects[0]).size() == 18);
+    CHECK(keys(objects[0]).size() == 21);
+}
+
+TEST_CASE("a fault tells what was done for its frame, and where its page had been") {
+    const std::vector<Json> objects = written({test::heap_refault()}, Instruction{});
+    REQUIRE(objects.size() == 1);
+    const Json expected = Json::parse(R"({"evicted": 1, "written": 1, "looked_at": 5,
+        "victim": {"page": 12, "pid": 2, "addr": "0x7fffffffe000", "file": null, "file_page": null,
+                   "dirty": true, "age": 1234567}})");
+    CHECK(objects[0]["reclaim"] == expected);
+    CHECK(keys(objects[0]["reclaim"]) == keys(expected));
+    CHECK(keys(objects[0]["reclaim"]["victim"]) == keys(expected["victim"]));
+    CHECK(objects[0]["slot"] == 3);
+    CHECK(objects[0]["refault_distance"] == 23);
+    CHECK(keys(objects[0]).back() == "refault_distance");
+
+    // Everybody was looked at, and nobody could go.
+    mm::FaultEvent in_vain = test::heap_write();
+    in_vain.reclaim.frames_looked_at = 5;
+    in_vain.refault_distance = 0;
+    const Json object = written({in_vain}, Instruction{})[0];
+    CHECK(object["reclaim"]["evicted"] == 0);
+    CHECK(object["reclaim"]["victim"].is_null());
+    CHECK(object["slot"].is_null());
+    CHECK(object["refault_distance"] == 0);
+}
+
+TEST_CASE("evictions and write-backs are objects of their own") {
+    test::CapturedOutput captured;
+    JsonlWriter writer(captured.output());
+    writer.write_write_back(test::stack_write_back());
+    writer.write_eviction(test::stack_eviction());
+    writer.finish();
+    const std::vector<std::string> lines = captured.lines();
+    REQUIRE(lines.size() == 2);
+    CHECK(lines[0] == R"({"event":"write_back","time":11000,"for_fault":7,"reason":"ahead","page":12,"pid":2,)"
+                      R"("addr":"0x7fffffffe000","file":null,"file_page":null,"pfn":673,"slot":17,"failed":false})");
+    CHECK(lines[1] == R"({"event":"eviction","time":12000,"for_fault":7,"reason":"fault","page":12,"pid":2,)"
+                      R"("addr":"0x7fffffffe000","file":null,"file_page":null,"pfn":673,"dirty":true,"dropped":false,)"
+                      R"("age":1234567,"slot":17})");
+}
+
+TEST_CASE("a page of a file is named by its file, and what is not there is null") {
+    test::Files files;
+    const std::string hostile = "/tmp/\"\\\n\x1b\xff";
+    mm::EvictionEvent eviction = test::stack_eviction();
+    eviction.for_fault = 0;
+    eviction.reason = mm::ReclaimReason::kswapd;
+    eviction.page = {.id = 9, .address = std::nullopt, .file = files.named("/bin/hello"), .file_page = 3};
+    eviction.slot = std::nullopt;
+    eviction.dirty = false;
+    eviction.dropped = true;
+    mm::WriteBackEvent failed = test::stack_write_back();
+    failed.page.file = files.named(hostile);
+    failed.page.file_page = 0;
+    failed.slot = std::nullopt;
+    failed.failed = true;
+    mm::FaultEvent fault = test::heap_refault();
+    fault.victim->page = failed.page;
+    test::CapturedOutput captured;
+    JsonlWriter writer(captured.output());
+    writer.write_eviction(eviction);
+    writer.write_write_back(failed);
+    writer.write({fault, Instruction{}});
+    writer.write_eviction(eviction);
+    writer.finish();
+    std::vector<Json> objects;
+    for (const std::string& line : captured.lines()) objects.push_back(Json::parse(line));
+    REQUIRE(objects.size() == 4);
+    for (const char* field : {"for_fault", "pid", "addr", "slot"}) CHECK(objects[0][field].is_null());
+    CHECK(objects[0]["reason"] == "kswapd");
+    CHECK(objects[0]["file"] == "/bin/hello");
+    CHECK(objects[0]["file_page"] == 3);
+    CHECK(objects[0]["dirty"] == false);
+    CHECK(objects[0]["dropped"] == true);
+    const std::string expected = "/tmp/\"\\\n\x1b\xef\xbf\xbd";
+    CHECK(objects[1]["file"] == expected);
+    CHECK(objects[1]["file_page"] == 0);
+    CHECK(objects[1]["slot"].is_null());
+    CHECK(objects[1]["failed"] == true);
+    CHECK(objects[2]["reclaim"]["victim"]["file"] == expected);
+    CHECK(objects[3] == objects[0]);
 }
 
 TEST_CASE("the widest values come back as they were") {
@@ -70,6 +152,13 @@ TEST_CASE("the widest values come back as they were") {
     event.pte_before = emu::Pte::from_raw(widest);
     event.pte_after = emu::Pte::from_raw(widest);
     event.tables_allocated = 0xffffffff;
+    event.reclaim = {.evicted = 0xffffffff, .written = 0xffffffff, .frames_looked_at = widest};
+    event.victim = test::stack_eviction();
+    event.victim->page.id = event.victim->page.owner = 0xffffffff;
+    event.victim->page.address = VirtAddr(widest);
+    event.victim->age_ns = widest;
+    event.slot = emu::SwapSlot(widest);
+    event.refault_distance = widest;
     const std::vector<Json> objects = written({event}, Instruction{});
     REQUIRE(objects.size() == 1);
     CHECK(objects[0]["seq"] == widest);
@@ -80,6 +169,11 @@ TEST_CASE("the widest values come back as they were") {
     CHECK(objects[0]["pte_before"] == "0xffffffffffffffff");
     CHECK(objects[0]["vma"]["start"] == "0x0");
     CHECK(objects[0]["pfn"] == widest);
+    CHECK(objects[0]["reclaim"]["looked_at"] == widest);
+    CHECK(objects[0]["reclaim"]["victim"]["addr"] == "0xffffffffffffffff");
+    CHECK(objects[0]["reclaim"]["victim"]["age"] == widest);
+    CHECK(objects[0]["slot"] == widest);
+    CHECK(objects[0]["refault_distance"] == widest);
 }
 
 TEST_CASE("text from outside cannot break a line") {

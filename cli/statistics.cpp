@@ -1,13 +1,19 @@
 #include "cli/statistics.hpp"
 
 #include "cli/size.hpp"
+#include "mm/replacement/registry.hpp"
+#include "trace/text_cell.hpp"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <iterator>
+#include <numeric>
+#include <span>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace fl::cli {
 
@@ -22,6 +28,11 @@ public:
     }
     void row(std::string_view name, std::string_view value, std::string_view remark = {}) {
         add("  {:<18}{:>12}{}{}\n", name, value, remark.empty() ? "" : "   ", remark);
+    }
+    // A text of any length in the place of a number.
+    void line(std::string_view name, std::string_view text) { add("  {:<18}{}\n", name, text); }
+    void row_unless_zero(std::string_view name, std::uint64_t value, std::string_view remark = {}) {
+        if (value != 0) row(name, value, remark);
     }
     void pages(std::string_view name, PageCount count, std::string_view remark = {}) {
         const std::string size = humanised(count.bytes());
@@ -38,12 +49,15 @@ private:
     std::string text_;
 };
 
+std::string duration(double ns) {
+    if (ns < 1e3) return fmt::format("{:.3f} ns", ns);
+    if (ns < 1e6) return fmt::format("{:.3f} us", ns / 1e3);
+    if (ns < 1e9) return fmt::format("{:.3f} ms", ns / 1e6);
+    return fmt::format("{:.3f} s", ns / 1e9);
+}
+
 std::string duration(std::uint64_t ns) {
-    const auto value = static_cast<double>(ns);
-    if (ns < 1'000) return fmt::format("{} ns", ns);
-    if (ns < 1'000'000) return fmt::format("{:.3f} us", value / 1e3);
-    if (ns < 1'000'000'000) return fmt::format("{:.3f} ms", value / 1e6);
-    return fmt::format("{:.3f} s", value / 1e9);
+    return ns < 1'000 ? fmt::format("{} ns", ns) : duration(static_cast<double>(ns));
 }
 
 void add_faults(Table& table, const mm::FaultCounters& faults) {
@@ -105,6 +119,267 @@ void add_execution(Table& table, const RunSummary& run) {
     table.row("wall time", duration(statistics.wall_time_ns));
 }
 
+// --- replacement -----------------------------------------------------------------------------------------------------
+
+bool counts_references(const kernel::MachineStatistics& statistics) {
+    return statistics.policy->needs == replacement::Needs::every_reference;
+}
+
+// Those that succeeded: what failed is no reference to a page that there is.
+std::uint64_t satisfied_faults(const mm::FaultCounters& faults) { return faults.minor + faults.major; }
+
+// What a reference to memory takes, faults included: the textbook's p * fault time + (1 - p) * memory time.
+struct EffectiveAccess {
+    std::uint64_t references;
+    bool is_exact;  // else instructions stand for them: each is fetched, whatever else it references
+    double time_ns;
+};
+
+// nullopt: neither references nor instructions were counted.
+std::optional<EffectiveAccess> effective_access(const kernel::MachineStatistics& statistics) {
+    const bool is_exact = counts_references(statistics);
+    const std::uint64_t counted = is_exact ? statistics.reclaim.references : statistics.instructions;
+    if (counted == 0) return std::nullopt;
+    const mm::FaultCounters& faults = statistics.faults;
+    const std::uint64_t references = std::max(counted, satisfied_faults(faults));
+    const auto times = [](std::uint64_t count, std::uint64_t ns) {
+        return static_cast<double>(count) * static_cast<double>(ns);
+    };
+    const kernel::CostModel& costs = statistics.costs;
+    const double total_ns = times(references - satisfied_faults(faults), costs.memory_access_ns) +
+                            times(faults.minor, costs.minor_fault_ns) + times(faults.major, costs.major_fault_ns);
+    return EffectiveAccess{references, is_exact, total_ns / static_cast<double>(references)};
+}
+
+std::string_view reason_text(mm::ReclaimReason reason) {
+    switch (reason) {
+        case mm::ReclaimReason::fault: return "  for a frame";
+        case mm::ReclaimReason::shrink: return "  let go of";
+        case mm::ReclaimReason::kswapd: return "  by kswapd";
+        case mm::ReclaimReason::advice: return "  by MADV_PAGEOUT";
+        case mm::ReclaimReason::ahead: break;  // no eviction
+    }
+    return "";
+}
+
+constexpr std::array eviction_reasons = {mm::ReclaimReason::fault, mm::ReclaimReason::shrink, mm::ReclaimReason::kswapd,
+                                         mm::ReclaimReason::advice};
+
+std::string percent(std::uint64_t part, std::uint64_t whole) {
+    return fmt::format("{:.2f} %", whole == 0 ? 0 : 100 * static_cast<double>(part) / static_cast<double>(whole));
+}
+
+// "clock,load=0".
+std::string policy_text(const RunSummary& run) {
+    std::string text = run.statistics.policy->name;
+    if (!run.policy) return text;
+    const std::vector<replacement::Parameter>& parameters = run.policy->info->parameters;
+    for (std::size_t i = 0; i < parameters.size(); ++i) {
+        text += fmt::format(",{}={}", parameters[i].name,
+                            replacement::parameter_value_text(parameters[i], run.policy->parameters[i]));
+    }
+    return text;
+}
+
+void add_references(Table& table, const kernel::MachineStatistics& statistics) {
+    if (!counts_references(statistics)) {
+        table.row("references", "not counted",
+                  fmt::format("(the policy needs {})", replacement::needs_text(statistics.policy->needs)));
+        return;
+    }
+    const std::uint64_t references = statistics.reclaim.references;
+    const std::uint64_t faults = std::min(satisfied_faults(statistics.faults), references);
+    table.row("references", references, "each of them counted");
+    table.row("hits", references - faults, percent(references - faults, references));
+    table.row("faults", faults, percent(faults, references));
+}
+
+void add_evictions(Table& table, const mm::ReclaimCounters& reclaim) {
+    std::string remark = fmt::format("{} dirty, {} clean", reclaim.dirty, reclaim.clean);
+    if (reclaim.dropped != 0) remark += fmt::format(", {} of them given up for good", reclaim.dropped);
+    table.row("evictions", reclaim.evicted(), remark);
+    for (const mm::ReclaimReason reason : eviction_reasons) {
+        table.row_unless_zero(reason_text(reason), reclaim.evictions[static_cast<std::size_t>(reason)]);
+    }
+    table.row_unless_zero("written ahead", reclaim.ahead, "dirty pages, before they had to leave");
+    table.row_unless_zero("failed writes", reclaim.failed_writes, "the pages stayed");
+    table.row("pages brought in", reclaim.admitted);
+    if (reclaim.evicted() != 0)
+        table.row("refaults", reclaim.refaults,
+                  fmt::format("{} of these, had been evicted", percent(reclaim.refaults, reclaim.admitted)));
+    table.row_unless_zero("pages looked at", reclaim.looked_at, "by the policy, for a victim");
+    table.row_unless_zero("direct reclaims", reclaim.direct_reclaims, "who needed a frame had to make one free");
+    table.row_unless_zero("kswapd runs", reclaim.kswapd_runs);
+    table.row_unless_zero("processes killed", reclaim.oom_kills, "out of memory");
+}
+
+void add_swap(Table& table, const kernel::MachineStatistics& statistics) {
+    const mm::SwapCounters& swap = statistics.swap;
+    table.heading("swap");
+    if (statistics.swap_slots == PageCount(0)) {
+        table.row("slots", "none");
+        return;
+    }
+    table.pages("slots", statistics.swap_slots);
+    table.pages("used", statistics.used_swap_slots, "at the end");
+    table.row("reads", swap.reads);
+    table.row("writes", swap.writes);
+    table.row_unless_zero("read errors", swap.read_errors);
+    table.row_unless_zero("write errors", swap.write_errors);
+}
+
+// One character for each value, or for several of which it shows the largest; as high as the value, from 0.
+std::string sparkline(std::span<const std::uint32_t> values, std::size_t most_characters) {
+    constexpr std::array<std::string_view, 9> blocks = {" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
+    const std::uint64_t highest = std::max<std::uint64_t>(*std::ranges::max_element(values), 1);
+    const std::size_t group = (values.size() + most_characters - 1) / most_characters;
+    std::string line;
+    while (!values.empty()) {
+        const auto part = values.first(std::min(group, values.size()));
+        const std::uint64_t value = *std::ranges::max_element(part);
+        line += blocks[(value * (blocks.size() - 1) + highest - 1) / highest];
+        values = values.subspan(part.size());
+    }
+    return line;
+}
+
+void add_working_set(Table& table, const mm::WorkingSetHistory& history) {
+    constexpr std::size_t most_characters = 64;
+    const std::vector<std::uint32_t>& pages = history.pages;
+    table.heading(fmt::format("working set: pages touched in each {}", duration(history.interval_ns)));
+    if (pages.empty()) {
+        table.row("samples", "none", "the run was shorter");
+        return;
+    }
+    const auto [least, most] = std::ranges::minmax(pages);
+    const double sum = std::accumulate(pages.begin(), pages.end(), 0.0);
+    table.line("over time", sparkline(pages, most_characters));
+    table.row("samples", pages.size());
+    table.pages("least", PageCount(least));
+    table.row("mean", fmt::format("{:.1f}", sum / static_cast<double>(pages.size())));
+    table.pages("most", PageCount(most));
+}
+
+void add_effective_access(Table& table, const kernel::MachineStatistics& statistics) {
+    const kernel::CostModel& costs = statistics.costs;
+    table.heading("effective access time");
+    table.row("memory access", duration(costs.memory_access_ns));
+    table.row("minor fault", duration(costs.minor_fault_ns), fmt::format("{} times", statistics.faults.minor));
+    table.row("major fault", duration(costs.major_fault_ns), fmt::format("{} times", statistics.faults.major));
+    const auto access = effective_access(statistics);
+    if (!access) {
+        table.row("mean", "unknown", "nothing counts references, or instructions");
+    } else if (access->is_exact) {
+        table.row("mean", duration(access->time_ns), fmt::format("of {} references", access->references));
+    } else {
+        table.row("mean", duration(access->time_ns),
+                  fmt::format("if each of the {} instructions made one reference", access->references));
+    }
+}
+
+// Where nothing was limited and nothing had to leave, there is nothing to say.
+bool is_under_pressure(const RunSummary& run) {
+    const mm::ReclaimCounters& reclaim = run.statistics.reclaim;
+    const std::uint64_t done =
+        reclaim.evicted() + reclaim.ahead + reclaim.failed_writes + reclaim.kswapd_runs + reclaim.oom_kills;
+    return run.policy || run.statistics.frame_limit || done != 0;
+}
+
+void add_replacement(Table& table, const RunSummary& run) {
+    const kernel::MachineStatistics& statistics = run.statistics;
+    table.heading("replacement");
+    table.line("policy",
+               fmt::format("{}: {}", trace::printable(policy_text(run)), trace::printable(statistics.policy->title)));
+    if (!statistics.policy_state.empty()) table.line("its state", trace::printable(statistics.policy_state));
+    if (statistics.frame_limit) {
+        table.pages("frames allowed", *statistics.frame_limit, "for user pages");
+    } else {
+        table.row("frames allowed", "all");
+    }
+    table.pages("used", statistics.user_frames);
+    table.pages("used at most", statistics.peak_user_frames);
+    add_references(table, statistics);
+    add_evictions(table, statistics.reclaim);
+    add_swap(table, statistics);
+    add_working_set(table, statistics.working_set);
+    add_effective_access(table, statistics);
+}
+
+nlohmann::ordered_json parameters_json(const RunSummary& run) {
+    if (!run.policy) return nullptr;
+    auto json = nlohmann::ordered_json::object();
+    const std::vector<replacement::Parameter>& parameters = run.policy->info->parameters;
+    for (std::size_t i = 0; i < parameters.size(); ++i) {
+        const double value = run.policy->parameters[i];
+        const bool is_choice = !parameters[i].choices.empty();
+        if (is_choice) {
+            json[parameters[i].name] = replacement::parameter_value_text(parameters[i], value);
+        } else if (parameters[i].is_whole) {
+            json[parameters[i].name] = static_cast<std::int64_t>(value);
+        } else {
+            json[parameters[i].name] = value;
+        }
+    }
+    return json;
+}
+
+nlohmann::ordered_json replacement_json(const RunSummary& run) {
+    using Json = nlohmann::ordered_json;
+    const kernel::MachineStatistics& statistics = run.statistics;
+    const mm::ReclaimCounters& reclaim = statistics.reclaim;
+    const bool is_counted = counts_references(statistics);
+    const std::uint64_t faults = satisfied_faults(statistics.faults);
+    Json by_reason;
+    for (const mm::ReclaimReason reason : eviction_reasons) {
+        by_reason[mm::reclaim_reason_name(reason)] = reclaim.evictions[static_cast<std::size_t>(reason)];
+    }
+    Json json;
+    json["policy"] = statistics.policy->name;
+    json["parameters"] = parameters_json(run);
+    json["state"] = statistics.policy_state;
+    json["frames"] = {{"limit", statistics.frame_limit ? Json(statistics.frame_limit->value()) : Json(nullptr)},
+                      {"used", statistics.user_frames.value()},
+                      {"peak", statistics.peak_user_frames.value()}};
+    json["references"] = is_counted ? Json(reclaim.references) : Json(nullptr);
+    json["hits"] = is_counted ? Json(reclaim.references - std::min(faults, reclaim.references)) : Json(nullptr);
+    json["faults"] = faults;
+    json["evictions"] = {{"total", reclaim.evicted()},
+                         {"clean", reclaim.clean},
+                         {"dirty", reclaim.dirty},
+                         {"dropped", reclaim.dropped},
+                         {"by_reason", by_reason}};
+    json["admitted"] = reclaim.admitted;
+    json["refaults"] = reclaim.refaults;
+    json["written_ahead"] = reclaim.ahead;
+    json["failed_writes"] = reclaim.failed_writes;
+    json["looked_at"] = reclaim.looked_at;
+    json["direct_reclaims"] = reclaim.direct_reclaims;
+    json["kswapd_runs"] = reclaim.kswapd_runs;
+    json["oom_kills"] = reclaim.oom_kills;
+    return json;
+}
+
+nlohmann::ordered_json swap_json(const kernel::MachineStatistics& statistics) {
+    return {{"slots", statistics.swap_slots.value()},
+            {"used", statistics.used_swap_slots.value()},
+            {"reads", statistics.swap.reads},
+            {"writes", statistics.swap.writes},
+            {"read_errors", statistics.swap.read_errors},
+            {"write_errors", statistics.swap.write_errors}};
+}
+
+nlohmann::ordered_json effective_access_json(const kernel::MachineStatistics& statistics) {
+    using Json = nlohmann::ordered_json;
+    const kernel::CostModel& costs = statistics.costs;
+    const auto access = effective_access(statistics);
+    return {{"references", access ? Json(access->references) : Json(nullptr)},
+            {"counted", access ? Json(access->is_exact ? "references" : "instructions") : Json(nullptr)},
+            {"memory_ns", costs.memory_access_ns},
+            {"minor_ns", costs.minor_fault_ns},
+            {"major_ns", costs.major_fault_ns},
+            {"time_ns", access ? Json(access->time_ns) : Json(nullptr)}};
+}
+
 nlohmann::ordered_json faults_json(const mm::FaultCounters& faults) {
     nlohmann::ordered_json by_kind;
     for (std::size_t index = 0; index < mm::fault_kind_count; ++index) {
@@ -119,6 +394,7 @@ std::string statistics_text(const RunSummary& run) {
     Table table;
     table.heading(fmt::format("\nfaultline: statistics of {}\n", run.program));
     add_faults(table, run.statistics.faults);
+    if (is_under_pressure(run)) add_replacement(table, run);
     add_memory(table, run.statistics);
     add_address_space(table, run.statistics);
     add_execution(table, run);
@@ -149,6 +425,11 @@ std::string statistics_json(const RunSummary& run) {
     json["virtual_pages"] = {{"total", statistics.vm.total.value()}, {"high_water", statistics.hiwater_vm.value()},
                              {"data", statistics.vm.data.value()},   {"exec", statistics.vm.exec.value()},
                              {"stack", statistics.vm.stack.value()}, {"locked", statistics.vm.locked.value()}};
+    json["replacement"] = replacement_json(run);
+    json["swap"] = swap_json(statistics);
+    json["working_set"] = {{"interval_ns", statistics.working_set.interval_ns},
+                           {"pages", statistics.working_set.pages}};
+    json["effective_access"] = effective_access_json(statistics);
     json["system_calls"] = statistics.system_calls;
     json["instructions"] = counted ? Json(statistics.instructions) : Json(nullptr);
     json["virtual_time_ns"] = statistics.virtual_time_ns;

@@ -10,6 +10,17 @@
 //   mappings                 VMAs at the end
 //   resident_pages           anonymous, file, shared_memory, total, high_water
 //   virtual_pages            total, high_water, data, exec, stack, locked
+//   replacement              policy, parameters (null without --policy), state; frames: limit (null: none), used, peak,
+//   of
+//                            user pages; references, hits (null unless the policy needs every reference), faults;
+//                            evictions: total, clean, dirty, dropped (of the clean), by_reason; admitted, refaults,
+//                            written_ahead, failed_writes, looked_at, direct_reclaims, kswapd_runs, oom_kills
+//   swap                     slots, used, reads, writes, read_errors, write_errors
+//   working_set              interval_ns, pages: how many were touched in each interval
+//   effective_access         references, counted ("references", or "instructions" where these stand for them),
+//   memory_ns,
+//                            minor_ns, major_ns, time_ns; references, counted and time_ns are null where neither was
+//                            counted
 //   system_calls
 //   instructions             null under --clock host, where they are not counted
 //   virtual_time_ns, wall_time_ns
@@ -17,6 +28,7 @@
 
 #include "kernel/machine.hpp"
 
+#include <optional>
 #include <string>
 
 namespace fl::cli {
@@ -26,6 +38,7 @@ struct RunSummary {
     const kernel::ExitStatus& exit;
     const kernel::MachineStatistics& statistics;
     kernel::ClockMode clock;
+    std::optional<replacement::PolicyChoice> policy{};  // as the user chose it; nullopt: he did not
 };
 
 std::string statistics_text(const RunSummary& run);

@@ -114,8 +114,9 @@ private:
             "locked_vm {}  pinned_vm {}\n",
             vm.total.value(), mm_.hiwater_vm().value(), vm.data.value(), vm.exec.value(), vm.stack.value(),
             mm_.shared_vm().value(), vm.locked.value(), mm::MmStruct::pinned_vm().value());
-        add("  pages, resident:  MM_ANONPAGES {}  MM_FILEPAGES {}  MM_SHMEMPAGES {}  hiwater_rss {}\n",
-            rss.anonymous.value(), rss.file.value(), rss.shared_memory.value(), mm_.hiwater_rss().value());
+        add("  pages, resident:  MM_ANONPAGES {}  MM_FILEPAGES {}  MM_SHMEMPAGES {}  MM_SWAPENTS {}  hiwater_rss {}\n",
+            rss.anonymous.value(), rss.file.value(), rss.shared_memory.value(), mm_.swap_entries().value(),
+            mm_.hiwater_rss().value());
         const mm::VmaTree::CacheCounters& cache = mm_.vmas().cache_counters();
         const mm::Vma* last_hit = mm_.vmas().last_hit();
         add("  find_vma:         {} calls, {} answered by the VMA found last ({})\n", cache.lookups, cache.hits,

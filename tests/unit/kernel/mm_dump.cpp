@@ -66,7 +66,7 @@ TEST_CASE("dump: mm_struct's fields, the VMAs with the lines of maps, the tree")
     CHECK(dump.starts_with("process 7 (example), at its end\n\nmm_struct\n"));
     CHECK(contains(dump, "map_count   3\n"));
     CHECK(contains(dump, "total_vm 5  hiwater_vm 5  data_vm 3  exec_vm 1  stack_vm 0  shared_vm 1  locked_vm 0"));
-    CHECK(contains(dump, "MM_ANONPAGES 1  MM_FILEPAGES 0  MM_SHMEMPAGES 0  hiwater_rss 1\n"));
+    CHECK(contains(dump, "MM_ANONPAGES 1  MM_FILEPAGES 0  MM_SHMEMPAGES 0  MM_SWAPENTS 0  hiwater_rss 1\n"));
     CHECK(contains(dump,
                    "  10000000-10001000              1  rd ex mr mw me                         5          1  -   "
                    "      generic_file_vm_ops\n    10000000-10001000 r-xp 00001000 00:00 1    "));

@@ -138,9 +138,8 @@ void add_memory_options(CLI::App& subcommand, MemoryOptions& options) {
         ->type_name("SIZE")
         ->option_text("SIZE");
     subcommand
-        .add_option(
-            "--frames", options.frames,
-            "Hold at most N user pages in memory, or SIZE of them; page tables and the kernel's own are beside it")
+        .add_option("--frames", options.frames,
+                    "At most so many frames for user pages; page tables and the kernel's own are beside them")
         ->type_name("N|SIZE")
         ->option_text("N|SIZE");
     subcommand

@@ -256,7 +256,7 @@ int run_program(const kernel::MachineOptions& options, const kernel::ProgramSpec
     if (outputs.dump) {
         for (std::string& problem : outputs.dump->finish()) problems.push_back(std::move(problem));
     }
-    if (auto problem = outputs.finish_statistics({program.path, exit, machine.statistics(), options.clock})) {
+    if (auto problem = outputs.finish_statistics({program.path, exit, machine.statistics(), options.clock, policy})) {
         problems.push_back(*std::move(problem));
     }
     for (const std::string& problem : problems) report(problem);

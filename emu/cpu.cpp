@@ -44,6 +44,7 @@ public:
     Exit run(Registers& registers, std::uint64_t instruction_budget) override;
     void set_root(Pfn root) override { tlb_.set_root(root); }
     void flush_tlb() override { tlb_.note_stale(); }
+    void request_stop_soon() override { stops_soon_ = true; }
     void request_stop() override { end_run(Exit{Exit::Reason::halt}); }
     void interrupt() override;
     VirtAddr instruction_pointer() const override;
@@ -90,6 +91,7 @@ private:
     // Registers as an exit's hook saw them, where Unicorn would go on changing them before it stops.
     std::optional<Registers> exit_registers_;
     bool in_run_ = false;
+    bool stops_soon_ = false;
     std::atomic<bool> interrupted_{false};  // set by a signal handler
     Registers loaded_{};                    // what the engine's registers hold between runs
 
@@ -174,6 +176,7 @@ void UnicornCpu::add_hook(int type, Callback* callback, int instruction) {
 
 void UnicornCpu::install_hooks() {
     tlb_.attach(engine_);
+    if (counting_ == Counting::instructions) tlb_.count_by(retired_);
     add_hook(UC_HOOK_INTR, &on_interrupt);
     add_hook(UC_HOOK_INSN_INVALID, &on_invalid_instruction);
     add_hook(UC_HOOK_INSN, &on_syscall, UC_X86_INS_SYSCALL);
@@ -192,6 +195,7 @@ Exit UnicornCpu::run(Registers& registers, std::uint64_t instruction_budget) {
     FL_ASSERT(instruction_budget == no_budget || counting_ == Counting::instructions);
     budget_end_ = instruction_budget > no_budget - retired_ ? no_budget : retired_ + instruction_budget;
     in_run_ = true;
+    stops_soon_ = false;
     store_registers(engine_, loaded_, registers);
     for (;;) {
         if (tlb_.wants_retranslation() || mmu_.ram().code_frames().any_stale()) flush_translations_now();
@@ -272,6 +276,10 @@ void UnicornCpu::on_block(uc_engine* engine, std::uint64_t address, std::uint32_
     UnicornCpu& cpu = self(user_data);
     if (cpu.retired_ >= cpu.budget_end_) {
         cpu.end_run(Exit{Exit::Reason::quantum});
+        return;
+    }
+    if (cpu.stops_soon_) {
+        cpu.end_run(Exit{Exit::Reason::halt});
         return;
     }
     if (cpu.tlb_.wants_restart()) {

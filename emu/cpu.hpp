@@ -88,8 +88,11 @@ public:
     virtual void flush_tlb() = 0;
     // From within a callback: leave run() with Exit::halt as soon as possible.
     virtual void request_stop() = 0;
-    // The same from a host's signal handler: async-signal-safe. Outside of run() it ends the next one at once. Asked
-    // for in the instant in which a run begins, it may wait for that run's next exit.
+    // The same before the next block of code, so that the instruction that is executing is done first. Where nobody
+    // counts instructions, it is for the next exit to come.
+    virtual void request_stop_soon() {}
+    // request_stop() from a host's signal handler: async-signal-safe. Outside of run() it ends the next one at once.
+    // Asked for in the instant in which a run begins, it may wait for that run's next exit.
     virtual void interrupt() = 0;
 
     // The instruction that is executing, valid inside the page-fault handler; after run() it is registers.rip. For a

@@ -21,10 +21,18 @@ struct PageFaultCode {
 
 struct PageFault;
 
-// Works out where inside its page a fault was.
+// One try at one instruction: while it stays the same, the program has got no further.
+struct InstructionAttempt {
+    VirtAddr address;           // of the instruction, or of the block that is being fetched
+    std::uint64_t retired = 0;  // instructions before it, block by block; 0 where nobody counts
+    friend bool operator==(const InstructionAttempt&, const InstructionAttempt&) = default;
+};
+
+// Works out where inside its page a fault was, and who took it.
 class FaultLocator {
 public:
     virtual VirtAddr locate(const PageFault& fault) const = 0;
+    virtual InstructionAttempt attempt() const { return {}; }
 
 protected:
     ~FaultLocator() = default;

@@ -94,10 +94,14 @@ bool TlbFill::fill(VirtAddr page, Access access, uc_tlb_entry& entry) {
     return true;
 }
 
-bool TlbFill::has_lost_code_page() const {
+InstructionAttempt TlbFill::attempt() const {
     std::uint64_t rip = 0;
     must(uc_reg_read(engine_, UC_X86_REG_RIP, &rip), "to read RIP");
-    const Pte pte = mmu_.peek(root_, VirtAddr(rip));
+    return {VirtAddr(rip), retired_ != nullptr ? *retired_ : 0};
+}
+
+bool TlbFill::has_lost_code_page() const {
+    const Pte pte = mmu_.peek(root_, attempt().address);
     return !pte.is_present() || !pte.accessed();
 }
 

@@ -30,6 +30,9 @@ public:
     // It hears of each entry, and before the fault handler is called. It must outlive the last run.
     void report_to(ReferenceReporter& reporter) { reporter_ = &reporter; }
 
+    // The number of retired instructions is there.
+    void count_by(const std::uint64_t& retired) { retired_ = &retired; }
+
     Pfn root() const { return root_; }
     void set_root(Pfn root);
     // Entries may grant too much: flush before the next access.
@@ -50,6 +53,7 @@ public:
 private:
     bool fill(VirtAddr page, Access access, uc_tlb_entry& entry);
     VirtAddr locate(const PageFault& fault) const override;
+    InstructionAttempt attempt() const override;
     bool current_instruction_writes(VirtAddr page) const;
     bool has_lost_code_page() const;
     Vector non_canonical_vector(VirtAddr page, Access access) const;
@@ -66,6 +70,7 @@ private:
     std::optional<Exit>& exit_;
     uc_engine* engine_ = nullptr;
     ReferenceReporter* reporter_ = nullptr;
+    const std::uint64_t* retired_ = nullptr;
     Pfn root_{};
     bool stale_ = false;
     bool wants_retranslation_ = false;

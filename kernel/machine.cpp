@@ -14,6 +14,7 @@
 #include "kernel/proc_maps.hpp"
 #include "kernel/processes.hpp"
 #include "kernel/recent_programs.hpp"
+#include "kernel/reclaim_options.hpp"
 #include "kernel/signal_delivery.hpp"
 #include "kernel/syscall_dispatcher.hpp"
 #include "kernel/syscall_table.hpp"
@@ -236,26 +237,16 @@ tl::expected<void, std::string> MachineImplementation::start() {
 
 tl::expected<void, std::string> MachineImplementation::start_reclaim() {
     const MemoryPressure& pressure = options_.pressure;
-    FL_ASSERT(pressure.frames.value_or(MemoryPressure::least_frames) >= MemoryPressure::least_frames);
     auto swap =
         mm::SwapDevice::create({pressure.swap.value_or(options_.memory), pressure.swap_file, pressure.swap_errors});
     if (!swap) return tl::unexpected(swap.error());
     swap_ = std::move(*swap);
-    const replacement::PolicyInfo* clock = replacement::find_policy("clock");
-    mm::ReclaimOptions reclaim{.frames = pressure.frames,
-                               .scope = pressure.scope,
-                               .policy = pressure.policy.value_or(
-                                   replacement::PolicyChoice{clock, *replacement::parse_parameters(*clock, "")}),
-                               .seed = options_.seed,
-                               .kswapd = pressure.kswapd,
-                               .time_ns = [this] { return clock_.elapsed_ns(); },
-                               .wake_kswapd =
-                                   [this] {
-                                       // Its turn comes when the kernel has the processor.
-                                       if (in_user_mode_) cpu_->request_stop();
-                                   }};
-    const bool is_plugin = replacement::find_policy(reclaim.policy.info->name) != reclaim.policy.info;
-    if (is_plugin || paranoid()) reclaim.checks = mm::PolicyChecks::on;
+    mm::ReclaimOptions reclaim = reclaim_options(options_);
+    reclaim.time_ns = [this] { return clock_.elapsed_ns(); };
+    // Its turn comes when the kernel has the processor.
+    reclaim.wake_kswapd = [this] {
+        if (in_user_mode_) cpu_->request_stop_soon();
+    };
     auto reclaimer =
         mm::Reclaimer::create(memory_, swap_->slot_count() > PageCount(0) ? swap_.get() : nullptr, reclaim);
     if (!reclaimer) return tl::unexpected(reclaimer.error());
@@ -644,8 +635,8 @@ void MachineImplementation::on_write_back(const mm::WriteBackEvent& event) {
 void MachineImplementation::check_invariants() {
     // What is broken once stays broken: one report is enough.
     if (!broken_.empty()) return;
-    const std::vector<mm::MmStruct*> spaces = processes_.address_spaces();
-    const std::vector<const mm::MmStruct*> all(spaces.begin(), spaces.end());
+    std::vector<const mm::MmStruct*> all;
+    for (const mm::MmStruct* mm : processes_.address_spaces()) all.push_back(mm);
     if (all.empty()) return;
     broken_ = mm::verify(memory_, all, files_.files());
     if (const auto wrong = ipc_.shm.inconsistency(all)) broken_.push_back(*wrong);

@@ -38,10 +38,9 @@ bool OomKiller::kill_for_memory() {
         most = badness;
         worst = process.get();
     }
-    if (worst == nullptr) return false;
+    // Before the first program runs there is nobody to blame but itself.
     const Process* current = current_();
-    const mm::MmStruct* memory = memory_of(*worst);
-    if (current != nullptr && memory == memory_of(*current)) return false;
+    if (worst == nullptr || current == nullptr || memory_of(*worst) == memory_of(*current)) return false;
     const auto mm = worst->threads.front()->mm;
     kill(*worst);
     const PageCount before = memory_.buddy().free_page_count();

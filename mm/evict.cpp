@@ -41,6 +41,13 @@ void Reclaimer::clear_accessed(PageId page) {
     });
 }
 
+// Since the last sample. What a sample took of the hardware's bit is older.
+bool Reclaimer::was_touched(PageId page) const {
+    bool answer = pages_[page].touched;
+    visit_entries(Pfn(pages_[page].pfn), [&](const Pte& pte) { answer = answer || pte.accessed(); });
+    return answer;
+}
+
 bool Reclaimer::is_lazily_free(Pfn pfn) const {
     const Frame& frame = memory_.frames()[pfn];
     if (frame.state != FrameState::anonymous || !frame.lazy_free) return false;
@@ -84,7 +91,7 @@ bool Reclaimer::evictable(PageId page) const {
     const Page& entry = pages_[page];
     ++counters_.looked_at;
     ++work_.frames_looked_at;
-    if (!entry.admitted) return false;
+    if (!entry.admitted || is_pinned(page)) return false;
     const Pfn pfn(entry.pfn);
     const Frame& frame = memory_.frames()[pfn];
     if (looks_for_ != ReclaimReason::advice) ++counters_.scanned.of(list_of(frame));
@@ -141,14 +148,15 @@ bool Reclaimer::write_page(PageId page, Pfn pfn, ReclaimReason reason) {
                 pte = pte.without_dirty();
             });
             memory_.frames().set_dirty(pfn, false);
+            // It was written to after MADV_FREE, and so it is not to be dropped (folio_set_swapbacked).
+            memory_.frames().set_lazy_free(pfn, false);
         }
     }
     if (written && reason == ReclaimReason::ahead) ++counters_.ahead;
     if (written) ++work_.written;
     if (!written) {
         ++counters_.failed_writes;
-        ++failed_pages_;
-        pages_[page].write_failed = true;
+        if (!std::exchange(pages_[page].write_failed, true)) ++failed_pages_;
     }
     if (observer_ != nullptr) {
         observer_->on_write_back({.time_ns = time(),
@@ -187,7 +195,7 @@ bool Reclaimer::evict(PageId page, ReclaimReason reason) {
         event.age_ns = event.time_ns - pages_[page].since_ns;
     }
     event.dirty = dirty(page);
-    if (history_.interval_ns != 0 && (pages_[page].touched || accessed(page))) ++touched_and_gone_;
+    if (history_.interval_ns != 0 && was_touched(page)) ++touched_and_gone_;
     if (event.dirty && !write_page(page, pfn, reason)) {
         pool_for(page).policy->admit(page, replacement::Access::write);
         return false;
@@ -211,7 +219,7 @@ bool Reclaimer::evict(PageId page, ReclaimReason reason) {
     if (lazily_free) ++counters_.lazily_freed;
     ++work_.evicted;
     if (observer_ != nullptr) {
-        if (!first_eviction_) first_eviction_ = event;
+        if (fault_ != 0 && !first_eviction_) first_eviction_ = event;
         observer_->on_eviction(event);
     }
     return true;
@@ -268,11 +276,13 @@ bool Reclaimer::page_out(Pfn pfn) {
     settle();
     const std::uint32_t number = memory_.frames()[pfn].page;
     looks_for_ = ReclaimReason::advice;
-    if (number == 0 || !evictable(number - 1)) return false;
+    if (number == 0) return false;
     const PageId page = number - 1;
+    // Whoever advises it wants it tried again.
+    if (std::exchange(pages_[page].write_failed, false)) --failed_pages_;
+    if (!evictable(page)) return false;
     // The policy is not asked: to it the page is gone, and a new one comes.
     pool_for(page).policy->forget(page);
-    fault_ = 0;
     return evict(page, ReclaimReason::advice);
 }
 

@@ -123,7 +123,7 @@ FaultKind classify(const FaultSituation& situation) {
 
 FaultOutcome FaultHandler::handle_page_fault(const PageFault& fault) {
     FL_ASSERT(mm_ != nullptr);
-    begin(fault);
+    Scope scope(*this, fault);
     const PageCount tables_before = mm_->page_table().table_count();
     bool grew = false;
     Vma* vma = find_vma_or_grow(fault.address, grew);
@@ -135,7 +135,7 @@ FaultOutcome FaultHandler::handle_page_fault(const PageFault& fault) {
     const VirtAddr address = observer_ != nullptr ? fault.exact_address() : fault.address;
     const Resolution done = is_fatal(kind) ? refuse(kind, vma, fault) : resolve(kind, *vma, fault);
     account(done);
-    settle();
+    scope.settle();
     if (observer_ != nullptr) {
         PageFault located = fault;
         located.address = address;
@@ -150,14 +150,6 @@ FaultOutcome FaultHandler::handle_page_fault(const PageFault& fault) {
     // In kernel mode the effects wait for the end of the system call.
     if (fault.mode == Mode::user && mm_->take_effects().tlb_stale) return FaultOutcome::retry_tlb_stale;
     return FaultOutcome::retry;
-}
-
-void FaultHandler::begin(const PageFault& fault) {
-    if (Reclaimer* reclaimer = memory_.reclaimer()) reclaimer->begin_fault(sequence_ + 1, fault.access);
-}
-
-void FaultHandler::settle() {
-    if (Reclaimer* reclaimer = memory_.reclaimer()) reclaimer->settle();
 }
 
 Vma* FaultHandler::find_vma_or_grow(VirtAddr address, bool& grew) {
@@ -230,7 +222,9 @@ FaultHandler::Resolution FaultHandler::resolve(FaultKind kind, Vma& vma, const P
 void FaultHandler::note_userfault(const Vma& vma, const PageFault& fault) {
     const Pte* slot = mm_->page_table().find(fault.address);
     const bool resident = slot != nullptr && slot->is_resident();
-    const bool cached = vma.file() != nullptr && vma.file()->cached(vma.page_index(fault.address)).has_value();
+    const File* file = vma.file();
+    const std::uint64_t index = file != nullptr ? vma.page_index(fault.address) : 0;
+    const bool cached = file != nullptr && (file->cached(index).has_value() || file->is_in_swap(index));
     userfault_ = Userfault{.context = vma.userfault(),
                            .reason = resident ? UserfaultReason::write_protected
                                      : cached ? UserfaultReason::minor
@@ -288,6 +282,7 @@ FaultHandler::Resolution FaultHandler::map_file_page(FaultKind kind, const Vma& 
     const VirtAddr page = fault.address.page_floor();
     const auto slot = mm_->page_table().ensure(page);
     if (!slot) return Resolution{FaultKind::oom};
+    const std::optional<SwapSlot> from = vma.file()->swap_slot(vma.page_index(page));
     const auto pfn = vma.file()->read_page(vma.page_index(page));
     if (!pfn) return Resolution{pfn.error() == Errno::enomem ? FaultKind::oom : FaultKind::sigbus};
     memory_.add_reference(*pfn);
@@ -299,7 +294,7 @@ FaultHandler::Resolution FaultHandler::map_file_page(FaultKind kind, const Vma& 
     if (kind == FaultKind::file_major) read_ahead(vma, page);
     // A write to a shared page brings that page alone (do_shared_fault).
     const std::uint32_t mapped_around = write ? 0 : map_around(vma, page);
-    return Resolution{.kind = kind, .major = major, .pages_around = mapped_around};
+    return Resolution{.kind = kind, .major = major, .pages_around = mapped_around, .slot = from};
 }
 
 // A page that has to be read brings its window with it, so that map_around finds it, as it would on a machine whose
@@ -382,6 +377,7 @@ FaultHandler::Resolution FaultHandler::copy_page(FaultKind kind, Vma& vma, VirtA
         std::memcpy(memory_.ram().frame(*copy).data(), bytes.data(), bytes.size());
         MmStruct::prepare_anon_vma(vma);
         own_page(*copy, vma, page);
+        memory_.frames().set_lazy_free(*copy, vma.flags().has(vm_droppable));
         mm_->install(*slot, under_protection(**slot, new_entry(*copy, vma_access(vma.flags()))));
     }
     memory_.release(source);
@@ -429,7 +425,7 @@ void FaultHandler::emit(const PageFault& fault, const Resolution& done, const Vm
     if (const Reclaimer* reclaimer = memory_.reclaimer()) {
         event.reclaim = reclaimer->work();
         event.victim = reclaimer->first_eviction();
-        if (before.is_swapped()) event.slot = before.slot();
+        event.slot = done.slot;
         if (event.pfn) event.refault_distance = reclaimer->refault_distance(*event.pfn);
     }
     observer_->on_fault(event);

@@ -92,6 +92,26 @@ private:
         FaultKind kind;
         bool major = false;
         std::uint32_t pages_around = 0;
+        std::optional<SwapSlot> slot{};  // where the page came from
+    };
+    // While it lives, what is evicted is evicted for this fault.
+    class Scope {
+    public:
+        Scope(FaultHandler& handler, const emu::PageFault& fault) : reclaimer_(handler.memory_.reclaimer()) {
+            if (reclaimer_ != nullptr) reclaimer_->begin_fault(handler.sequence_ + 1, fault.access, fault.locator);
+        }
+        Scope(const Scope&) = delete;
+        Scope& operator=(const Scope&) = delete;
+        ~Scope() {
+            if (reclaimer_ != nullptr) reclaimer_->end_fault();
+        }
+        // The fault's pages are resident: they are the policy's to choose from now on.
+        void settle() {
+            if (reclaimer_ != nullptr) reclaimer_->settle();
+        }
+
+    private:
+        Reclaimer* reclaimer_;
     };
 
     Vma* find_vma_or_grow(VirtAddr address, bool& grew);
@@ -106,9 +126,6 @@ private:
     void note_userfault(const Vma& vma, const emu::PageFault& fault);
     void own_page(Pfn pfn, const Vma& vma, VirtAddr page);
     Resolution swap_in_page(Vma& vma, const emu::PageFault& fault);
-    void begin(const emu::PageFault& fault);
-    // The fault's pages are resident: they are the policy's to choose from now on.
-    void settle();
     void read_ahead(const Vma& vma, VirtAddr page);
     Resolution refuse(FaultKind kind, Vma* vma, const emu::PageFault& fault);
     void map_around_refusal(const Vma& vma, VirtAddr page);

@@ -290,9 +290,18 @@ Result<void> File::zero_part(std::uint64_t page_index, std::uint64_t first_byte,
     // Without a source a page that is not there is a hole already.
     if (!source_ && !cached(page_index) && !is_in_swap(page_index)) return {};
     const auto pfn = page_to_write(page_index);
-    if (!pfn) return fail(pfn.error());
-    std::memset(memory_.ram().frame(*pfn).data() + first_byte, 0, end_byte - first_byte);
-    return {};
+    if (pfn) {
+        std::memset(memory_.ram().frame(*pfn).data() + first_byte, 0, end_byte - first_byte);
+        return {};
+    }
+    if (pfn.error() != Errno::enomem || !is_in_swap(page_index)) return fail(pfn.error());
+    // Without a frame for it the page is changed where it lies.
+    SwapDevice& swap = *memory_.reclaimer()->swap();
+    const emu::SwapSlot slot = swapped_.at(page_index);
+    std::array<std::byte, page_size> bytes{};
+    if (const auto done = swap.read(slot, bytes); !done) return done;
+    std::memset(bytes.data() + first_byte, 0, end_byte - first_byte);
+    return swap.write(slot, bytes);
 }
 
 // mm/truncate.c, truncate_setsize: the size first, so that no new fault brings back what is being cut off.
@@ -308,7 +317,7 @@ Result<void> File::resize(std::uint64_t size_bytes) {
     const std::uint64_t boundary = std::min(size_bytes, size_bytes_);
     // What a mapping wrote past the end must not become part of the file. Only a page in memory can hold such bytes.
     if (const auto cut = boundary >> page_shift; (boundary & page_mask) != 0 && (cached(cut) || is_in_swap(cut))) {
-        (void)zero_part(cut, boundary & page_mask, page_size);
+        if (const auto done = zero_part(cut, boundary & page_mask, page_size); !done) return done;
     }
     const std::uint64_t old_pages = page_count().value();
     const bool shrinks = size_bytes < size_bytes_;

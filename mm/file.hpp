@@ -79,6 +79,10 @@ public:
         return swapped_.contains(page_index) && !unwritten_.contains(page_index);
     }
     // All that take swap, by the slot.
+    std::optional<emu::SwapSlot> swap_slot(std::uint64_t page_index) const {
+        const auto found = swapped_.find(page_index);
+        return found == swapped_.end() ? std::nullopt : std::optional(found->second);
+    }
     const std::map<std::uint64_t, emu::SwapSlot>& swapped_pages() const { return swapped_; }
     // What the Reclaimer calls pages that have left and that the file's source has, or nobody wrote to.
     const std::map<std::uint64_t, std::uint32_t>& shadows() const { return shadows_; }

@@ -27,7 +27,7 @@ bool may_reach(VmFlags flags, Access access, Rights rights) {
 
 Result<Pfn> FaultHandler::reach(VirtAddr address, Access access, Rights rights) {
     userfault_.reset();
-    begin(emu::PageFault{address, access, Mode::kernel, 0});
+    Scope scope(*this, emu::PageFault{address, access, Mode::kernel, 0});
     Vma* vma = address < task_size ? mm_->vmas().find(address) : nullptr;
     if (vma == nullptr || vma->start() > address || !may_reach(vma->flags(), access, rights)) {
         return fail(Errno::efault);
@@ -49,11 +49,13 @@ Result<Pfn> FaultHandler::reach(VirtAddr address, Access access, Rights rights) 
         const Resolution done = is_fatal(kind) ? refuse(kind, vma, fault) : resolve(kind, *vma, fault);
         if (!vma->is_accessible()) hide_pages(*vma, address);
         account(done);
-        settle();
+        scope.settle();
         if (observer_ != nullptr) emit(fault, done, vma, before, tables_before);
         oom_ = oom_ || done.kind == FaultKind::oom;
         if (is_fatal(done.kind) || done.kind == FaultKind::userfault) return fail(Errno::efault);
         slot = mm_->page_table().find(address);
+        // It is there now, and the write is still to be told.
+        if (access == Access::write && slot->is_write_protected()) return reach(address, access, rights);
     }
     if (access == Access::write) {
         *slot = slot->with_accessed().with_dirty();

@@ -62,8 +62,9 @@ Result<void> MmStruct::fork_pages(const Vma& vma, MmStruct& child) {
     Pte* last = nullptr;
     VirtAddr last_address;
     page_table_.for_each(vma.range(), [&](VirtAddr address, Pte& slot) {
-        // A table for the child may cost this entry its page, but not the entry.
         if (!outcome || (slot == Pte::write_protected() && !protects)) return;
+        // A table for the child may cost this entry its page, and where the page is a file's or given up, the entry
+        // too.
         if (last != nullptr && address.value() / table_bytes == last_address.value() / table_bytes) {
             last += (address - last_address) / page_size;
         } else if (const auto target = child.page_table_.ensure(address)) {
@@ -73,6 +74,7 @@ Result<void> MmStruct::fork_pages(const Vma& vma, MmStruct& child) {
             return;
         }
         last_address = address;
+        if (slot.is_none() || (slot == Pte::write_protected() && !protects)) return;
         if (slot.is_marker()) {
             *last = slot;
             return;

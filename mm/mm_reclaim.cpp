@@ -36,11 +36,17 @@ void MmStruct::mark_lazy_free(VirtRange part) {
             return;
         }
         if (!slot.is_resident() || memory_.frames()[slot.pfn()].state != FrameState::anonymous) return;
+        const Frame& frame = memory_.frames()[slot.pfn()];
+        if (frame.slot != 0 || frame.dirty) {
+            // Others may count on the copy in swap, or on the page itself.
+            if (frame.map_count != 1) return;
+            if (frame.slot != 0) memory_.reclaimer()->leave_swap_cache(slot.pfn());
+            if (frame.slot != 0) return;
+        }
         if (slot.accessed()) effects_.tlb_stale = true;
         slot = slot.without_accessed().without_dirty();
         memory_.frames().set_lazy_free(slot.pfn(), true);
         memory_.frames().set_dirty(slot.pfn(), false);
-        if (memory_.frames()[slot.pfn()].slot != 0) memory_.reclaimer()->leave_swap_cache(slot.pfn());
     });
 }
 

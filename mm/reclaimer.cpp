@@ -21,6 +21,7 @@ namespace {
 // Of Pages::time(): with fewer, neighbours are put together.
 constexpr std::size_t max_sample_count = 128;
 constexpr std::uint64_t first_sample_interval_ns = 1'000'000;
+constexpr std::uint64_t never = ~std::uint64_t{0};
 
 }  // namespace
 
@@ -216,12 +217,39 @@ void Reclaimer::on_freed(Pfn pfn) {
     forget_if_gone(page);
 }
 
-void Reclaimer::begin_fault(std::uint64_t sequence, emu::Access access) {
+void Reclaimer::begin_fault(std::uint64_t sequence, emu::Access access, const emu::FaultLocator* locator) {
+    // Faults take time too.
+    if (next_due_ns() != never && time() >= next_due_ns()) run_due_work();
     fault_ = sequence;
     access_ = access;
+    locator_ = locator;
+    pinned_.applies = false;
     shrink_due_ = shrinks_;
     work_ = ReclaimWork{};
     first_eviction_.reset();
+    refaults_.clear();
+}
+
+void Reclaimer::end_fault() {
+    fault_ = 0;
+    // It may be what keeps a file.
+    first_eviction_.reset();
+    locator_ = nullptr;
+    pinned_.applies = false;
+}
+
+// Asked for only where somebody has to leave.
+void Reclaimer::pin_attempt() {
+    if (locator_ == nullptr || pinned_.applies) return;
+    const emu::InstructionAttempt attempt = locator_->attempt();
+    if (!(attempt == pinned_.attempt) || pinned_.mm != current_) pinned_.pages.clear();
+    pinned_.attempt = attempt;
+    pinned_.mm = current_;
+    pinned_.applies = true;
+}
+
+bool Reclaimer::is_pinned(PageId page) const {
+    return pinned_.applies && std::ranges::find(pinned_.pages, page) != pinned_.pages.end();
 }
 
 void Reclaimer::settle() {
@@ -236,24 +264,28 @@ void Reclaimer::admit(Pfn pfn) {
     Page& entry = pages_[page];
     entry.admitted = true;
     entry.since_ns = observer_ != nullptr ? time() : 0;
-    entry.refault_distance = ~std::uint64_t{0};
     ++counters_.admitted;
     if (entry.evicted) {
         entry.evicted = false;
-        entry.refault_distance = evictions_ - entry.evicted_at;
+        refaults_.push_back({pfn, evictions_ - entry.evicted_at});
         ++counters_.refaults;
         ++counters_.refaults_by_list.of(frame.state == FrameState::file_cache ? PageList::file : PageList::anonymous);
     }
     Pool& pool = pool_for(page);
     ++pool.resident;
     const bool write = frame.dirty || (access_ == emu::Access::write && frame.map_count > 0);
+    // The background reclaimer must not take what the program is about to use, either.
+    if (options_.kswapd) pin_attempt();
+    if (pinned_.applies) {
+        if (pinned_.pages.size() == Pinned::most) pinned_.pages.erase(pinned_.pages.begin());
+        pinned_.pages.push_back(page);
+    }
     pool.policy->admit(page, write ? replacement::Access::write : replacement::Access::read);
 }
 
 std::optional<std::uint64_t> Reclaimer::refault_distance(Pfn pfn) const {
-    const std::uint32_t number = memory_.frames()[pfn].page;
-    if (number == 0 || pages_[number - 1].refault_distance == ~std::uint64_t{0}) return std::nullopt;
-    return pages_[number - 1].refault_distance;
+    const auto found = std::ranges::find(refaults_, pfn, &Refault::pfn);
+    return found != refaults_.end() ? std::optional(found->distance) : std::nullopt;
 }
 
 // --- room ------------------------------------------------------------------------------------------------------------
@@ -306,6 +338,7 @@ void Reclaimer::shrink(PageId incoming) {
 
 bool Reclaimer::reclaim_one(PageId incoming, ReclaimReason reason) {
     looks_for_ = reason;
+    pin_attempt();
     // A page that could not be written stays, and another has to go; each is tried once.
     for (std::uint64_t attempts = frames_.value() + 1; attempts > 0; --attempts) {
         PageId victim = choose_victim(incoming);
@@ -319,9 +352,19 @@ bool Reclaimer::reclaim_one(PageId incoming, ReclaimReason reason) {
     return false;
 }
 
+PageId Reclaimer::choose_victim(PageId incoming) {
+    for (;;) {
+        const PageId victim = ask_for_victim(incoming);
+        const bool may_unpin = looks_for_ != ReclaimReason::kswapd && pinned_.applies && !pinned_.pages.empty();
+        if (victim != no_page || !may_unpin) return victim;
+        // An instruction that needs more pages than there are frames, page by page, gets on with the latest.
+        pinned_.pages.erase(pinned_.pages.begin());
+    }
+}
+
 // Local replacement looks at the process's own pages first; who has none evictable takes from what is nobody's, then
 // from who has most.
-PageId Reclaimer::choose_victim(PageId incoming) {
+PageId Reclaimer::ask_for_victim(PageId incoming) {
     if (options_.scope == ReclaimScope::global) return pools_[0].policy->choose_victim(incoming);
     std::vector<std::uint32_t> order(pools_.size());
     std::iota(order.begin(), order.end(), 0U);
@@ -343,13 +386,14 @@ PageId Reclaimer::choose_victim(PageId incoming) {
 
 PageCount Reclaimer::run_kswapd() {
     kswapd_awake_ = false;
-    fault_ = 0;
     settle();
+    pinned_.applies = true;
     ++counters_.kswapd_runs;
     PageCount reclaimed;
     while (free_frames(true) < watermarks_.high && reclaim_one(kernel_page, ReclaimReason::kswapd)) {
         reclaimed += PageCount(1);
     }
+    pinned_.applies = false;
     return reclaimed;
 }
 
@@ -387,17 +431,23 @@ void Reclaimer::take_sample() {
         entry.accessed = entry.accessed || hardware;
         entry.touched = false;
     }
-    history_.pages.push_back(touched);
-    const std::uint64_t now = time();
-    if (history_.pages.size() == max_sample_count) {
-        // The larger of two neighbours is what both together touched at least.
-        for (std::size_t i = 0; i < max_sample_count / 2; ++i) {
-            history_.pages[i] = std::max(history_.pages[2 * i], history_.pages[2 * i + 1]);
-        }
-        history_.pages.resize(max_sample_count / 2);
-        history_.interval_ns *= 2;
+    add_sample(touched);
+    next_sample_ns_ += history_.interval_ns;
+    // Nobody touched anything while all slept.
+    for (const std::uint64_t now = time(); next_sample_ns_ <= now; next_sample_ns_ += history_.interval_ns) {
+        add_sample(0);
     }
-    next_sample_ns_ = now + history_.interval_ns;
+}
+
+void Reclaimer::add_sample(std::uint32_t touched) {
+    history_.pages.push_back(touched);
+    if (history_.pages.size() < max_sample_count) return;
+    // The larger of two neighbours is what both together touched at least.
+    for (std::size_t i = 0; i < max_sample_count / 2; ++i) {
+        history_.pages[i] = std::max(history_.pages[2 * i], history_.pages[2 * i + 1]);
+    }
+    history_.pages.resize(max_sample_count / 2);
+    history_.interval_ns *= 2;
 }
 
 void Reclaimer::on_reference(Pfn pfn, emu::Access access, std::uint32_t count) noexcept {

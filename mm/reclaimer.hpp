@@ -174,7 +174,9 @@ public:
 
     // --- the fault's part -------------------------------------------------------------------------------------------
     // A fault begins; `sequence` is the number under which it will be reported.
-    void begin_fault(std::uint64_t sequence, emu::Access access);
+    // `locator` knows the instruction; nullptr: none of the program's.
+    void begin_fault(std::uint64_t sequence, emu::Access access, const emu::FaultLocator* locator);
+    void end_fault();
     // What is resident since the last call is the policy's to choose from now on.
     void settle();
     const ReclaimWork& work() const { return work_; }
@@ -236,7 +238,6 @@ private:
         bool write_failed = false;
         std::uint64_t since_ns = 0;
         std::uint64_t evicted_at = 0;  // in evictions
-        std::uint64_t refault_distance = ~std::uint64_t{0};
     };
     // Candidates that compete with each other.
     struct Pool {
@@ -245,6 +246,20 @@ private:
         replacement::CheckedPolicy* checked = nullptr;
         std::uint64_t resident = 0;
         bool alive = false;
+    };
+
+    struct Refault {
+        Pfn pfn;
+        std::uint64_t distance;
+    };
+    // The pages that one try at one instruction has brought in: were they to make room for each other, the program
+    // would not get any further.
+    struct Pinned {
+        static constexpr std::size_t most = 8;
+        emu::InstructionAttempt attempt;
+        const MmStruct* mm = nullptr;
+        std::vector<PageId> pages{};  // the oldest first
+        bool applies = false;         // to the present fault
     };
 
     Reclaimer(PhysicalMemory& memory, SwapDevice* swap, const ReclaimOptions& options);
@@ -268,6 +283,9 @@ private:
     PageCount free_frames(bool user) const;
     bool reclaim_one(PageId incoming, ReclaimReason reason);
     PageId choose_victim(PageId incoming);
+    PageId ask_for_victim(PageId incoming);
+    void pin_attempt();
+    bool is_pinned(PageId page) const;
     bool evict(PageId page, ReclaimReason reason);
     void leave_memory(PageId page, Pfn pfn, std::optional<SwapSlot> slot);
     void unmap_cached(Pfn pfn);
@@ -279,10 +297,12 @@ private:
     bool has_swap_for(const Frame& frame) const;
     void clear_failed_pages();
     bool is_lazily_free(Pfn pfn) const;
+    bool was_touched(PageId page) const;
     template <class Visit>
     void visit_entries(Pfn pfn, Visit&& visit) const;
     PageName name_of(PageId page, Pfn pfn) const;
     void take_sample();
+    void add_sample(std::uint32_t touched);
 
     PhysicalMemory& memory_;
     SwapDevice* swap_;
@@ -305,6 +325,9 @@ private:
     ReclaimReason looks_for_ = ReclaimReason::fault;
     std::optional<EvictionEvent> first_eviction_;
     std::uint64_t fault_ = 0;
+    const emu::FaultLocator* locator_ = nullptr;
+    Pinned pinned_;
+    std::vector<Refault> refaults_;  // of the present fault
     emu::Access access_ = emu::Access::read;
     bool shrinks_ = false;  // the policy's allocation is variable
     bool shrink_due_ = false;

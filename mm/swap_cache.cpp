@@ -25,7 +25,7 @@ void Reclaimer::leave_swap_cache(Pfn pfn) {
     const auto slot = frame.swap_slot();
     if (!slot || swap_->references(*slot) > 0) return;
     memory_.frames().clear_slot(pfn);
-    memory_.frames().set_dirty(pfn, frame.state != FrameState::anonymous || !frame.lazy_free);
+    memory_.frames().set_dirty(pfn, true);
     (void)swap_->untie(*slot);
     pages_[frame.page - 1].swapped = false;
     if (frame.state == FrameState::anonymous) memory_.release(pfn);

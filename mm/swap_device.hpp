@@ -32,7 +32,7 @@ struct SwapErrors {
 
 struct SwapOptions {
     PageCount slots;
-    std::string file;  // host file that is made, or cut to size, to hold the slots; empty: they are in memory
+    std::string file{};  // host file that is made, or cut to size, to hold the slots; empty: they are in memory
     SwapErrors errors{};
 };
 

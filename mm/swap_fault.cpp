@@ -49,9 +49,10 @@ FaultHandler::Resolution FaultHandler::swap_in_page(Vma& vma, const emu::PageFau
         // The copy that the write needs is made at once (do_wp_page).
         Resolution copied = copy_page(FaultKind::swap_in, vma, page);
         copied.major = copied.major || found->was_read;
+        copied.slot = old.slot();
         return copied;
     }
-    return Resolution{.kind = FaultKind::swap_in, .major = found->was_read};
+    return Resolution{.kind = FaultKind::swap_in, .major = found->was_read, .slot = old.slot()};
 }
 
 }  // namespace fl::mm

@@ -377,7 +377,6 @@ FaultHandler::Resolution FaultHandler::copy_page(FaultKind kind, Vma& vma, VirtA
         std::memcpy(memory_.ram().frame(*copy).data(), bytes.data(), bytes.size());
         MmStruct::prepare_anon_vma(vma);
         own_page(*copy, vma, page);
-        memory_.frames().set_lazy_free(*copy, vma.flags().has(vm_droppable));
         mm_->install(*slot, under_protection(**slot, new_entry(*copy, vma_access(vma.flags()))));
     }
     memory_.release(source);

@@ -4,6 +4,7 @@
 
 #include "emu/mmu.hpp"
 #include "mm/fault_handler.hpp"
+#include "mm/reclaimer.hpp"
 #include "mm/user_memory.hpp"
 #include "mm/verify.hpp"
 
@@ -72,7 +73,16 @@ bool asserts(Action&& action) {
 class RecordingObserver final : public FaultObserver {
 public:
     void on_fault(const FaultEvent& event) override { events.push_back(event); }
+    void on_eviction(const EvictionEvent& event) override { evictions.push_back(event); }
+    void on_write_back(const WriteBackEvent& event) override { write_backs.push_back(event); }
+    void clear() {
+        events.clear();
+        evictions.clear();
+        write_backs.clear();
+    }
     std::vector<FaultEvent> events;
+    std::vector<EvictionEvent> evictions;
+    std::vector<WriteBackEvent> write_backs;
 };
 
 class FixedOrigin final : public FaultOriginSource {
@@ -96,6 +106,18 @@ inline std::vector<std::byte> numbered_pages(std::uint64_t size_bytes, unsigned 
     return bytes;
 }
 
+inline replacement::PolicyChoice policy_named(std::string_view text) {
+    const auto choice = replacement::parse_policy(text);
+    REQUIRE_MESSAGE(choice.has_value(), choice.error());
+    return *choice;
+}
+
+// How short of frames a machine is; without slots it has no swap.
+struct Pressure {
+    ReclaimOptions reclaim{};
+    SwapOptions swap{};
+};
+
 class Machine {
 public:
     explicit Machine(std::uint64_t frames = 64, const ResourceLimits& limits = {})
@@ -104,6 +126,21 @@ public:
         REQUIRE(created.has_value());
         mm = std::move(*created);
         handler.set_mm(mm.get());
+        handler.observe(&observer, &origin);
+    }
+
+    // From here on pages leave when frames run short.
+    void reclaim_under(const Pressure& pressure) {
+        REQUIRE(reclaimer == nullptr);
+        if (pressure.swap.slots > PageCount(0)) {
+            auto created = SwapDevice::create(pressure.swap);
+            REQUIRE_MESSAGE(created.has_value(), created.error());
+            swap = *std::move(created);
+        }
+        auto created = Reclaimer::create(memory, swap.get(), pressure.reclaim);
+        REQUIRE_MESSAGE(created.has_value(), created.error());
+        reclaimer = *std::move(created);
+        handler.set_mm(handler.mm());
         handler.observe(&observer, &origin);
     }
 
@@ -132,7 +169,9 @@ public:
             if (translation) break;
             REQUIRE(faults < emu::PageFaultHandler::max_faults_per_access);
             const emu::PageFault fault{address, access, mode, translation.error()};
-            if (handler.handle_page_fault(fault) == emu::FaultOutcome::fatal) break;
+            const emu::FaultOutcome outcome = handler.handle_page_fault(fault);
+            if (outcome == emu::FaultOutcome::fatal) break;
+            tlb_was_stale = tlb_was_stale || outcome == emu::FaultOutcome::retry_tlb_stale;
         }
         std::vector<FaultKind> kinds;
         for (std::size_t i = before; i < observer.events.size(); ++i) kinds.push_back(observer.events[i].kind);
@@ -172,12 +211,16 @@ public:
 
     emu::Ram ram;
     PhysicalMemory memory;
+    // nullptr where none was asked for. Whoever has pages goes before them.
+    std::unique_ptr<SwapDevice> swap;
+    std::unique_ptr<Reclaimer> reclaimer;
     FileRegistry files;
     std::unique_ptr<MmStruct> mm;
     emu::Mmu mmu;
     FaultHandler handler;
     RecordingObserver observer;
     FixedOrigin origin;
+    bool tlb_was_stale = false;  // a fault said so
 };
 
 // In pages.

@@ -39,11 +39,22 @@ struct OraclePage {
     std::shared_ptr<OracleObject> object{};  // nullptr: private anonymous memory
     std::uint64_t index = 0;                 // in the object
     std::optional<Bytes> own{};              // once it was written privately
+    bool may_vanish = false;                 // MADV_FREE: it may read as zeroes until it is written to again
 
     bool past_end() const { return object != nullptr && index >= object->page_count() && !own; }
     Bytes content() const {
         if (own) return *own;
         return object != nullptr ? object->page(index) : Bytes(page_size);
+    }
+    bool may_hold(const Bytes& bytes) const { return bytes == content() || (may_vanish && bytes == Bytes(page_size)); }
+    void lose_own() {
+        own.reset();
+        may_vanish = false;
+    }
+    // What MADV_FREE was told of and is written to now is as `found`.
+    void settle(const Bytes& found) {
+        if (may_vanish) own = found;
+        may_vanish = false;
     }
 };
 
@@ -68,7 +79,7 @@ struct OracleSpace {
             OraclePage& added = pages[first + i];
             added = first_page;
             added.index += i;
-            added.own.reset();
+            added.lose_own();
         }
     }
     void unmap(std::uint64_t first, std::uint64_t count) {
@@ -81,7 +92,7 @@ struct OracleSpace {
     // What MREMAP_DONTUNMAP does to one page.
     void move_and_keep(std::uint64_t from, std::uint64_t to) {
         pages[to] = pages.at(from);
-        pages.at(from).own.reset();
+        pages.at(from).lose_own();
     }
 
     // The fatal fault that an access takes; nullopt where it is allowed.
@@ -105,7 +116,7 @@ struct OracleSpace {
     // The file ends earlier: what lies past its end is gone, private copies included.
     void forget_past_end(const OracleObject& object) {
         for (auto& [at, page] : pages) {
-            if (page.object.get() == &object && page.index >= object.page_count()) page.own.reset();
+            if (page.object.get() == &object && page.index >= object.page_count()) page.lose_own();
         }
     }
     OracleSpace fork() const {
@@ -113,7 +124,7 @@ struct OracleSpace {
         for (const auto& [at, page] : pages) {
             if (page.dontfork) continue;
             child.pages[at] = page;
-            if (page.wipeonfork) child.pages[at].own.reset();
+            if (page.wipeonfork) child.pages[at].lose_own();
         }
         return child;
     }

@@ -56,10 +56,11 @@ std::optional<std::size_t> file_number(Backing backing) {
 }  // namespace
 
 std::string Operation::text() const {
-    static constexpr const char* names[] = {
-        "map",        "unmap",     "protect",    "advise",          "lock",       "unlock", "sync",
-        "remap",      "brk",       "load",       "store",           "fork",       "exit",   "file_read",
-        "file_write", "file_size", "file_punch", "file_write_back", "drop_caches"};
+    static constexpr const char* names[] = {"map",        "unmap",      "protect",   "advise",     "lock",
+                                            "unlock",     "sync",       "remap",     "brk",        "load",
+                                            "store",      "peek",       "poke",      "fork",       "exit",
+                                            "file_read",  "file_write", "file_size", "file_punch", "file_write_back",
+                                            "drop_caches"};
     std::ostringstream out;
     out << space << ":" << names[static_cast<int>(kind)];
     if (kind >= Kind::file_read) {
@@ -75,7 +76,8 @@ std::string Operation::text() const {
     return out.str();
 }
 
-Twins::Twins(std::uint64_t frames) : machine(frames) {
+Twins::Twins(std::uint64_t frames, const std::optional<Pressure>& pressure) : machine(frames) {
+    if (pressure) machine.reclaim_under(*pressure);
     const Bytes disk = initial_bytes(10), memory = initial_bytes(20);
     files_[0].disk = std::make_shared<Bytes>(disk);
     files_[0].oracle = std::make_shared<OracleObject>(OracleObject{disk});
@@ -92,10 +94,29 @@ Twins::Twins(std::uint64_t frames) : machine(frames) {
 std::string Twins::step(const Operation& operation) {
     history += operation.text();
     refused_ = false;
+    if (operation.space != current_) tlb_.clear();
     const std::string difference = apply(operation);
-    machine.observer.events.clear();
+    machine.observer.clear();
     refused += refused_ ? 1 : 0;
+    flush_stale_tlb();
     return difference.empty() ? "" : difference + " after " + history;
+}
+
+void Twins::flush_stale_tlb() {
+    const bool stale = alive(current_) && mm().take_effects().tlb_stale;
+    if (std::exchange(machine.tlb_was_stale, false) || stale) tlb_.clear();
+}
+
+// What the processor may still remember holds as it did.
+std::string Twins::compare_tlb() const {
+    for (const auto& [at, entry] : tlb_) {
+        const emu::Pte pte = machine.mmu.peek(spaces_[current_].mm->page_table().root(), page(at));
+        const bool same = pte.is_present() && pte.pfn() == entry.pfn && pte.accessed();
+        if (!same || (entry.written && !(pte.writable() && pte.dirty()))) {
+            return "the TLB is not told of page " + std::to_string(at);
+        }
+    }
+    return "";
 }
 
 std::string Twins::apply(const Operation& operation) {
@@ -121,6 +142,8 @@ std::string Twins::apply(const Operation& operation) {
         case Kind::brk: return brk(operation.first);
         case Kind::load: return access(operation, Access::read);
         case Kind::store: return access(operation, Access::write);
+        case Kind::peek: return force(operation, Access::read);
+        case Kind::poke: return force(operation, Access::write);
         case Kind::fork: return fork(operation.space);
         default: return exit(operation.space);
     }
@@ -143,7 +166,8 @@ std::string Twins::agree_strictly(const std::string& expected, const std::string
 }
 
 std::string Twins::agree(const std::string& expected, const std::string& real) {
-    refused_ = starved && expected == "ok" && real == "ENOMEM";
+    const bool eio = real == "EIO" && machine.swap != nullptr;
+    refused_ = starved && expected == "ok" && (real == "ENOMEM" || eio);
     return refused_ ? "" : agree_strictly(expected, real);
 }
 
@@ -222,10 +246,17 @@ std::string Twins::advise(const Operation& operation) {
                 if (locked(at))
                     refusal = "EINVAL";
                 else
-                    page.own.reset();
+                    page.lose_own();
                 break;
             case madv_cold:
+            case madv_pageout:
                 if (locked(at)) refusal = "EINVAL";
+                break;
+            case madv_free:
+                if (locked(at) || page.object != nullptr)
+                    refusal = "EINVAL";
+                else
+                    page.may_vanish = page.own.has_value();
                 break;
             case madv_remove:
                 if (locked(at) || page.object == nullptr)
@@ -252,7 +283,7 @@ std::string Twins::advise(const Operation& operation) {
     }
     const std::string real = outcome(mm().advise(page(operation.first), operation.count * page_size, operation.advice));
     // Only a hole in a file takes frames. ENOMEM may be the answer either way.
-    const bool may_be_short = starved && operation.advice == madv_remove && real == "ENOMEM";
+    const bool may_be_short = starved && operation.advice == madv_remove && (real == "ENOMEM" || real == "EIO");
     for (const Hole& hole : holes) {
         OpenFile* file = file_of(hole.object);
         if (may_be_short && file != nullptr)
@@ -323,17 +354,43 @@ std::string Twins::access(const Operation& operation, Access access) {
     }
     if (fatal != refusal.has_value()) return fatal ? "access refused" : "access allowed";
     if (fatal) return kinds.back() == *refusal ? "" : "refused for another reason";
-    const OraclePage& known = oracle().pages.at(at);
-    const auto bytes = machine.ram.frame(machine.mmu.peek(mm().page_table().root(), page(at)).pfn());
-    const Bytes content = known.content();
-    if (std::memcmp(bytes.data(), content.data(), page_size) != 0) return "other bytes";
+    const emu::Pte pte = machine.mmu.peek(mm().page_table().root(), page(at));
+    machine.handler.note_kernel_access(pte.pfn(), access);
+    tlb_[at] = {pte.pfn(), access == Access::write};
+    return use_page(operation, pte.pfn(), access);
+}
+
+// As a debugger does it, whatever the rights.
+std::string Twins::force(const Operation& operation, Access access) {
+    const std::uint64_t at = operation.first;
+    const bool write = access == Access::write;
+    const auto pfn = machine.handler.reach(page(at), access, Rights::overridden);
+    if (machine.handler.take_oom()) {
+        refused_ = true;
+        return starved ? "" : "out of frames";
+    }
+    const auto found = oracle().pages.find(at);
+    const bool is_refused = found == oracle().pages.end() || found->second.past_end() ||
+                         (write && found->second.shared && (found->second.prot & prot_write) == 0);
+    if (pfn.has_value() == is_refused) return is_refused ? "forced access allowed" : "forced access refused";
+    return is_refused ? "" : use_page(operation, *pfn, access);
+}
+
+// The page is as it should be, and is written to if `access` says so.
+std::string Twins::use_page(const Operation& operation, Pfn pfn, Access access) {
+    OraclePage& known = oracle().pages.at(operation.first);
+    const auto bytes = machine.ram.frame(pfn);
+    Bytes found(page_size);
+    std::memcpy(found.data(), bytes.data(), page_size);
+    if (!known.may_hold(found)) return "other bytes";
     if (access == Access::read) return "";
+    known.settle(found);
     std::uint64_t offset = operation.offset & page_mask;
     // What lies behind the end of a file in its last page is nobody's.
     if (known.shared && known.index * page_size + offset >= known.object->bytes.size()) offset = 0;
     const auto value = static_cast<std::uint8_t>(next_value() | (known.shared ? 0 : private_bit));
     bytes[offset] = std::byte{value};
-    oracle().store(at, offset, value);
+    oracle().store(operation.first, offset, value);
     return "";
 }
 
@@ -352,6 +409,7 @@ std::string Twins::fork(std::size_t parent) {
 std::string Twins::exit(std::size_t space) {
     if (std::ranges::count_if(spaces_, [](const Space& each) { return each.mm != nullptr; }) == 1) return "";
     machine.handler.set_mm(nullptr);
+    if (space == current_) tlb_.clear();
     spaces_[space].mm.reset();
     spaces_[space].oracle = OracleSpace{};
     return "";
@@ -478,6 +536,7 @@ std::string Twins::broken() {
 
 std::string Twins::compare() {
     std::string difference = compare_files();
+    if (difference.empty() && alive(current_)) difference = compare_tlb();
     for (Space& space : spaces_) {
         if (space.mm != nullptr && difference.empty()) difference = compare_space(space);
     }
@@ -508,7 +567,7 @@ std::string Twins::compare_page(const Vma& vma, std::uint64_t at, const OraclePa
         return "what fork does differs";
     if (known.object != nullptr && vma.page_index(page(at)) != known.index) return "indices differ";
     if (known.past_end()) return "";
-    return peek(vma, page(at)) == known.content() ? "" : "bytes differ";
+    return known.may_hold(peek(vma, page(at))) ? "" : "bytes differ";
 }
 
 Bytes Twins::peek(const Vma& vma, VirtAddr address) const {
@@ -516,6 +575,10 @@ Bytes Twins::peek(const Vma& vma, VirtAddr address) const {
     const auto into = std::as_writable_bytes(std::span(bytes));
     if (const emu::Pte* pte = vma.mm().page_table().find(address); pte != nullptr && pte->is_resident()) {
         std::memcpy(bytes.data(), machine.ram.frame(pte->pfn()).data(), page_size);
+    } else if (pte != nullptr && pte->is_swapped()) {
+        const auto frame = machine.swap->frame(pte->slot());
+        if (!frame) REQUIRE(machine.swap->peek(pte->slot(), into.first<page_size>()).has_value());
+        if (frame) std::memcpy(bytes.data(), machine.ram.frame(*frame).data(), page_size);
     } else if (vma.file() != nullptr) {
         REQUIRE(vma.file()->read_uncached(vma.page_index(address) * page_size, into).has_value());
     }

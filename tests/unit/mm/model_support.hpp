@@ -33,6 +33,8 @@ struct Operation {
         brk,
         load,
         store,
+        peek,  // by force, whatever the rights
+        poke,
         fork,
         exit,
         file_read,
@@ -69,7 +71,7 @@ inline constexpr std::uint8_t private_bit = 0x80;
 
 class Twins {
 public:
-    explicit Twins(std::uint64_t frames);
+    explicit Twins(std::uint64_t frames, const std::optional<Pressure>& pressure = std::nullopt);
 
     // Applies the operation to both; empty where they agree.
     std::string step(const Operation& operation);
@@ -80,6 +82,8 @@ public:
     std::uint64_t some_mapped_page(std::mt19937_64& random, std::size_t space, std::uint64_t otherwise) const;
     bool alive(std::size_t space) const { return spaces_[space].mm != nullptr; }
     const MmStruct& mm(std::size_t space) const { return *spaces_[space].mm; }
+    // What the processor would do before it runs on.
+    void flush_stale_tlb();
     // Ends all address spaces and files; how many frames are in use then.
     PageCount used_frames_after_all();
 
@@ -113,6 +117,8 @@ private:
     std::string sync(const Operation& operation);
     std::string brk(std::uint64_t wanted);
     std::string access(const Operation& operation, emu::Access access);
+    std::string force(const Operation& operation, emu::Access access);
+    std::string use_page(const Operation& operation, Pfn pfn, emu::Access access);
     std::string fork(std::size_t parent);
     std::string exit(std::size_t space);
 
@@ -136,6 +142,7 @@ private:
     std::string compare_page(const Vma& vma, std::uint64_t at, const OraclePage& known);
     Bytes peek(const Vma& vma, VirtAddr address) const;
     std::string compare_files() const;
+    std::string compare_tlb() const;
 
     const Vma* vma_at(std::uint64_t at) const;
     bool locked(std::uint64_t at) const;
@@ -146,6 +153,11 @@ private:
 
     std::array<Space, max_spaces> spaces_;
     std::array<OpenFile, 2> files_;
+    struct TlbEntry {
+        Pfn pfn;
+        bool written;
+    };
+    std::map<std::uint64_t, TlbEntry> tlb_;  // of the current address space, by page
     std::size_t current_ = 0;
     bool refused_ = false;
     unsigned last_value_ = 0;

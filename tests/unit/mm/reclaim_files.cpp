@@ -126,6 +126,40 @@ TEST_CASE("reclaim: shared memory goes to swap and comes back, through a mapping
     CHECK(machine.broken() == "");
 }
 
+TEST_CASE("reclaim: shared memory that was written ahead and then lost its slot is written again") {
+    std::uint64_t now = 0;
+    Pressure ahead = pressure(5, 3);
+    ahead.reclaim.policy = WritesAhead::choice();
+    ahead.reclaim.time_ns = [&] { return now; };
+    Files machine(ahead);
+    const auto file = machine.memory_file(2);
+    REQUIRE(machine.map(page(0), 2, read_write, file_shared, file).has_value());
+    REQUIRE(machine.map(page(8), 8).has_value());
+    machine.put(8, 20);
+    machine.put(9, 21);
+    machine.put(0, 10);
+    machine.put(1, 11);
+    now += WritesAhead::interval_ns;
+    machine.reclaimer->run_due_work();
+    // Four pages and three slots: the last one took the first one's.
+    CHECK(machine.swap->free_slot_count() == PageCount(0));
+    CHECK(machine.broken() == "");
+    // Each needs a slot of its own, and takes those of pages that are still in memory.
+    for (std::uint64_t i = 10; i < 12; ++i) {
+        machine.put(i, 20 + static_cast<unsigned>(i));
+        CHECK(machine.broken() == "");
+    }
+    REQUIRE(machine.advise(10, 2, test::madv_pageout) == "ok");
+    CHECK(machine.broken() == "");
+    REQUIRE(machine.mm->unmap(page(8), 8 * page_size).has_value());
+    REQUIRE(machine.advise(0, 2, test::madv_pageout) == "ok");
+    CHECK(file->is_in_swap(0));
+    CHECK(file->is_in_swap(1));
+    CHECK(machine.get(0) == 10);
+    CHECK(machine.get(1) == 11);
+    CHECK(machine.broken() == "");
+}
+
 TEST_CASE("reclaim: holes of shared memory that nobody wrote to leave without swap, and read as zeroes") {
     Files machine(pressure(3, 0));
     const auto file = machine.memory_file(4);
@@ -227,7 +261,8 @@ TEST_CASE("reclaim: a file that is gone is gone with the fault that evicted its 
     Files machine(pressure(2));
     auto file = machine.open(disk);
     CHECK(first_byte(*file, 0) == 1);
-    machine.push_out(3);
+    machine.push_out(2);
+    REQUIRE(machine.observer.evictions.size() == 1);
     machine.observer.clear();
     file.reset();
     CHECK(machine.files.files().empty());

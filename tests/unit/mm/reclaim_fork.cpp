@@ -66,6 +66,8 @@ TEST_CASE("reclaim: both sides read the same frame, and who remains owns it") {
     family.put(0, 10);
     family.fork();
     family.push_out(4);
+    // The child first: what it brings in is the parent's as well.
+    family.change_sides();
     CHECK(family.get(0) == 10);
     const Pfn shared = family.pte(page(0)).pfn();
     family.change_sides();
@@ -79,7 +81,6 @@ TEST_CASE("reclaim: both sides read the same frame, and who remains owns it") {
     CHECK(family.swap->counters().writes == writes);
     CHECK(family.swap->references(family.slot(0)) == 2);
     CHECK(family.all_broken() == "");
-    family.change_sides();
     family.end_child();
     CHECK(family.swap->references(family.slot(0)) == 1);
     CHECK(family.put(0, 30) == Kinds{FaultKind::swap_in});
@@ -191,8 +192,13 @@ TEST_CASE("reclaim: local replacement takes a process's own pages, and those of 
     family.end_child();
     CHECK(family.all_broken() == "");
     CHECK(family.reclaimer->frames() == PageCount(5));
+    REQUIRE(family.mm->lock(page(0), 8 * page_size, VmFlags()).has_value());
     for (std::uint64_t i = 3; i < 6; ++i) family.put(i, 10 + static_cast<unsigned>(i));
     CHECK(family.all_broken() == "");
+    CHECK(family.mm->rss().anonymous == PageCount(6));
+    CHECK(file->is_in_swap(0));
+    CHECK(file->is_in_swap(1));
+    REQUIRE(family.mm->unlock(page(0), 8 * page_size).has_value());
     for (std::uint64_t i = 0; i < 6; ++i) CHECK(family.get(i) == 10 + static_cast<int>(i));
     REQUIRE(family.map(page(20), 2, read_write, file_shared, file).has_value());
     CHECK(family.get(20) == 40);

@@ -3,7 +3,46 @@
 
 #include "tests/unit/mm/machine.hpp"
 
+#include <algorithm>
+
 namespace fl::mm::test {
+
+// First in, first out; at each tick it has every page written before it has to leave.
+class WritesAhead final : public replacement::Policy {
+public:
+    static constexpr std::uint64_t interval_ns = 1000;
+    static replacement::PolicyChoice choice() {
+        using namespace replacement;
+        static const PolicyInfo info{"writes-ahead",
+                                     "",
+                                     "",
+                                     Needs::accessed_bits,
+                                     {},
+                                     [](const Setup& setup) {
+                                         return std::unique_ptr<Policy>(new WritesAhead(setup)); }};
+        return {&info, {}};
+    }
+
+    void admit(replacement::PageId page, replacement::Access) override { queue_.push_back(page); }
+    replacement::PageId choose_victim(replacement::PageId) override {
+        const auto victim = std::ranges::find_if(queue_, [&](auto page) { return pages_.evictable(page); });
+        if (victim == queue_.end()) return replacement::no_page;
+        const replacement::PageId page = *victim;
+        queue_.erase(victim);
+        return page;
+    }
+    void forget(replacement::PageId page) override { std::erase(queue_, page); }
+    std::uint64_t tick_interval() const override { return interval_ns; }
+    void tick() override {
+        for (const replacement::PageId page : queue_) pages_.write_back(page);
+    }
+
+private:
+    explicit WritesAhead(const replacement::Setup& setup) : pages_(setup.pages) {}
+
+    replacement::Pages& pages_;
+    std::vector<replacement::PageId> queue_;
+};
 
 // First in, first out, so that it is known who leaves; `user_frames` for user pages, RAM enough for all else.
 inline Pressure pressure(std::uint64_t user_frames, std::uint64_t slots = 64, std::string_view policy = "fifo") {

@@ -161,6 +161,36 @@ TEST_CASE("reclaim: MAP_DROPPABLE pages are dropped, written to or not, and neve
     CHECK(machine.broken() == "");
 }
 
+TEST_CASE("reclaim: pages that are written ahead leave clean, and the processor tells of writes after that") {
+    std::uint64_t now = 0;
+    Pressure ahead = pressure(4);
+    ahead.reclaim.policy = WritesAhead::choice();
+    ahead.reclaim.time_ns = [&] { return now; };
+    ShortMachine machine(ahead);
+    REQUIRE(machine.map(page(0), 4).has_value());
+    for (std::uint64_t i = 0; i < 3; ++i) machine.put(i, 10 + static_cast<unsigned>(i));
+    // Written to after MADV_FREE, and written out: it is not to be dropped.
+    CHECK(machine.advise(0, 1, test::madv_free) == "ok");
+    machine.put(0, 20);
+    (void)machine.mm->take_effects();
+    now += WritesAhead::interval_ns;
+    machine.reclaimer->run_due_work();
+    CHECK(machine.mm->take_effects().tlb_stale);
+    CHECK(machine.counted().ahead == 3);
+    CHECK(machine.observer.write_backs.size() == 3);
+    CHECK_FALSE(machine.pte(page(0)).dirty());
+    CHECK(machine.broken() == "");
+    CHECK(machine.put(1, 21) == Kinds{});
+    CHECK(machine.pte(page(1)).dirty());
+    const std::uint64_t writes = machine.swap->counters().writes;
+    machine.push_out(4);
+    CHECK(machine.swap->counters().writes == writes + 1);
+    CHECK(machine.get(0) == 20);
+    CHECK(machine.get(1) == 21);
+    CHECK(machine.get(2) == 12);
+    CHECK(machine.broken() == "");
+}
+
 TEST_CASE("reclaim: pages in swap are unmapped, moved and protected as others are") {
     ShortMachine machine(pressure(4));
     REQUIRE(machine.map(page(0), 4).has_value());

@@ -371,7 +371,7 @@ std::string Twins::force(const Operation& operation, Access access) {
     }
     const auto found = oracle().pages.find(at);
     const bool is_refused = found == oracle().pages.end() || found->second.past_end() ||
-                         (write && found->second.shared && (found->second.prot & prot_write) == 0);
+                            (write && found->second.shared && (found->second.prot & prot_write) == 0);
     if (pfn.has_value() == is_refused) return is_refused ? "forced access allowed" : "forced access refused";
     return is_refused ? "" : use_page(operation, *pfn, access);
 }

@@ -199,6 +199,7 @@ private:
     std::string program_path_;
     std::string limit_reached_;
     std::string policy_error_;
+    std::uint64_t retired_at_kswapd_ = ~std::uint64_t{0};
     std::chrono::steady_clock::time_point started_;
     std::uint64_t heap_at_start_ = 0;
 
@@ -262,7 +263,12 @@ void MachineImplementation::do_due_work() {
     constexpr std::uint64_t never = ~std::uint64_t{0};
     const std::uint64_t due_ns = reclaimer_->next_due_ns();
     if (due_ns != never && due_ns <= clock_.elapsed_ns()) reclaimer_->run_due_work();
-    if (reclaimer_->kswapd_is_awake()) (void)reclaimer_->run_kswapd();
+    // Woken again before the program got any further, it would only take what that is about to use.
+    const std::uint64_t retired = cpu_->retired_instructions();
+    const bool got_further = options_.clock == ClockMode::host || retired != retired_at_kswapd_;
+    if (!reclaimer_->kswapd_is_awake() || !got_further) return;
+    retired_at_kswapd_ = retired;
+    (void)reclaimer_->run_kswapd();
 }
 
 tl::expected<void, std::string> MachineImplementation::exec(const ProgramSpec& program) {

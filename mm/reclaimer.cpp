@@ -341,11 +341,7 @@ bool Reclaimer::reclaim_one(PageId incoming, ReclaimReason reason) {
     pin_attempt();
     // A page that could not be written stays, and another has to go; each is tried once.
     for (std::uint64_t attempts = frames_.value() + 1; attempts > 0; --attempts) {
-        PageId victim = choose_victim(incoming);
-        if (victim == no_page && failed_pages_ > 0) {
-            clear_failed_pages();
-            victim = choose_victim(incoming);
-        }
+        const PageId victim = choose_victim(incoming);
         if (victim == no_page) return false;
         if (evict(victim, reason)) return true;
     }
@@ -354,7 +350,12 @@ bool Reclaimer::reclaim_one(PageId incoming, ReclaimReason reason) {
 
 PageId Reclaimer::choose_victim(PageId incoming) {
     for (;;) {
-        const PageId victim = ask_for_victim(incoming);
+        PageId victim = ask_for_victim(incoming);
+        if (victim == no_page && failed_pages_ > 0) {
+            // Then what could not be written is tried once more.
+            clear_failed_pages();
+            victim = ask_for_victim(incoming);
+        }
         const bool may_unpin = looks_for_ != ReclaimReason::kswapd && pinned_.applies && !pinned_.pages.empty();
         if (victim != no_page || !may_unpin) return victim;
         // An instruction that needs more pages than there are frames, page by page, gets on with the latest.

@@ -82,6 +82,7 @@ done
 
 # --- real programs -----------------------------------------------------------------------------------------------------
 if command -v busybox >/dev/null && ! ldd "$(command -v busybox)" >/dev/null 2>&1; then
+  # shellcheck disable=SC2016
   script='i=0; while [ $i -lt 20 ]; do echo $i; i=$((i+1)); done | busybox sort -r | busybox head -n 3; busybox expr 6 \* 7'
   faultline run --bind "$(command -v busybox):/bin/busybox" --env PATH=/bin "$(command -v busybox)" sh -c "$script"
   plain=$stdout

@@ -17,6 +17,12 @@ for journal in delete wal; do
   run "$database" check here/$journal.db
   check "$journal: sound" is "$stdout" "  ok"
 done
+# With fewer frames than it would like, where its pages come from the host's disk and go there.
+for policy in fifo linux-2list; do
+  options=(--frames 256 --policy "$policy")
+  twin "in 256 frames under $policy" "$database" . delete
+done
+options=()
 faultline run --paranoid --mem 16M "$database" /tmp wal
 check "under --paranoid" is "$stdout" "$native"
 passed

@@ -58,9 +58,9 @@ void MmStruct::page_out(const Vma& vma, VirtRange part) {
         if (!is_reclaimable(old)) return;
         const Frame& frame = memory_.frames()[old.pfn()];
         if (memory_.reclaimer() != nullptr) {
-            // Where it cannot go it is not looked at again soon.
-            (void)memory_.reclaimer()->page_out(old.pfn());
-            return;
+            if (memory_.reclaimer()->page_out(old.pfn())) return;
+            // Shared memory is unmapped before it shows that swap does not take it.
+            if (frame.state != FrameState::shared_memory) return;
         }
         if (frame.left_locked) return;
         if (frame.state == FrameState::anonymous) {

@@ -11,7 +11,7 @@ readonly memory_kib=$((32 * 1024)) emulator_kib=$((32 * 1024)) task_kib=32
 bomb() {
   local kind=$1 tasks=$2
   shift 2
-  peak_of "$FAULTLINE" run --mem 32M --max-tasks "$tasks" "$@" "$bombs" "$kind"
+  peak_of "$FAULTLINE" run --mem 32M --swap 0 --max-tasks "$tasks" "$@" "$bombs" "$kind"
   check "$kind: $peak_kib KiB of the host's memory" at_most "$peak_kib" \
     $((memory_kib + emulator_kib + tasks * task_kib))
 }

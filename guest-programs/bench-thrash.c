@@ -3,24 +3,12 @@
 // the first.
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 
-#include "guest.h"
+#include "measure.h"
 
 enum { most_rounds = 10000 };
 
 static double nanoseconds[most_rounds];
-
-static double now(void) {
-    struct timespec time;
-    CHECK(clock_gettime(CLOCK_MONOTONIC, &time) == 0);
-    return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
-}
-
-static int ascending(const void* a, const void* b) {
-    double x = *(const double*)a, y = *(const double*)b;
-    return (x > y) - (x < y);
-}
 
 int main(int count, char** arguments) {
     long pages = count > 1 ? atol(arguments[1]) : 1024;
@@ -35,15 +23,14 @@ int main(int count, char** arguments) {
 
     long wrong = 0;
     for (long round = 0; round < rounds; ++round) {
-        double start = now();
+        double start = now_ns();
         for (long page = 0; page < pages; ++page) {
             wrong += base[page * step] != page;
             if (writes) base[page * step] = page;
         }
-        nanoseconds[round] = (now() - start) / (double)pages;
+        nanoseconds[round] = (now_ns() - start) / (double)pages;
     }
     say("%ld rounds of %ld pages, %ld of them wrong", rounds, pages, wrong);
-    qsort(nanoseconds, (size_t)rounds, sizeof nanoseconds[0], ascending);
-    if (count > 3) say("%.1f ns for each touch", nanoseconds[rounds / 2]);
+    if (count > 3) say("%.1f ns for each touch", median(nanoseconds, rounds));
     return 0;
 }

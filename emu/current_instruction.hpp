@@ -19,6 +19,8 @@ public:
 
     // Where in `page` the access is that missed there.
     VirtAddr address_in(VirtAddr page, Access access) const;
+    // Whether it writes, or reads and writes, memory at all. Of the registers it takes only RIP.
+    bool writes_memory() const;
     // Whether it writes, or reads and writes, memory of this page.
     bool writes(VirtAddr page) const;
     // Whether it reaches into this page through the stack segment.

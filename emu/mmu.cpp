@@ -40,6 +40,7 @@ tl::expected<Translation, WalkError> Mmu::translate(Pfn root, VirtAddr address, 
     for (unsigned level = 4; level >= 2; --level) *path[level - 1] = path[level - 1]->with_accessed();
     Pte& leaf = *path[0];
     leaf = access == Access::write ? leaf.with_accessed().with_dirty() : leaf.with_accessed();
+    ram_.cached_translations().note_walked(table);
     return Translation{table, writable && leaf.dirty(), executable};
 }
 

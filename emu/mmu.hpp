@@ -27,6 +27,7 @@ public:
     explicit Mmu(Ram& ram) : ram_(ram) {}
 
     // Walks the tables under `root` for one access to `address` (canonical), setting A on the way and D on a write.
+    // The frame counts as held by the TLB from here to the next flush.
     tl::expected<Translation, WalkError> translate(Pfn root, VirtAddr address, Access access, Mode mode);
 
     // The same walk without side effects on A and D: the leaf entry, Pte::none() where a table is missing.

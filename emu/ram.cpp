@@ -16,6 +16,11 @@ CodeFrames::CodeFrames(PageCount frames)
     if (state_ == nullptr) throw std::bad_alloc();
 }
 
+CachedTranslations::CachedTranslations(PageCount frames)
+    : epochs_(static_cast<std::uint32_t*>(std::calloc(frames.value(), sizeof(std::uint32_t))), &std::free) {
+    if (epochs_ == nullptr) throw std::bad_alloc();
+}
+
 void CodeFrames::forget_all() {
     for (const Pfn pfn : fetched_frames_) state_[pfn.value()] = 0;
     fetched_frames_.clear();
@@ -36,10 +41,13 @@ tl::expected<Ram, std::string> Ram::create(PageCount frames) {
     return Ram(static_cast<std::byte*>(base), frames);
 }
 
-Ram::Ram(std::byte* base, PageCount frames) : base_(base), frames_(frames), code_frames_(frames) {}
+Ram::Ram(std::byte* base, PageCount frames) : base_(base), frames_(frames), code_frames_(frames), cached_translations_(frames) {}
 
 Ram::Ram(Ram&& other) noexcept
-    : base_(std::exchange(other.base_, nullptr)), frames_(other.frames_), code_frames_(std::move(other.code_frames_)) {}
+    : base_(std::exchange(other.base_, nullptr)),
+      frames_(other.frames_),
+      code_frames_(std::move(other.code_frames_)),
+      cached_translations_(std::move(other.cached_translations_)) {}
 
 Ram::~Ram() {
     if (base_ != nullptr) ::munmap(base_, frames_.bytes());

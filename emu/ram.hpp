@@ -71,6 +71,22 @@ private:
     bool any_stale_ = false;
 };
 
+// Which frames the TLB may hold an entry for, told from the flushes: what was walked to since the last one. Who takes an
+// entry's ground away need not flush for a frame that has not been walked to.
+class CachedTranslations {
+public:
+    explicit CachedTranslations(PageCount frames);
+
+    void note_walked(Pfn pfn) { epochs_[pfn.value()] = epoch_; }
+    // The whole TLB was flushed. (After 2^32 flushes a frame may be taken for cached that is not, which does no harm.)
+    void note_flushed() { ++epoch_; }
+    bool may_hold(Pfn pfn) const { return epochs_[pfn.value()] == epoch_; }
+
+private:
+    std::unique_ptr<std::uint32_t[], void (*)(void*)> epochs_;  // of each frame's last walk; 0: never
+    std::uint32_t epoch_ = 1;
+};
+
 class Ram {
 public:
     // Reserves `frames` frames. The error is one line for a person.
@@ -95,6 +111,8 @@ public:
     }
 
     CodeFrames& code_frames() { return code_frames_; }
+    CachedTranslations& cached_translations() { return cached_translations_; }
+    const CachedTranslations& cached_translations() const { return cached_translations_; }
 
 private:
     Ram(std::byte* base, PageCount frames);
@@ -102,6 +120,7 @@ private:
     std::byte* base_;
     PageCount frames_;
     CodeFrames code_frames_;
+    CachedTranslations cached_translations_;
 };
 
 }  // namespace fl::emu

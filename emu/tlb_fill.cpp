@@ -21,6 +21,7 @@ void TlbFill::set_root(Pfn root) {
 
 void TlbFill::flush() {
     must(uc_ctl_flush_tlb(engine_), "to flush the TLB");
+    mmu_.ram().cached_translations().note_flushed();
     stale_ = false;
     ++stats_.flushes;
 }
@@ -80,13 +81,15 @@ bool TlbFill::fill(VirtAddr page, Access access, uc_tlb_entry& entry) {
     } else if (writable) {
         (void)code.note_writable(translation->pfn);
     }
-    if (stale_) {
-        flush();
-        if (!executable && has_lost_code_page()) wants_restart_ = true;
-    } else if (stats_.fills >= next_growth_) {
+    const bool grows = stats_.fills >= next_growth_;
+    if (grows) {
         growth_distance_ *= 2;
         next_growth_ = stats_.fills + growth_distance_;
+    }
+    if (stale_ || grows) {
         flush();
+        mmu_.ram().cached_translations().note_walked(translation->pfn);
+        if (!executable) keep_code_page();
     }
     if (reporter_ != nullptr) reporter_->note_filled(translation->pfn);
     entry.paddr = translation->pfn.address().value();
@@ -100,9 +103,13 @@ InstructionAttempt TlbFill::attempt() const {
     return {VirtAddr(rip), retired_ != nullptr ? *retired_ : 0};
 }
 
-bool TlbFill::has_lost_code_page() const {
+void TlbFill::keep_code_page() {
     const Pte pte = mmu_.peek(root_, attempt().address);
-    return !pte.is_present() || !pte.accessed();
+    if (pte.is_present() && pte.accessed()) {
+        mmu_.ram().cached_translations().note_walked(pte.pfn());
+    } else {
+        wants_restart_ = true;
+    }
 }
 
 VirtAddr TlbFill::locate(const PageFault& fault) const {
@@ -113,8 +120,12 @@ VirtAddr TlbFill::locate(const PageFault& fault) const {
 
 bool TlbFill::current_instruction_writes(VirtAddr page) const {
     Registers registers;
+    registers.rip = attempt().address.value();
+    const CurrentInstruction instruction(mmu_, root_, registers, decoder_);
+    // All of the registers cost more than the instruction's bytes, and most that read do not write.
+    if (!instruction.writes_memory()) return false;
     load_registers(engine_, registers);
-    return CurrentInstruction(mmu_, root_, registers, decoder_).writes(page);
+    return instruction.writes(page);
 }
 
 // #SS for an access through the stack segment, else #GP.

@@ -34,10 +34,10 @@ void Reclaimer::clear_accessed(PageId page) {
     memory_.frames().set_referenced(pfn, false);
     visit_entries(pfn, [&](Pte& pte) {
         if (!pte.accessed()) return;
+        // While the TLB holds the entry, an access would not set the bit again.
+        if (memory_.tlb_may_hold(pte)) memory_.note_tlb_stale();
         pte = pte.without_accessed();
         entry.touched = true;
-        // Until the TLB has forgotten the entry, an access would not set the bit again.
-        memory_.note_tlb_stale();
     });
 }
 
@@ -144,7 +144,7 @@ bool Reclaimer::write_page(PageId page, Pfn pfn, ReclaimReason reason) {
             visit_entries(pfn, [&](Pte& pte) {
                 if (!pte.dirty()) return;
                 // The next write has to be seen.
-                if (pte.accessed()) memory_.note_tlb_stale();
+                if (memory_.tlb_may_hold(pte)) memory_.note_tlb_stale();
                 pte = pte.without_dirty();
             });
             memory_.frames().set_dirty(pfn, false);

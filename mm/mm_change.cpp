@@ -155,7 +155,7 @@ void MmStruct::apply_protection(const Vma& vma, VirtRange range) {
         slot = now;
         const bool lost = (old.is_present() && !now.is_present()) || (old.writable() && !now.writable()) ||
                           (old.executable() && !now.executable());
-        if (lost && old.accessed()) effects_.tlb_stale = true;
+        if (lost && memory_.tlb_may_hold(old)) effects_.tlb_stale = true;
     });
 }
 

@@ -105,7 +105,7 @@ void MmStruct::share_page(const Vma& vma, Pte& slot) {
         memory_.frames().set_anon_exclusive(slot.pfn(), false);
     }
     if (!slot.writable()) return;
-    if (slot.accessed()) effects_.tlb_stale = true;
+    if (memory_.tlb_may_hold(slot)) effects_.tlb_stale = true;
     slot = slot.without_writable();
 }
 

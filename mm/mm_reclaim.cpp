@@ -22,7 +22,7 @@ bool MmStruct::is_reclaimable(Pte pte) const {
 void MmStruct::make_pages_old(VirtRange part) {
     page_table_.for_each(part, [&](VirtAddr, Pte& slot) {
         if (!is_reclaimable(slot)) return;
-        if (slot.accessed()) effects_.tlb_stale = true;
+        if (memory_.tlb_may_hold(slot)) effects_.tlb_stale = true;
         slot = slot.without_accessed();
     });
 }
@@ -43,7 +43,7 @@ void MmStruct::mark_lazy_free(VirtRange part) {
             if (frame.slot != 0) memory_.reclaimer()->leave_swap_cache(slot.pfn());
             if (frame.slot != 0) return;
         }
-        if (slot.accessed()) effects_.tlb_stale = true;
+        if (memory_.tlb_may_hold(slot)) effects_.tlb_stale = true;
         slot = slot.without_accessed().without_dirty();
         memory_.frames().set_lazy_free(slot.pfn(), true);
         memory_.frames().set_dirty(slot.pfn(), false);
@@ -87,7 +87,7 @@ void MmStruct::clear_references(Pages which) {
         if (which == Pages::of_files && vma->file() == nullptr) continue;
         page_table_.for_each(vma->range(), [this](VirtAddr, Pte& slot) {
             if (!slot.is_present() || !memory_.counts_mappings(slot.pfn())) return;
-            if (slot.accessed()) effects_.tlb_stale = true;
+            if (memory_.tlb_may_hold(slot)) effects_.tlb_stale = true;
             slot = slot.without_accessed();
         });
     }

@@ -222,7 +222,7 @@ void MmStruct::move_pages(VirtRange from, VirtAddr to) {
     page_table_.for_each(from, [&](VirtAddr address, Pte& slot) {
         Pte* target = page_table_.find(to + (address - from.start));
         FL_ASSERT(target != nullptr && target->is_none());
-        if (slot.accessed()) effects_.tlb_stale = true;
+        if (memory_.tlb_may_hold(slot)) effects_.tlb_stale = true;
         if (slot.is_resident()) memory_.frames().move_mapping(slot.pfn(), &slot, target);
         *target = std::exchange(slot, Pte::none());
     });

@@ -103,7 +103,7 @@ void MmStruct::install(Pte* slot, Pte pte) {
 
 // The books of an entry that is gone, or about to be.
 void MmStruct::forget_page(Pte pte) {
-    if (pte.accessed()) effects_.tlb_stale = true;
+    if (memory_.tlb_may_hold(pte)) effects_.tlb_stale = true;
     if (!memory_.counts_mappings(pte.pfn())) return;
     rss_of(pte.pfn()) -= PageCount(1);
     const Frame& frame = memory_.frames()[pte.pfn()];

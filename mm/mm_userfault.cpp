@@ -245,7 +245,7 @@ Result<void> MmStruct::set_write_protection(const Vma& vma, VirtRange part, Writ
     }
     page_table_.for_each(part, [this](VirtAddr, Pte& slot) {
         if (!slot.is_resident() && !slot.is_swapped()) return;
-        if (slot.accessed() && slot.writable()) effects_.tlb_stale = true;
+        if (slot.writable() && memory_.tlb_may_hold(slot)) effects_.tlb_stale = true;
         slot = slot.with_write_protection();
     });
     return {};

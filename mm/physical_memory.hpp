@@ -71,6 +71,10 @@ public:
 
     // Entries lost bits that the TLB may still grant, wherever they lie.
     void note_tlb_stale() { tlb_stale_ = true; }
+    // Whether the processor may go on by what `pte` says. Nothing else has to be flushed for.
+    bool tlb_may_hold(emu::Pte pte) const {
+        return pte.is_present() && pte.accessed() && ram_.cached_translations().may_hold(pte.pfn());
+    }
     bool take_tlb_stale() { return std::exchange(tlb_stale_, false); }
     // Pages that mlock keeps, of all address spaces (locked_vm).
     void note_locked(PageCount before, PageCount after) { locked_ = locked_ + after - before; }

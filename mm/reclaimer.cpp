@@ -425,8 +425,8 @@ void Reclaimer::take_sample() {
         visit_entries(Pfn(entry.pfn), [&](emu::Pte& pte) {
             if (!pte.accessed()) return;
             hardware = true;
+            if (memory_.tlb_may_hold(pte)) memory_.note_tlb_stale();
             pte = pte.without_accessed();
-            memory_.note_tlb_stale();
         });
         if (hardware || entry.touched) ++touched;
         entry.accessed = entry.accessed || hardware;

@@ -32,7 +32,7 @@ Cleaned clean_mappings(const PhysicalMemory& memory, Pfn pfn) {
     for_each_mapping(memory, pfn, [&](Vma& vma, VirtAddr, Pte& slot) {
         if (!vma.is_shared() || (!slot.dirty() && !slot.writable())) return;
         if (slot.dirty()) cleaned = Cleaned::was_dirty;
-        if (slot.accessed()) vma.mm().note_tlb_stale();
+        if (memory.tlb_may_hold(slot)) vma.mm().note_tlb_stale();
         slot = slot.without_dirty().without_writable();
     });
     return cleaned;

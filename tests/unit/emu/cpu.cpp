@@ -325,6 +325,25 @@ TEST_CASE("cleared A and D bits are set again by the next access after a flush")
     CHECK(machine.slot(data).dirty());
 }
 
+TEST_CASE("a page whose code runs on through a flush counts as held by the TLB, and is fetched anew once it is gone") {
+    TestMachine machine;
+    machine.on_fault = [&](const PageFault& fault) {
+        if (fault.access == Access::execute) return FaultOutcome::fatal;
+        machine.map(fault.address.page_floor(), user_data);
+        if (machine.faults.size() == 1) return FaultOutcome::retry_tlb_stale;
+        if (machine.faults.size() > 4) return FaultOutcome::fatal;
+        const Pfn gone = machine.slot(code).pfn();
+        machine.slot(code) = Pte::none();
+        return machine.ram.cached_translations().may_hold(gone) ? FaultOutcome::retry_tlb_stale : FaultOutcome::retry;
+    };
+    // mov rdi, data; again: mov [rdi], eax; add rdi, 0x1000; jmp again
+    const Bytes loop{0x89, 0x07, 0x48, 0x81, 0xc7, 0x00, 0x10, 0x00, 0x00, 0xeb, 0xf5};
+    const Exit exit = machine.run(code, mov_rdi(data.value()) + loop);
+    CHECK(exit.reason == Exit::Reason::fault);
+    REQUIRE(machine.faults.size() == 3);
+    CHECK(machine.faults[2].access == Access::execute);
+}
+
 TEST_CASE("a frame that the kernel refilled runs its new bytes, not the old translation") {
     TestMachine machine;
     const Pfn pfn = machine.map(code, user_code);

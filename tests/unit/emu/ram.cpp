@@ -57,3 +57,16 @@ TEST_CASE("a frame that is fetched and written through two mappings: the later o
     code.forget_all();
     CHECK(code.note_fetched(Pfn(1)) == none);
 }
+
+TEST_CASE("the TLB may hold an entry for what was walked to since the last flush, and for nothing else") {
+    CachedTranslations cached(PageCount(4));
+    CHECK_FALSE(cached.may_hold(Pfn(0)));
+    cached.note_walked(Pfn(1));
+    CHECK(cached.may_hold(Pfn(1)));
+    CHECK_FALSE(cached.may_hold(Pfn(2)));
+    cached.note_flushed();
+    CHECK_FALSE(cached.may_hold(Pfn(1)));
+    cached.note_walked(Pfn(2));
+    CHECK(cached.may_hold(Pfn(2)));
+    CHECK_FALSE(cached.may_hold(Pfn(1)));
+}

@@ -94,7 +94,7 @@ Twins::Twins(std::uint64_t frames, const std::optional<Pressure>& pressure) : ma
 std::string Twins::step(const Operation& operation) {
     history += operation.text();
     refused_ = false;
-    if (operation.space != current_) tlb_.clear();
+    if (operation.space != current_) flush_tlb();
     const std::string difference = apply(operation);
     machine.observer.clear();
     refused += refused_ ? 1 : 0;
@@ -102,9 +102,14 @@ std::string Twins::step(const Operation& operation) {
     return difference.empty() ? "" : difference + " after " + history;
 }
 
+void Twins::flush_tlb() {
+    tlb_.clear();
+    machine.ram.cached_translations().note_flushed();
+}
+
 void Twins::flush_stale_tlb() {
     const bool stale = alive(current_) && mm().take_effects().tlb_stale;
-    if (std::exchange(machine.tlb_was_stale, false) || stale) tlb_.clear();
+    if (std::exchange(machine.tlb_was_stale, false) || stale) flush_tlb();
 }
 
 // What the processor may still remember holds as it did.
@@ -409,7 +414,7 @@ std::string Twins::fork(std::size_t parent) {
 std::string Twins::exit(std::size_t space) {
     if (std::ranges::count_if(spaces_, [](const Space& each) { return each.mm != nullptr; }) == 1) return "";
     machine.handler.set_mm(nullptr);
-    if (space == current_) tlb_.clear();
+    if (space == current_) flush_tlb();
     spaces_[space].mm.reset();
     spaces_[space].oracle = OracleSpace{};
     return "";

@@ -83,6 +83,7 @@ public:
     bool alive(std::size_t space) const { return spaces_[space].mm != nullptr; }
     const MmStruct& mm(std::size_t space) const { return *spaces_[space].mm; }
     // What the processor would do before it runs on.
+    void flush_tlb();
     void flush_stale_tlb();
     // Ends all address spaces and files; how many frames are in use then.
     PageCount used_frames_after_all();

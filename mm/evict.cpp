@@ -80,6 +80,7 @@ bool Reclaimer::has_swap_for(const Frame& frame) const {
 bool Reclaimer::is_locked(Pfn pfn) const {
     const Frame& frame = memory_.frames()[pfn];
     if (frame.left_locked) return true;
+    if (frame.state == FrameState::shared_memory && frame.anchor.file().is_locked()) return true;
     if (memory_.locked_page_count() == PageCount(0)) return false;
     bool locked = false;
     for_each_mapping(memory_, pfn,

@@ -71,6 +71,13 @@ Pte under_protection(Pte old, Pte entry) {
     return old == Pte::write_protected() ? entry.with_write_protection() : entry;
 }
 
+// What it takes to have a page of a file that is not to be copied.
+FaultKind kind_of_file_page(const File& file, bool in_page_cache, bool in_swap) {
+    if (in_page_cache) return FaultKind::file_minor;
+    if (in_swap) return FaultKind::swap_in;
+    return file.kind() == FileKind::shared_memory ? FaultKind::demand_zero : FaultKind::file_major;
+}
+
 FaultKind classify_first_touch(const FaultSituation& situation) {
     const Vma& vma = *situation.vma;
     const bool write = situation.access == Access::write;
@@ -78,9 +85,7 @@ FaultKind classify_first_touch(const FaultSituation& situation) {
         if (situation.past_file_end) return FaultKind::sigbus;
         if (is_asked_about(situation)) return ask(situation);
         if (write && !vma.is_shared()) return FaultKind::cow;
-        if (situation.in_page_cache) return FaultKind::file_minor;
-        if (situation.in_swap) return FaultKind::swap_in;
-        return file->kind() == FileKind::shared_memory ? FaultKind::demand_zero : FaultKind::file_major;
+        return kind_of_file_page(*file, situation.in_page_cache, situation.in_swap);
     }
     if (vma.special() != nullptr) {
         if (!situation.has_special_page) return FaultKind::sigbus;
@@ -189,14 +194,14 @@ FaultHandler::Resolution FaultHandler::resolve(FaultKind kind, Vma& vma, const P
     const Pte* entry = mm_->page_table().find(page);
     switch (kind) {
         case FaultKind::demand_zero:
-            return vma.file() != nullptr ? map_file_page(kind, vma, fault) : map_fresh_page(kind, vma, page);
+            return vma.file() != nullptr ? map_file_page(vma, fault) : map_fresh_page(kind, vma, page);
         case FaultKind::zero_page: return map_zero_page(kind, vma, page);
         case FaultKind::stack_grow:
             return fault.access == Access::write ? map_fresh_page(kind, vma, page) : map_zero_page(kind, vma, page);
         case FaultKind::zero_upgrade: return map_fresh_page(kind, vma, page);
         case FaultKind::file_minor:
         case FaultKind::file_major:
-            return vma.special() != nullptr ? map_special_page(kind, vma, page) : map_file_page(kind, vma, fault);
+            return vma.special() != nullptr ? map_special_page(kind, vma, page) : map_file_page(vma, fault);
         case FaultKind::cow: return copy_page(kind, vma, page);
         case FaultKind::cow_reuse:
         case FaultKind::write_notify: return reuse_page(kind, vma, page);
@@ -207,7 +212,7 @@ FaultHandler::Resolution FaultHandler::resolve(FaultKind kind, Vma& vma, const P
             return Resolution{kind};
         case FaultKind::swap_in:
             // What the entry does not know of, the file has in swap.
-            return entry != nullptr && entry->is_swapped() ? swap_in_page(vma, fault) : map_file_page(kind, vma, fault);
+            return entry != nullptr && entry->is_swapped() ? swap_in_page(vma, fault) : map_file_page(vma, fault);
         case FaultKind::segv_maperr:
         case FaultKind::segv_accerr:
         case FaultKind::sigbus:
@@ -278,12 +283,16 @@ FaultHandler::Resolution FaultHandler::map_special_page(FaultKind kind, const Vm
     return Resolution{kind};
 }
 
-FaultHandler::Resolution FaultHandler::map_file_page(FaultKind kind, const Vma& vma, const PageFault& fault) {
+FaultHandler::Resolution FaultHandler::map_file_page(const Vma& vma, const PageFault& fault) {
     const VirtAddr page = fault.address.page_floor();
     const auto slot = mm_->page_table().ensure(page);
     if (!slot) return Resolution{FaultKind::oom};
-    const std::optional<SwapSlot> from = vma.file()->swap_slot(vma.page_index(page));
-    const auto pfn = vma.file()->read_page(vma.page_index(page));
+    // A page that was cached may have left for the table that it goes into.
+    File& file = *vma.file();
+    const std::uint64_t index = vma.page_index(page);
+    const FaultKind kind = kind_of_file_page(file, file.cached(index).has_value(), file.is_in_swap(index));
+    const std::optional<SwapSlot> from = file.swap_slot(index);
+    const auto pfn = file.read_page(index);
     if (!pfn) return Resolution{pfn.error() == Errno::enomem ? FaultKind::oom : FaultKind::sigbus};
     memory_.add_reference(*pfn);
     const bool write = fault.access == Access::write;

@@ -120,7 +120,7 @@ private:
     Resolution map_zero_page(FaultKind kind, const Vma& vma, VirtAddr page);
     Resolution map_fresh_page(FaultKind kind, Vma& vma, VirtAddr page);
     Resolution map_special_page(FaultKind kind, const Vma& vma, VirtAddr page);
-    Resolution map_file_page(FaultKind kind, const Vma& vma, const emu::PageFault& fault);
+    Resolution map_file_page(const Vma& vma, const emu::PageFault& fault);
     Resolution copy_page(FaultKind kind, Vma& vma, VirtAddr page);
     Resolution reuse_page(FaultKind kind, Vma& vma, VirtAddr page);
     void note_userfault(const Vma& vma, const emu::PageFault& fault);

@@ -92,6 +92,8 @@ Result<void> File::fill_page(std::uint64_t page_index, Pfn pfn) {
     } else if (const auto swapped = swapped_.find(page_index); swapped != swapped_.end()) {
         Reclaimer& reclaimer = *memory_.reclaimer();
         if (const auto done = reclaimer.swap()->read(swapped->second, memory_.ram().frame(pfn)); !done) return done;
+        pay_zeroes(page_index, memory_.ram().frame(pfn));
+        zeroes_owed_.erase(page_index);
         reclaimer.drop_slot(swapped->second);
         swapped_.erase(swapped);
         mark_dirty(pfn);
@@ -101,6 +103,13 @@ Result<void> File::fill_page(std::uint64_t page_index, Pfn pfn) {
         shadows_.erase(shadow);
     }
     return {};
+}
+
+void File::pay_zeroes(std::uint64_t page_index, std::span<std::byte> bytes) const {
+    const auto [owed, end] = zeroes_owed_.equal_range(page_index);
+    for (const auto& [index, part] : std::ranges::subrange(owed, end)) {
+        std::ranges::fill(bytes.subspan(part.first, part.end - part.first), std::byte{0});
+    }
 }
 
 void File::lose_page(std::uint64_t page_index, std::optional<emu::SwapSlot> slot, std::uint32_t page_number) {
@@ -123,6 +132,7 @@ void File::forget_swapped(std::uint64_t first_page, std::uint64_t end_page) {
     for (auto page = swapped_.lower_bound(first_page); page != end; page = swapped_.erase(page)) {
         reclaimer.drop_slot(page->second);
     }
+    zeroes_owed_.erase(zeroes_owed_.lower_bound(first_page), zeroes_owed_.lower_bound(end_page));
     const auto last = shadows_.lower_bound(end_page);
     for (auto page = shadows_.lower_bound(first_page); page != last; page = shadows_.erase(page)) {
         reclaimer.drop_shadow(page->second);
@@ -277,6 +287,7 @@ Result<void> File::read_uncached(std::uint64_t offset, std::span<std::byte> into
         if (const auto swapped = swapped_.find(page); swapped != swapped_.end()) {
             std::array<std::byte, page_size> bytes{};
             const auto done = memory_.reclaimer()->swap()->peek(swapped->second, bytes);
+            pay_zeroes(page, bytes);
             std::memcpy(part.data(), bytes.data() + in_page, count);
             return done;
         }
@@ -294,14 +305,11 @@ Result<void> File::zero_part(std::uint64_t page_index, std::uint64_t first_byte,
         std::memset(memory_.ram().frame(*pfn).data() + first_byte, 0, end_byte - first_byte);
         return {};
     }
-    if (pfn.error() != Errno::enomem || !is_in_swap(page_index)) return fail(pfn.error());
-    // Without a frame for it the page is changed where it lies.
-    SwapDevice& swap = *memory_.reclaimer()->swap();
-    const emu::SwapSlot slot = swapped_.at(page_index);
-    std::array<std::byte, page_size> bytes{};
-    if (const auto done = swap.read(slot, bytes); !done) return done;
-    std::memset(bytes.data() + first_byte, 0, end_byte - first_byte);
-    return swap.write(slot, bytes);
+    if (!is_in_swap(page_index)) return fail(pfn.error());
+    // Without a frame, or its bytes, the page stays where it is, and the bytes are zero when it comes back. Nobody is
+    // told (shmem_undo_range, shmem_get_partial_folio).
+    zeroes_owed_.emplace(page_index, ByteRange{first_byte, end_byte});
+    return {};
 }
 
 // mm/truncate.c, truncate_setsize: the size first, so that no new fault brings back what is being cut off.

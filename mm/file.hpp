@@ -54,7 +54,7 @@ public:
     // Pages that hold at least one byte of the file.
     PageCount page_count() const { return PageCount::of_bytes(size_bytes_); }
     // Cuts the file off or lets it grow by a hole (truncate(2)). What lies past the new end leaves every address space,
-    // private copies included, so that touching it is SIGBUS. EROFS, EIO.
+    // private copies included, so that touching it is SIGBUS. EROFS, EIO: its source's.
     Result<void> resize(std::uint64_t size_bytes);
 
     // Through the page cache, as read(2) does: how many bytes were read, fewer than asked for at the end of the file or
@@ -99,6 +99,11 @@ public:
     // (vma_wants_writenotify).
     bool wants_write_notify() const { return kind_ != FileKind::shared_memory; }
 
+    // Pages that are in memory stay there, and those that come (SHM_LOCK; mapping_set_unevictable). Of files that would
+    // lose theirs to swap.
+    void set_locked(bool locked) { is_locked_ = locked; }
+    bool is_locked() const { return is_locked_; }
+
     PageCount cached_page_count() const { return PageCount(pages_.size()); }
     const std::map<std::uint64_t, Pfn>& cached_pages() const { return pages_; }
     // Drops pages that nobody maps and that can be read again, having written them back; returns how many.
@@ -117,12 +122,19 @@ public:
     const IntervalTree& i_mmap() const { return i_mmap_; }
 
 private:
+    // Of a page: [first, end).
+    struct ByteRange {
+        std::uint64_t first;
+        std::uint64_t end;
+    };
+
     FrameState page_state() const {
         return kind_ == FileKind::shared_memory ? FrameState::shared_memory : FrameState::file_cache;
     }
     // Of the pages that the cache has not. ENOMEM, EIO.
     Result<Pfn> add_page(std::uint64_t page_index);
     Result<void> fill_page(std::uint64_t page_index, Pfn pfn);
+    void pay_zeroes(std::uint64_t page_index, std::span<std::byte> bytes) const;
     void forget_swapped(std::uint64_t first_page, std::uint64_t end_page);
     // The page, about to be changed by the kernel: dirty, and no translation of its bytes counts any more.
     Result<Pfn> page_to_write(std::uint64_t page_index);
@@ -139,6 +151,9 @@ private:
     std::map<std::uint64_t, Pfn> pages_;
     std::map<std::uint64_t, emu::SwapSlot> swapped_;
     std::map<std::uint64_t, std::uint32_t> shadows_;  // numbers of pages that have left (Linux: shadow entries)
+    // Of swapped_: parts that have become zeroes since, but for a slot that could not be read or written.
+    std::multimap<std::uint64_t, ByteRange> zeroes_owed_;
+    bool is_locked_ = false;
     std::set<std::uint64_t> unwritten_;  // of pages_ and swapped_: what allocate_page() made and nobody used yet
     IntervalTree i_mmap_;
 };

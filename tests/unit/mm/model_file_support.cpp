@@ -38,9 +38,7 @@ std::string Twins::write_file(const Operation& operation) {
 
 std::string Twins::resize_file(const Operation& operation) {
     OpenFile& file = files_[operation.file];
-    // In swap the last page may be out of reach.
-    std::string difference = agree("ok", outcome(file.file->resize(operation.length)));
-    if (refused_) return "";
+    std::string difference = agree_strictly("ok", outcome(file.file->resize(operation.length)));
     file.oracle->bytes.resize(operation.length);
     for (Space& space : spaces_) space.oracle.forget_past_end(*file.oracle);
     return difference;

@@ -94,6 +94,7 @@ Twins::Twins(std::uint64_t frames, const std::optional<Pressure>& pressure) : ma
 std::string Twins::step(const Operation& operation) {
     history += operation.text();
     refused_ = false;
+    if (machine.swap != nullptr) read_errors_ = machine.swap->counters().read_errors;
     if (operation.space != current_) flush_tlb();
     const std::string difference = apply(operation);
     machine.observer.clear();
@@ -171,8 +172,7 @@ std::string Twins::agree_strictly(const std::string& expected, const std::string
 }
 
 std::string Twins::agree(const std::string& expected, const std::string& real) {
-    const bool eio = real == "EIO" && machine.swap != nullptr;
-    refused_ = starved && expected == "ok" && (real == "ENOMEM" || eio);
+    refused_ = starved && expected == "ok" && (real == "ENOMEM" || (real == "EIO" && could_not_read()));
     return refused_ ? "" : agree_strictly(expected, real);
 }
 
@@ -288,7 +288,7 @@ std::string Twins::advise(const Operation& operation) {
     }
     const std::string real = outcome(mm().advise(page(operation.first), operation.count * page_size, operation.advice));
     // Only a hole in a file takes frames. ENOMEM may be the answer either way.
-    const bool may_be_short = starved && operation.advice == madv_remove && (real == "ENOMEM" || real == "EIO");
+    const bool may_be_short = starved && operation.advice == madv_remove && real == "ENOMEM";
     for (const Hole& hole : holes) {
         OpenFile* file = file_of(hole.object);
         if (may_be_short && file != nullptr)
@@ -349,6 +349,7 @@ std::string Twins::brk(std::uint64_t wanted) {
 
 std::string Twins::access(const Operation& operation, Access access) {
     const std::uint64_t at = operation.first;
+    const emu::Pte before = machine.mmu.peek(mm().page_table().root(), page(at));
     const auto kinds = machine.touch(page(at), access);
     const auto refusal = oracle().refusal(at, access);
     const bool fatal = !kinds.empty() && is_fatal(kinds.back());
@@ -356,6 +357,11 @@ std::string Twins::access(const Operation& operation, Access access) {
         refused_ = true;
         // What is past the end of a file takes tables as well before that shows.
         return starved && refusal.value_or(FaultKind::sigbus) == FaultKind::sigbus ? "" : "out of frames";
+    }
+    if (fatal && !refusal && kinds.back() == FaultKind::sigbus && could_not_read()) {
+        refused_ = true;
+        const emu::Pte after = machine.mmu.peek(mm().page_table().root(), page(at));
+        return !before.is_swapped() || after == before ? "" : "a page in swap is lost that could not be read";
     }
     if (fatal != refusal.has_value()) return fatal ? "access refused" : "access allowed";
     if (fatal) return kinds.back() == *refusal ? "" : "refused for another reason";
@@ -373,6 +379,10 @@ std::string Twins::force(const Operation& operation, Access access) {
     if (machine.handler.take_oom()) {
         refused_ = true;
         return starved ? "" : "out of frames";
+    }
+    if (!pfn && could_not_read()) {
+        refused_ = true;
+        return "";
     }
     const auto found = oracle().pages.find(at);
     const bool is_refused = found == oracle().pages.end() || found->second.past_end() ||

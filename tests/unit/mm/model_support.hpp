@@ -91,7 +91,7 @@ public:
     static constexpr std::size_t max_spaces = 3;
     Machine machine;
     bool starved = false;     // memory may run out
-    std::size_t refused = 0;  // calls and accesses that it ran out for
+    std::size_t refused = 0;  // calls and accesses that it ran out for, or that swap could not be read for
     std::string history;
 
 private:
@@ -109,6 +109,10 @@ private:
     std::string apply_to_file(const Operation& operation);
     // Whether a call that must answer `expected` has; ENOMEM instead of success is refused_ where memory may run out.
     std::string agree(const std::string& expected, const std::string& real);
+    // Whether the present step has met a page in swap that could not be read.
+    bool could_not_read() const {
+        return machine.swap != nullptr && machine.swap->counters().read_errors > read_errors_;
+    }
     static std::string agree_strictly(const std::string& expected, const std::string& real);
 
     std::string map(const Operation& operation);
@@ -161,6 +165,7 @@ private:
     std::map<std::uint64_t, TlbEntry> tlb_;  // of the current address space, by page
     std::size_t current_ = 0;
     bool refused_ = false;
+    std::uint64_t read_errors_ = 0;  // of swap, before the present step
     unsigned last_value_ = 0;
 };
 

@@ -94,12 +94,13 @@ public:
         evicted += reclaimer.counters().evicted();
         refaults += reclaimer.counters().refaults;
         refused += twins_.refused;
+        if (reclaimer.swap() != nullptr) read_errors += reclaimer.swap()->counters().read_errors;
         CHECK(twins_.used_frames_after_all() == PageCount(2));
         CHECK(reclaimer.frames() == PageCount(0));
         if (const SwapDevice* swap = reclaimer.swap()) CHECK(swap->used_slot_count() == PageCount(0));
     }
 
-    static inline std::uint64_t evicted = 0, refaults = 0, refused = 0;
+    static inline std::uint64_t evicted = 0, refaults = 0, refused = 0, read_errors = 0;
 
 private:
     // A limit of user pages in plenty of RAM, or RAM that page tables have to share.
@@ -118,6 +119,7 @@ private:
         static constexpr std::uint64_t slots[] = {0, 3, 8, 64, 64};
         pressure.swap.slots = PageCount(one_of(random_, slots));
         if (one_in(random_, 3)) pressure.swap.errors.every_write = 2 + random_() % 4;
+        if (one_in(random_, 3)) pressure.swap.errors.every_read = 2 + random_() % 4;
         return pressure;
     }
 
@@ -155,10 +157,11 @@ void live_under_every_policy(std::uint64_t first_seed, std::uint64_t seeds, int 
 
 }  // namespace
 
-TEST_CASE("pressure: random sequences under every policy, with few frames, few slots and writes that fail") {
+TEST_CASE("pressure: random sequences under every policy, with few frames, few slots and transfers that fail") {
     live_under_every_policy(1, 8, 160);
     CHECK(Life::evicted > 0);
     CHECK(Life::refaults > 0);
+    CHECK(Life::read_errors > 0);
 }
 
 // Longer, by hand: FAULTLINE_PRESSURE_SEEDS=FIRST:COUNT.

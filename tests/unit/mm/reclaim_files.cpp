@@ -238,21 +238,104 @@ TEST_CASE("reclaim: the end of a file in swap is zeroed though no frame is to be
     CHECK(machine.broken() == "");
 }
 
-TEST_CASE("reclaim: a page in swap that cannot be read keeps its file as long as it was, and fails read(2)") {
+TEST_CASE("reclaim: a page in swap that cannot be read fails read(2) and faults, but not truncate(2) and holes") {
     Pressure failing = pressure(3);
-    failing.swap.errors.every_read = 1;
+    failing.swap.errors.every_read = 2;
     Files machine(failing);
-    const auto file = machine.memory_file(2);
-    const std::vector<std::byte> full(2 * page_size, std::byte{8});
+    const auto file = machine.memory_file(3);
+    const std::vector<std::byte> full(3 * page_size, std::byte{8});
     REQUIRE(file->write(0, full).has_value());
     machine.push_out(4);
-    std::array<std::byte, 1> byte{};
-    CHECK(outcome(file->read(0, byte)) == "EIO");
-    CHECK(outcome(file->resize(100)) == "EIO");
-    CHECK(file->size_bytes() == 2 * page_size);
-    REQUIRE(machine.map(page(0), 2, read_write, file_shared, file).has_value());
+    // Every second one fails. The page that has been read leaves again.
+    CHECK(first_byte(*file, 2) == 8);
+    std::array<std::byte, 2> bytes{};
+    CHECK(outcome(file->read(0, bytes)) == "EIO");
+    machine.push_out(4);
+    CHECK(first_byte(*file, 2) == 8);
+    REQUIRE(machine.map(page(0), 3, read_write, file_shared, file).has_value());
     CHECK(machine.read(page(0)) == Kinds{FaultKind::sigbus});
     CHECK(file->is_in_swap(0));
+    CHECK(machine.broken() == "");
+    // What is cut off is gone nevertheless, also when the page comes back.
+    machine.push_out(4);
+    CHECK(first_byte(*file, 2) == 8);
+    CHECK(outcome(file->resize(100)) == "ok");
+    CHECK(machine.swap->counters().read_errors == 3);
+    CHECK(file->is_in_swap(0));
+    REQUIRE(file->read_uncached(99, bytes).has_value());
+    CHECK(bytes == std::array{std::byte{8}, std::byte{0}});
+    CHECK(machine.broken() == "");
+    CHECK(outcome(file->resize(3 * page_size)) == "ok");
+    CHECK(file->cached(0).has_value());
+    REQUIRE(file->read(99, bytes).has_value());
+    CHECK(bytes == std::array{std::byte{8}, std::byte{0}});
+    // A hole within a page.
+    REQUIRE(file->write(page_size, std::span(full).first(page_size)).has_value());
+    machine.push_out(4);
+    REQUIRE(file->is_in_swap(1));
+    CHECK(outcome(file->punch_hole(page_size + 10, 20)) == "ok");
+    CHECK(machine.swap->counters().read_errors == 4);
+    REQUIRE(file->read(page_size + 9, bytes).has_value());
+    CHECK(bytes == std::array{std::byte{8}, std::byte{0}});
+    REQUIRE(file->read(page_size + 29, bytes).has_value());
+    CHECK(bytes == std::array{std::byte{0}, std::byte{8}});
+    CHECK(machine.broken() == "");
+}
+
+TEST_CASE("reclaim: a cached page that leaves for the tables it was to go into is told of as what it has become") {
+    struct Case {
+        FileKind kind;
+        bool written;
+        FaultKind expected;
+    };
+    for (const Case& each : {Case{FileKind::regular, false, FaultKind::file_major},
+                             Case{FileKind::shared_memory, true, FaultKind::swap_in},
+                             Case{FileKind::shared_memory, false, FaultKind::demand_zero}}) {
+        CAPTURE(fault_kind_name(each.expected));
+        Disk disk{.bytes = numbered_pages(page_size)};
+        Pressure all_of_ram = pressure(1);
+        all_of_ram.reclaim.frames = std::nullopt;
+        Machine machine(16);
+        machine.reclaim_under(all_of_ram);
+        const auto file = each.kind == FileKind::regular
+                              ? machine.files.open(std::make_unique<DiskSource>(disk), FileIdentity{.path = "/disk"})
+                              : machine.files.create({.path = "/memory"}, each.kind, page_size);
+        // The first page to come, so that it is the first to leave.
+        REQUIRE(file->read_page(0).has_value());
+        if (each.written) REQUIRE(file->write(0, std::array{std::byte{1}}).has_value());
+        REQUIRE(machine.map(page(0), 16).has_value());
+        for (std::uint64_t i = 0; machine.free_frames() > PageCount(0); ++i) machine.write(page(i));
+        REQUIRE(file->cached(0).has_value());
+        const VirtAddr far = page(0) + (1ULL << 39);
+        REQUIRE(machine.map(far, 1, prot_read, file_shared, file).has_value());
+        CHECK(machine.read(far) == Kinds{each.expected});
+        CHECK(machine.last_event().major == (each.expected != FaultKind::demand_zero));
+        CHECK(machine.byte(far) == (each.expected == FaultKind::demand_zero ? std::byte{0} : std::byte{1}));
+        CHECK(machine.broken() == "");
+    }
+}
+
+TEST_CASE("reclaim: pages of locked shared memory stay, mapped or not, and those that come back from swap, too") {
+    Files machine(pressure(4));
+    const auto file = machine.memory_file(2);
+    REQUIRE(machine.map(page(0), 2, read_write, file_shared, file).has_value());
+    machine.put(0, 10);
+    machine.put(1, 11);
+    machine.push_out(4);
+    REQUIRE(file->is_in_swap(0));
+    file->set_locked(true);
+    CHECK(machine.get(0) == 10);
+    machine.push_out(8);
+    CHECK(machine.resident(0));
+    CHECK(file->is_in_swap(1));
+    REQUIRE(machine.mm->unmap(page(0), 2 * page_size).has_value());
+    machine.push_out(4);
+    CHECK(file->cached(0).has_value());
+    CHECK(machine.broken() == "");
+    file->set_locked(false);
+    machine.push_out(8);
+    CHECK(file->is_in_swap(0));
+    CHECK(first_byte(*file, 0) == 10);
     CHECK(machine.broken() == "");
 }
 

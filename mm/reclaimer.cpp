@@ -356,7 +356,10 @@ PageId Reclaimer::choose_victim(PageId incoming) {
             clear_failed_pages();
             victim = ask_for_victim(incoming);
         }
-        const bool may_unpin = looks_for_ != ReclaimReason::kswapd && pinned_.applies && !pinned_.pages.empty();
+        // While the reserve lasts, it is taken from that.
+        const bool none_left = free_frames(incoming != kernel_page) == PageCount(0);
+        const bool may_unpin =
+            none_left && looks_for_ != ReclaimReason::kswapd && pinned_.applies && !pinned_.pages.empty();
         if (victim != no_page || !may_unpin) return victim;
         // An instruction that needs more pages than there are frames, page by page, gets on with the latest.
         pinned_.pages.erase(pinned_.pages.begin());

@@ -14,6 +14,8 @@ Result<void> clear_refs(System&, Task& task, std::string_view text) {
     int what = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), what);
     if (error != std::errc{} || end != text.data() + text.size()) return fail(Errno::einval);
+    if (what < all || what > peak) return fail(Errno::einval);
+    if (task.mm == nullptr) return {};
     using Pages = mm::MmStruct::Pages;
     switch (what) {
         case all: task.mm->clear_references(Pages::all); return {};

@@ -14,7 +14,7 @@
 #include "kernel/proc_maps.hpp"
 #include "kernel/processes.hpp"
 #include "kernel/recent_programs.hpp"
-#include "kernel/reclaim_options.hpp"
+#include "kernel/reclaim_work.hpp"
 #include "kernel/signal_delivery.hpp"
 #include "kernel/syscall_dispatcher.hpp"
 #include "kernel/syscall_table.hpp"
@@ -85,6 +85,10 @@ public:
         : options_(options),
           ram_(std::move(ram)),
           memory_(ram_),
+          reclaim_({options_, memory_, clock_, scheduler_, processes_,
+                    [this] {
+                        if (in_user_mode_) cpu_->request_stop_soon();
+                    }}),
           files_(memory_),
           mmu_(ram_),
           faults_(memory_),
@@ -111,7 +115,7 @@ public:
     std::string maps() const override { return first_mm() != nullptr ? proc_maps(*first_mm()) : ""; }
     const MachineStatistics& statistics() const override { return statistics_; }
     const std::string& limit_reached() const override { return limit_reached_; }
-    const std::string& policy_error() const override { return policy_error_; }
+    const std::string& policy_error() const override { return reclaim_.policy_error(); }
     const std::vector<std::string>& broken_invariants() const override { return broken_; }
     const std::string& program_path() const override { return program_path_; }
     const mm::MmStruct* current_mm() const override {
@@ -136,9 +140,6 @@ private:
     std::uint32_t owner_of(const mm::MmStruct& mm) const override;
     void on_eviction(const mm::EvictionEvent& event) override;
     void on_write_back(const mm::WriteBackEvent& event) override;
-
-    tl::expected<void, std::string> start_reclaim();
-    void do_due_work();
 
     tl::expected<void, std::string> load(const ProgramSpec& program, const std::shared_ptr<mm::File>& file,
                                          const loader::ElfImage& image);
@@ -172,8 +173,7 @@ private:
     MachineOptions options_;
     emu::Ram ram_;
     mm::PhysicalMemory memory_;
-    std::unique_ptr<mm::SwapDevice> swap_;
-    std::unique_ptr<mm::Reclaimer> reclaimer_;
+    ReclaimWork reclaim_;
     mm::FileRegistry files_;
     emu::Mmu mmu_;
     mm::FaultHandler faults_;
@@ -190,6 +190,7 @@ private:
     System* first_ = nullptr;             // the program that was asked for, until it is over
     System* current_ = nullptr;           // whose turn it is
     Task* cpu_owner_ = nullptr;           // whose registers the processor holds
+    const Task* running_ = nullptr;       // whose time it is
     std::shared_ptr<Terminal> terminal_;  // of the host, that the program's session began with
     OomKiller oom_killer_{processes_, memory_,
                           [this] { return current_ != nullptr ? &*current_->task.process : nullptr; }};
@@ -198,8 +199,6 @@ private:
     std::optional<ExitStatus> exit_;  // the first program's
     std::string program_path_;
     std::string limit_reached_;
-    std::string policy_error_;
-    std::uint64_t retired_at_kswapd_ = ~std::uint64_t{0};
     std::chrono::steady_clock::time_point started_;
     std::uint64_t heap_at_start_ = 0;
 
@@ -216,7 +215,7 @@ tl::expected<void, std::string> MachineImplementation::start() {
     if (!cpu) return tl::unexpected(cpu.error());
     cpu_ = std::move(*cpu);
     if (options_.cpuid_log != nullptr) cpu_->log_cpuid(*options_.cpuid_log);
-    if (auto reclaim = start_reclaim(); !reclaim) return reclaim;
+    if (auto reclaim = reclaim_.start(*cpu_, oom_killer_); !reclaim) return reclaim;
     auto vdso = loader::Vdso::create(memory_);
     if (!vdso) return tl::unexpected(std::string("not enough memory for the vDSO"));
     vdso_ = std::move(*vdso);
@@ -236,41 +235,6 @@ tl::expected<void, std::string> MachineImplementation::start() {
     return {};
 }
 
-tl::expected<void, std::string> MachineImplementation::start_reclaim() {
-    const MemoryPressure& pressure = options_.pressure;
-    auto swap =
-        mm::SwapDevice::create({pressure.swap.value_or(options_.memory), pressure.swap_file, pressure.swap_errors});
-    if (!swap) return tl::unexpected(swap.error());
-    swap_ = std::move(*swap);
-    mm::ReclaimOptions reclaim = reclaim_options(options_);
-    reclaim.time_ns = [this] { return clock_.elapsed_ns(); };
-    // Its turn comes when the kernel has the processor.
-    reclaim.wake_kswapd = [this] {
-        if (in_user_mode_) cpu_->request_stop_soon();
-    };
-    auto reclaimer =
-        mm::Reclaimer::create(memory_, swap_->slot_count() > PageCount(0) ? swap_.get() : nullptr, reclaim);
-    if (!reclaimer) return tl::unexpected(reclaimer.error());
-    reclaimer_ = std::move(*reclaimer);
-    reclaimer_->set_oom_handler(&oom_killer_);
-    if (reclaimer_->needs_references()) cpu_->report_references(reclaimer_.get());
-    if (pressure.counts_working_set) reclaimer_->sample_working_set();
-    return {};
-}
-
-// What has a time of its own: the policy's ticks, samples of the working set, the background reclaimer.
-void MachineImplementation::do_due_work() {
-    constexpr std::uint64_t never = ~std::uint64_t{0};
-    const std::uint64_t due_ns = reclaimer_->next_due_ns();
-    if (due_ns != never && due_ns <= clock_.elapsed_ns()) reclaimer_->run_due_work();
-    // Woken again before the program got any further, it would only take what that is about to use.
-    const std::uint64_t retired = cpu_->retired_instructions();
-    const bool got_further = options_.clock == ClockMode::host || retired != retired_at_kswapd_;
-    if (!reclaimer_->kswapd_is_awake() || !got_further) return;
-    retired_at_kswapd_ = retired;
-    (void)reclaimer_->run_kswapd();
-}
-
 tl::expected<void, std::string> MachineImplementation::exec(const ProgramSpec& program) {
     const auto named = [&program](const std::string& reason) {
         return tl::unexpected(fmt::format("{}: {}", program.path, reason));
@@ -285,20 +249,10 @@ tl::expected<void, std::string> MachineImplementation::exec(const ProgramSpec& p
     const auto image = loader::parse_elf(*file);
     if (!image) return named(image.error());
     Task nobody;
-    first_ = &processes_.add_first(System{nobody,
-                                          *cpu_,
-                                          clock_,
-                                          random_,
-                                          memory_,
-                                          faults_,
-                                          *vfs_,
-                                          mmu_,
-                                          scheduler_,
-                                          processes_,
-                                          futexes_,
-                                          ipc_,
-                                          &*vdso_,
-                                          {}});
+    const System like{nobody, *cpu_,      clock_,     random_,  memory_, faults_, *vfs_,
+                      mmu_,   scheduler_, processes_, futexes_, ipc_,    &*vdso_, {}};
+    reclaim_.add_kswapd(like);
+    first_ = &processes_.add_first(like);
     first_->task.exe_file =
         vfs_->add_executable(options_.host.guest_path(file->identity().path), host_file->status, file);
     if (auto loaded = load(program, file, *image); !loaded) {
@@ -335,13 +289,17 @@ ExitStatus MachineImplementation::run() {
         const HostSignals host_signals(*cpu_);
         std::optional<HostTimeout> timeout;
         if (options_.timeout) timeout.emplace(*options_.timeout);
+        // What loading took is the program's.
+        processes_.account(*first_);
+        processes_.start_kernel_threads();
         processes_.start(*first_);
-        while (processes_.task_count() > 0) {
+        while (processes_.program_task_count() > 0) {
             check_limits();
-            if (!broken_.empty() || !limit_reached_.empty() || !policy_error_.empty()) end_everything();
+            if (!broken_.empty() || !limit_reached_.empty()) end_everything();
             scheduler_.run_one();
             current_ = nullptr;
             if (cpu_owner_ != nullptr && cpu_owner_->state == TaskState::over) cpu_owner_ = nullptr;
+            if (running_ != nullptr && running_->state == TaskState::over) running_ = nullptr;
             processes_.bury();
             take_host_signals();
         }
@@ -350,7 +308,7 @@ ExitStatus MachineImplementation::run() {
     statistics_.wall_time_ns = static_cast<std::uint64_t>(std::chrono::nanoseconds(wall_time).count());
     tear_down();
     check_leaks();
-    if (!policy_error_.empty()) return ExitStatus{policy_status, 0, false};
+    if (!policy_error().empty()) return ExitStatus{policy_status, 0, false};
     if (!limit_reached_.empty()) return ExitStatus{limit_status, 0, false};
     // Without an end of its own the program was stopped by a broken invariant, as if by abort().
     return broken_.empty() && exit_ ? *exit_ : ExitStatus{128 + SIGABRT, SIGABRT, false};
@@ -358,13 +316,18 @@ ExitStatus MachineImplementation::run() {
 
 void MachineImplementation::switch_to(Task& task) {
     current_ = processes_.find_task(task.tid);
+    const Task* before = std::exchange(running_, &task);
+    if (before != nullptr && before != &task) processes_.account(*processes_.find_task(before->tid));
+    if (task.is_kernel_thread()) {
+        // Whose registers and page tables the processor has, it keeps: they are not needed.
+        reclaim_.reclaimer().set_current(nullptr);
+        return;
+    }
+    if (before != nullptr && before->is_kernel_thread()) reclaim_.reclaimer().set_current(faults_.mm());
     // What another task has done to its memory, or itself before it began to wait.
     if (task.mm->take_effects().tlb_stale) cpu_->flush_tlb();
     if (cpu_owner_ == &task) return;
-    if (cpu_owner_ != nullptr) {
-        cpu_owner_->fpu = cpu_->fpu_state();
-        processes_.account(*processes_.find_task(cpu_owner_->tid));
-    }
+    if (cpu_owner_ != nullptr) cpu_owner_->fpu = cpu_->fpu_state();
     cpu_owner_ = &task;
     cpu_->set_fpu_state(task.fpu);
     faults_.set_mm(task.mm.get());
@@ -385,7 +348,7 @@ void MachineImplementation::run_task(System& system) {
 
 // What the machine tells of is the program that it was asked to run.
 void MachineImplementation::process_ends(System& system) {
-    if (&system != first_ && system.task.process->pid != Processes::first_pid) return;
+    if (&system != first_ && system.task.process->pid != processes_.first_program()) return;
     exit_ = system.task.process->exit;
     gather_statistics(*system.task.mm);
     if (options_.at_end) options_.at_end();
@@ -401,11 +364,7 @@ emu::Exit MachineImplementation::run_user_code(Task& task) {
             *options_.max_instructions - std::min(*options_.max_instructions, cpu_->retired_instructions());
         budget = std::min(budget.value_or(left), left);
     }
-    if (const std::uint64_t due_ns = reclaimer_->next_due_ns(); due_ns != ~std::uint64_t{0}) {
-        const std::uint64_t now_ns = clock_.elapsed_ns();
-        const std::uint64_t left = due_ns > now_ns ? due_ns - now_ns : 1;
-        budget = std::min(budget.value_or(left), left);
-    }
+    if (const auto left_ns = reclaim_.time_left_ns()) budget = std::min(budget.value_or(*left_ns), *left_ns);
     in_user_mode_ = true;
     emu::Exit exit{};
     if (!budget || options_.clock != ClockMode::host) {
@@ -446,7 +405,7 @@ void MachineImplementation::step(System& system) {
         case emu::Exit::Reason::quantum:
         case emu::Exit::Reason::halt: break;
     }
-    do_due_work();
+    reclaim_.do_due_work();
     settle(system);
     check_limits();
     scheduler_.tick();
@@ -455,7 +414,7 @@ void MachineImplementation::step(System& system) {
     deliver(system);
     const bool time_is_up = exit.reason == emu::Exit::Reason::quantum || exit.reason == emu::Exit::Reason::halt;
     if (task.exit) return;
-    if (time_is_up) {
+    if (time_is_up || reclaim_.wants_processor()) {
         scheduler_.slice_over(task);
     } else {
         scheduler_.preempt_for_higher(task);
@@ -510,7 +469,7 @@ void MachineImplementation::take_host_signals() {
     while (const auto number = HostSignals::take()) {
         const SignalInfo info{.number = *number, .code = si_code_kernel};
         const bool has_foreground = terminal_ != nullptr && terminal_->foreground != 0;
-        const std::uint32_t group = has_foreground ? terminal_->foreground : Processes::first_pid;
+        const std::uint32_t group = has_foreground ? terminal_->foreground : processes_.first_program();
         const bool of_terminal = *number == SIGINT || *number == SIGQUIT || *number == SIGTSTP || *number == SIGWINCH;
         if (*number == SIGTSTP && stops_with_host(group)) {
             stop_with_host();
@@ -574,10 +533,7 @@ void MachineImplementation::stop_at_limit(std::string limit) {
 }
 
 void MachineImplementation::check_limits() {
-    if (policy_error_.empty() && reclaimer_->has_policy_error()) {
-        policy_error_ = reclaimer_->policy_error();
-        end_everything();
-    }
+    if (reclaim_.has_failed()) end_everything();
     if (options_.max_instructions && cpu_->retired_instructions() >= *options_.max_instructions) {
         stop_at_limit(fmt::format("stopped after {} instructions", *options_.max_instructions));
     }
@@ -655,16 +611,7 @@ void MachineImplementation::gather_statistics(const mm::MmStruct& mm) {
     s.used_frames = memory_.used_page_count();
     s.peak_used_frames = memory_.peak_used_page_count();
     s.page_table_pages = mm.page_table().table_count();
-    s.policy = &reclaimer_->policy_info();
-    s.policy_state = reclaimer_->policy_state();
-    s.reclaim = reclaimer_->counters();
-    s.working_set = reclaimer_->working_set();
-    s.frame_limit = reclaimer_->frame_limit();
-    s.user_frames = reclaimer_->frames();
-    s.peak_user_frames = reclaimer_->peak_frames();
-    s.swap_slots = swap_->slot_count();
-    s.used_swap_slots = swap_->used_slot_count();
-    s.swap = swap_->counters();
+    reclaim_.gather(s);
     s.costs = clock_.costs();
     s.buddy_free_blocks = memory_.buddy().free_blocks();
     s.tlb = cpu_->tlb_stats();
@@ -679,8 +626,10 @@ void MachineImplementation::gather_statistics(const mm::MmStruct& mm) {
 }
 
 void MachineImplementation::tear_down() {
+    processes_.stop_kernel_threads();
     faults_.set_mm(nullptr);
     current_ = first_ = nullptr;
+    running_ = nullptr;
     processes_.clear();
     // Files that only messages between sockets hold.
     if (vfs_) vfs_->unix_sockets().collect();
@@ -698,8 +647,8 @@ void MachineImplementation::check_leaks() {
     LiveObjects expected = before_exec_;
     for (const auto& file : files_.files()) expected.frames += file->cached_page_count().value();
     broken_ = leftovers(expected, left);
-    if (swap_->used_slot_count() > PageCount(0)) {
-        broken_.push_back(fmt::format("{} swap slots are still in use", swap_->used_slot_count().value()));
+    if (const PageCount used = reclaim_.swap().used_slot_count(); used > PageCount(0)) {
+        broken_.push_back(fmt::format("{} swap slots are still in use", used.value()));
     }
 }
 

@@ -169,7 +169,7 @@ public:
 
     DentryPointer find(const System& system, const DentryPointer& self, std::string_view name) override {
         const auto task = visible_task(system, pid_);
-        if (!task) return nullptr;
+        if (!task || (*task)->mm == nullptr) return nullptr;
         const mm::MmStruct& mm = *(*task)->mm;
         for (const mm::Vma* vma = mm.vmas().first(); vma != nullptr; vma = vma->next()) {
             if (vma->file() == nullptr || name_of(*vma) != name) continue;
@@ -180,7 +180,7 @@ public:
     std::vector<DirectoryEntry> list(const System& system) override {
         std::vector<DirectoryEntry> entries;
         const auto task = visible_task(system, pid_);
-        if (!task) return entries;
+        if (!task || (*task)->mm == nullptr) return entries;
         for (const mm::Vma* vma = (*task)->mm->vmas().first(); vma != nullptr; vma = vma->next()) {
             if (vma->file() == nullptr) continue;
             const std::uint64_t position = entries.size() + first_position;

@@ -68,6 +68,7 @@ private:
 }  // namespace
 
 Result<std::shared_ptr<FileDescription>> open_mem(System& system, Task& task, const DentryPointer& dentry, int flags) {
+    if (task.mm == nullptr) return fail(Errno::esrch);
     if (!may_ptrace(system.task, task, PtraceMode::file_system)) return fail(Errno::eacces);
     return std::make_shared<MemDescription>(dentry, flags, std::make_shared<HeldSpace>(task));
 }

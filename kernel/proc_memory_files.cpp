@@ -82,6 +82,7 @@ ProcOpener opener_of(WordsDescription::ReadAt read_at) {
 Result<std::shared_ptr<FileDescription>> open_pagemap(System& system, Task& task, const DentryPointer& dentry,
                                                       int flags) {
     // The address space at the time of the opening, as long as it is the process's.
+    if (task.mm == nullptr) return fail(Errno::esrch);
     if (!may_ptrace(system.task, task, PtraceMode::file_system)) return fail(Errno::eacces);
     auto space = std::make_shared<HeldSpace>(task);
     return std::make_shared<WordsDescription>(
@@ -93,27 +94,29 @@ Result<std::shared_ptr<FileDescription>> open_pagemap(System& system, Task& task
         });
 }
 
-// A file whose text depends on the address space alone.
+// A file whose text depends on the address space alone; empty where there is none.
 template <std::string (*generate)(const mm::MmStruct&)>
 Result<std::string> of_mm(const System&, const Task& task) {
-    return generate(*task.mm);
+    return task.mm != nullptr ? generate(*task.mm) : std::string();
 }
 
 void add_process_memory(ProcFs& proc) {
     proc.add_process_file("maps", of_mm<proc_maps>, 0444, ProcReads::lines, ProcAccess::tracers);
     proc.add_process_file("smaps", of_mm<proc_smaps>, 0444, ProcReads::lines, ProcAccess::tracers);
-    proc.add_process_file("smaps_rollup", of_mm<proc_smaps_rollup>, 0444, ProcReads::whole, ProcAccess::tracers);
-    proc.add_process_file("statm", of_mm<proc_statm>);
-    proc.add_process_file("auxv", of_mm<proc_auxv>, owner_reads, ProcReads::whole, ProcAccess::tracers);
+    proc.add_process_file("smaps_rollup", of_mm<proc_smaps_rollup>, 0444, ProcReads::whole, ProcAccess::memory);
+    proc.add_process_file("statm", [](const System&, const Task& task) -> Result<std::string> {
+        return task.mm != nullptr ? proc_statm(*task.mm) : "0 0 0 0 0 0 0\n";
+    });
+    proc.add_process_file("auxv", of_mm<proc_auxv>, owner_reads, ProcReads::whole, ProcAccess::memory);
     proc.add_process_file("cmdline", [](const System& system, const Task& task) -> Result<std::string> {
-        return proc_cmdline(system.memory.ram(), *task.mm);
+        return task.mm != nullptr ? proc_cmdline(system.memory.ram(), *task.mm) : std::string();
     });
     proc.add_process_file(
         "environ",
         [](const System& system, const Task& task) -> Result<std::string> {
             return proc_environ(system.memory.ram(), *task.mm);
         },
-        owner_reads, ProcReads::whole, ProcAccess::tracers);
+        owner_reads, ProcReads::whole, ProcAccess::memory);
     proc.add_process_writable_file(
         "clear_refs", [](const System&, const Task&) -> Result<std::string> { return fail(Errno::einval); }, clear_refs,
         owner_writes);

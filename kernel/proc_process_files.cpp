@@ -64,6 +64,7 @@ Result<void> set_coredump_filter(System&, Task& task, std::string_view text) {
     constexpr std::uint32_t known = 0x1ff;  // MMF_DUMP_FILTER_MASK
     const auto number = number_in(text);
     if (!number || *number < 0) return fail(Errno::einval);
+    if (task.mm == nullptr) return fail(Errno::esrch);
     task.process->coredump_filter = static_cast<std::uint32_t>(*number) & known;
     return {};
 }
@@ -151,7 +152,9 @@ void add_adjustable(ProcFs& proc) {
         set_oom_adjustment);
     proc.add_process_writable_file(
         "coredump_filter",
-        [](const System&, const Task& task) { return fmt::format("{:08x}\n", task.process->coredump_filter); },
+        [](const System&, const Task& task) {
+            return task.mm != nullptr ? fmt::format("{:08x}\n", task.process->coredump_filter) : std::string();
+        },
         set_coredump_filter);
     proc.add_process_writable_file(
         "timerslack_ns", [](const System&, const Task& task) { return fmt::format("{}\n", task.timer_slack_ns); },

@@ -110,7 +110,7 @@ void append_identity(StatusText& text, const Task& task) {
     text.field("NSpid", task.tid);
     text.field("NSpgid", task.process->group);
     text.field("NSsid", task.process->session);
-    text.field("Kthread", 0);
+    text.field("Kthread", task.is_kernel_thread() ? 1 : 0);
 }
 
 void append_memory(StatusText& text, const Task& task) {
@@ -194,7 +194,7 @@ std::string proc_statm(const mm::MmStruct& mm) {
 std::string proc_status(const Task& task, std::size_t queued_signals) {
     StatusText text;
     append_identity(text, task);
-    append_memory(text, task);
+    if (task.mm != nullptr) append_memory(text, task);
     text.field("Threads", task.process->threads.size());
     append_signals(text, task, queued_signals);
     append_rights(text, task);
@@ -233,9 +233,9 @@ void append_stat_head(std::string& text, const Process& process, std::uint32_t n
     const std::int64_t foreground =
         terminal != nullptr && terminal->foreground != 0 ? std::int64_t{terminal->foreground} : -1;
     const Usage& children = process.children;
-    fmt::format_to(std::back_inserter(text), "{} ({}) {} {} {} {} {} {} 0", number, name, state,
+    fmt::format_to(std::back_inserter(text), "{} ({}) {} {} {} {} {} {} {}", number, name, state,
                    process.parent != nullptr ? process.parent->pid : 0, process.group, process.session,
-                   terminal != nullptr ? terminal->device_number() : 0, foreground);
+                   terminal != nullptr ? terminal->device_number() : 0, foreground, process.kernel_thread);
     fmt::format_to(std::back_inserter(text), " {} {} {} {}", own.minor_faults, children.minor_faults, own.major_faults,
                    children.major_faults);
     fmt::format_to(std::back_inserter(text), " {} {} {} {}", own.time.user_ns / clock_tick_ns,
@@ -248,11 +248,22 @@ int priority_of(const SchedulingPolicy& policy) {
     return policy.is_realtime() ? -1 - static_cast<int>(policy.priority) : default_priority + policy.nice;
 }
 
+// What stat tells of an address space; a kernel thread has none.
+struct StatMemory {
+    PageCount total, resident;
+    mm::ImageBounds bounds;
+    VirtAddr start_brk{};
+};
+
+StatMemory stat_memory(const mm::MmStruct* mm) {
+    return mm != nullptr ? StatMemory{mm->vm().total, mm->rss().total(), mm->bounds(), mm->start_brk()} : StatMemory{};
+}
+
 }  // namespace
 
 std::string proc_stat(const Task& task, const Usage& own) {
-    const mm::MmStruct& mm = *task.mm;
-    const mm::ImageBounds& bounds = mm.bounds();
+    const StatMemory memory = stat_memory(task.mm.get());
+    const mm::ImageBounds& bounds = memory.bounds;
     const Process& process = *task.process;
     const Signals& signals = task.signals;
     const SchedulingPolicy& policy = task.scheduling;
@@ -260,14 +271,14 @@ std::string proc_stat(const Task& task, const Usage& own) {
     append_stat_head(text, process, task.tid, task.name, state_text(task)[0], own);
     fmt::format_to(std::back_inserter(text), " {} {} {} 0 {}", priority_of(policy), policy.nice, process.threads.size(),
                    task.start_ns / clock_tick_ns);
-    fmt::format_to(std::back_inserter(text), " {} {} {} {} {} {} 0 0", mm.vm().total.bytes(), mm.rss().total().value(),
+    fmt::format_to(std::back_inserter(text), " {} {} {} {} {} {} 0 0", memory.total.bytes(), memory.resident.value(),
                    soft_limit(process.limits, Limit::rss), bounds.start_code.value(), bounds.end_code.value(),
                    bounds.start_stack.value());
     fmt::format_to(std::back_inserter(text), " {} {} {} {} 0 0 0 {} 0 {} {} 0 0 0", low_signals(signals.pending()),
                    low_signals(signals.blocked()), low_signals(signals.ignored()), low_signals(signals.caught()),
                    process.exit_signal, policy.priority, policy.policy);
     fmt::format_to(std::back_inserter(text), " {} {} {} {} {} {} {} 0\n", bounds.start_data.value(),
-                   bounds.end_data.value(), mm.start_brk().value(), bounds.arg_start.value(), bounds.arg_end.value(),
+                   bounds.end_data.value(), memory.start_brk.value(), bounds.arg_start.value(), bounds.arg_end.value(),
                    bounds.env_start.value(), bounds.env_end.value());
     return text;
 }

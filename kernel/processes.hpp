@@ -47,6 +47,14 @@ struct TimerTarget {
 };
 enum class TimerSent : std::uint8_t { queued, ignored, nobody };
 
+// What runs a function of the kernel's own beside the programs: kernel_threads.cpp.
+struct KernelThread {
+    std::string name;         // comm, 15 bytes at most
+    std::uint32_t flags = 0;  // PF_ bits beside those that all have
+    // Runs on a fiber of its own, waits like any task, and returns once task.exit is set, which wakes it.
+    std::function<void(System&)> work;
+};
+
 class Processes {
 public:
     static constexpr std::uint32_t first_pid = 2;
@@ -61,6 +69,15 @@ public:
     // The first program's task, without an address space, and not known to the scheduler before start().
     System& add_first(const System& like);
     void start(System& system);
+    // Its number, first_pid where no kernel thread was added before it; 0: there is none yet.
+    std::uint32_t first_program() const { return first_program_; }
+
+    // A task without an address space that no signal reaches; kthreadd, everybody's parent, comes with the first.
+    // Before add_first(), for the lowest numbers. Not known to the scheduler before start_kernel_threads().
+    System& add_kernel_thread(const System& like, KernelThread thread);
+    void start_kernel_threads();
+    // All end; returns when they have. From no task's fiber, when no program runs any more.
+    void stop_kernel_threads();
 
     // nullptr: there is none. A thread's number leads to the thread, a process's number to a process with or without
     // threads.
@@ -70,7 +87,9 @@ public:
     const std::map<std::uint32_t, std::shared_ptr<Process>>& all() const { return processes_; }
     std::vector<System*> tasks() const;
     std::size_t task_count() const { return tasks_.size() + (adopted_ != nullptr ? 1 : 0); }
-    bool is_full() const { return tasks_.size() >= options_.max_tasks; }
+    // Without kernel threads, and what is only for tests.
+    std::size_t program_task_count() const { return tasks_.size() - kernel_threads_.size(); }
+    bool is_full() const { return program_task_count() >= options_.max_tasks; }
     std::size_t max_tasks() const { return options_.max_tasks; }
     std::uint32_t last_pid() const { return last_pid_; }
     std::uint64_t forks() const { return forks_; }
@@ -95,14 +114,15 @@ public:
     // Tasks that are over go, those on whose fiber this is not called.
     void bury();
 
-    // do_group_exit(): every thread ends. The first reason is the one that counts.
+    // do_group_exit(): every thread ends. The first reason is the one that counts. Nothing to a kernel thread.
     void end_process(Process& process, const ExitStatus& status);
     // All other threads of the process end; returns when they have (de_thread). EAGAIN where the caller is to end
     // itself.
     Result<void> end_other_threads(System& system);
     void stop_process(Process& process, int signal);
 
-    // EAGAIN for a real-time signal that finds no room. Permissions are the caller's to check.
+    // EAGAIN for a real-time signal that finds no room. Permissions are the caller's to check. Kernel threads ignore
+    // all signals.
     Result<void> send_to_process(Process& process, const SignalInfo& info);
     Result<void> send_to_task(Task& task, const SignalInfo& info);
     TimerSent send_of_timer(const TimerTarget& target, const SignalInfo& info);
@@ -123,6 +143,9 @@ public:
 private:
     struct Entry;
 
+    System& add_process(const System& like);
+    System& add_kernel_thread(const System& like, KernelThread thread, Process* parent);
+    void end_kernel_thread(System& system);
     void give_fiber(System& system);
     Result<std::uint32_t> allocate_pid();
     static Result<std::uint32_t> reserve_pidfd(System& parent, const CloneRequest& request);
@@ -145,7 +168,9 @@ private:
     std::vector<std::uint32_t> over_;  // numbers of tasks that have run for the last time
     std::vector<std::weak_ptr<mm::MmStruct>> spaces_;
     MachineNames machine_names_;
+    std::vector<System*> kernel_threads_;  // kthreadd first
     std::uint32_t last_pid_ = first_pid - 1;
+    std::uint32_t first_program_ = 0;
     std::uint64_t forks_ = 0;
     Usage running_since_;  // the machine's counters when the running task got the processor
 };

@@ -315,7 +315,10 @@ private:
 };
 
 Task* find_proc_task(const System& system, std::uint32_t pid) {
-    if (System* found = system.processes.find_task(pid)) return found->task.mm != nullptr ? &found->task : nullptr;
+    if (System* found = system.processes.find_task(pid)) {
+        Task& task = found->task;
+        return task.mm != nullptr || task.is_kernel_thread() ? &task : nullptr;
+    }
     const Process* process = system.processes.find_process(pid);
     return process != nullptr && !process->threads.empty() ? process->threads.front() : nullptr;
 }
@@ -406,10 +409,10 @@ std::shared_ptr<Inode> ProcFs::file_of_process(std::uint32_t pid, const ProcessG
         };
     }
     MayOpen may_open;
-    if (access == ProcAccess::tracers) {
-        may_open = [pid](const System& system) -> Result<void> {
+    if (access != ProcAccess::by_mode) {
+        may_open = [pid, access](const System& system) -> Result<void> {
             const Task* task = find_task(system, pid);
-            if (task == nullptr) return fail(Errno::esrch);
+            if (task == nullptr || (access == ProcAccess::memory && task->mm == nullptr)) return fail(Errno::esrch);
             return may_ptrace(system.task, *task, PtraceMode::file_system) ? Result<void>{} : fail(Errno::eacces);
         };
     }

@@ -39,6 +39,7 @@ using ProcessEntry = std::function<std::shared_ptr<Inode>(std::uint32_t pid)>;
 enum class ProcAccess : std::uint8_t {
     by_mode,  // whom its permissions allow
     tracers,  // who might trace the process as well (ptrace_may_access)
+    memory,   // the same, of a process that has memory (proc_mem_open): of a kernel thread ESRCH
 };
 
 // How much one read(2) answers (fs/seq_file.c).
@@ -116,7 +117,8 @@ private:
     ProcTexts texts_;
 };
 
-// A thread, or of a process any thread; nullptr where it is over, or has no address space any more.
+// A thread, or of a process any thread; nullptr where it is over, or has no address space any more. A kernel thread has
+// none from the start.
 Task* find_proc_task(const System& system, std::uint32_t pid);
 
 // Registers everything that /proc and /sys hold.

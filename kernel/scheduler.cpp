@@ -128,6 +128,12 @@ void Scheduler::wake(Task& task, WakeReason reason) {
     enqueue(task);
 }
 
+void Scheduler::wake_first(Task& task) {
+    if (task.state != TaskState::waiting) return;
+    task.wake_reason = WakeReason::event;
+    enqueue(task, Place::before_its_like);
+}
+
 void Scheduler::wake_stopped(Task& task) {
     if (task.state == TaskState::stopped) enqueue(task);
 }

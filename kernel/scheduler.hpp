@@ -99,6 +99,8 @@ public:
 
     // Ends a task's wait; nothing where it does not wait.
     void wake(Task& task, WakeReason reason);
+    // The same, and it is the next of its like: who sleeps most of the time does not wait for others' slices.
+    void wake_first(Task& task);
     void wake_stopped(Task& task);
     // A signal has come: ends the waits that it may end.
     void signal_arrived(Task& task);

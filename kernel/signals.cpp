@@ -93,6 +93,10 @@ void Signals::set_action(int number, const SignalAction& action) {
     }
 }
 
+void Signals::ignore_all() {
+    for (SignalAction& action : actions_->table) action = SignalAction{.handler = SignalAction::ignore};
+}
+
 void Signals::discard(SignalSet numbers) {
     thread_.remove(numbers, process_->timers);
     process_->remove(numbers, process_->timers);

@@ -169,6 +169,8 @@ public:
     void set_timer_signals(TimerSignals* timers) { process_->timers = timers; }
     // Waits no longer, whether or not it is blocked.
     void discard(SignalSet numbers);
+    // Those that nobody else can ignore, too (ignore_signals): a kernel thread's.
+    void ignore_all();
     // Signals with SIG_IGN, and those with a handler.
     SignalSet ignored() const;
     SignalSet caught() const;

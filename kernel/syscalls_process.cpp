@@ -51,7 +51,7 @@ Result<void> change_limit(const Task& caller, Task& task, Limit limit, const Lim
     const LimitPair& old = task.process->limits[static_cast<std::size_t>(limit)];
     if (wanted.hard > old.hard && !caller.credentials.may(Capability::sys_resource)) return fail(Errno::eperm);
     task.process->limits[static_cast<std::size_t>(limit)] = wanted;
-    task.mm->limits() = task.memory_limits();
+    if (task.mm != nullptr) task.mm->limits() = task.memory_limits();
     return {};
 }
 

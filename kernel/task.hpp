@@ -100,9 +100,10 @@ struct Task;
 // One that is reaped may still be held by a pidfd, has no parent any more and is not to be found by its number.
 struct Process {
     std::uint32_t pid = 2;
-    Process* parent = nullptr;  // nullptr: the first process of all, which is the kernel's own
+    Process* parent = nullptr;  // nullptr: process 1, which is the kernel's own, and kthreadd
     std::uint32_t group = 2, session = 1;
-    int exit_signal = SIGCHLD;  // what the parent gets; 0: nothing
+    std::uint32_t kernel_thread = 0;  // of a kernel thread its PF_ flags, as /proc/PID/stat tells them; 0: a program's
+    int exit_signal = SIGCHLD;        // what the parent gets; 0: nothing
     std::vector<Task*> threads;
     LimitTable limits = default_limits();
     std::string name;  // comm of the last thread, for the zombie
@@ -133,6 +134,8 @@ struct Process {
     std::shared_ptr<CpuClock> cpu_clock = std::make_shared<CpuClock>(*this);
     std::unique_ptr<ProcessTimers> timers;  // nullptr: none was ever asked for
 
+    bool is_kernel_thread() const { return kernel_thread != 0; }
+
     Process();
     Process(const Process&) = delete;
     Process& operator=(const Process&) = delete;
@@ -160,7 +163,7 @@ struct Task {
 
     emu::Registers registers;
     emu::FpuState fpu;  // while another task has the processor
-    // mm_users counts the tasks that share it (Linux: task->mm).
+    // mm_users counts the tasks that share it (Linux: task->mm). nullptr: the task is over, or a kernel thread.
     std::shared_ptr<mm::MmStruct> mm;
     std::shared_ptr<mm::UserMemory> user_memory;
     std::shared_ptr<FileTable> files = std::make_shared<FileTable>();
@@ -172,6 +175,7 @@ struct Task {
         const bool root = credentials.may(Capability::ipc_lock) && credentials.may(Capability::sys_rawio);
         return kernel::memory_limits(process->limits, root ? mm::Privilege::root : mm::Privilege::none);
     }
+    bool is_kernel_thread() const { return process->is_kernel_thread(); }
     std::uint32_t parent_pid() const { return process->parent != nullptr ? process->parent->pid : 0; }
     // personality(2): ADDR_NO_RANDOMIZE, as under `setarch -R`.
     static constexpr std::uint32_t addr_no_randomize = 0x004'0000, read_implies_exec = 0x040'0000;

@@ -156,6 +156,8 @@ Result<std::uint64_t> Terminal::set_foreground(System& system, std::uint64_t arg
     if (!group) return fail(group.error());
     if (*group < 0) return fail(Errno::einval);
     const auto number = static_cast<std::uint32_t>(*group);
+    // Kernel threads are in a group that has no number to be found by.
+    if (number == 0) return fail(Errno::esrch);
     const auto& all = system.processes.all();
     const auto member =
         std::ranges::find_if(all, [number](const auto& entry) { return entry.second->group == number; });

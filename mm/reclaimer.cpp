@@ -388,14 +388,17 @@ PageId Reclaimer::ask_for_victim(PageId incoming) {
 
 // --- the machine's part ----------------------------------------------------------------------------------------------
 
-PageCount Reclaimer::run_kswapd() {
-    kswapd_awake_ = false;
+PageCount Reclaimer::run_kswapd(PageCount at_most) {
     settle();
     pinned_.applies = true;
-    ++counters_.kswapd_runs;
     PageCount reclaimed;
-    while (free_frames(true) < watermarks_.high && reclaim_one(kernel_page, ReclaimReason::kswapd)) {
-        reclaimed += PageCount(1);
+    while (reclaimed < at_most && kswapd_awake_) {
+        if (free_frames(true) < watermarks_.high && reclaim_one(kernel_page, ReclaimReason::kswapd)) {
+            reclaimed += PageCount(1);
+        } else {
+            kswapd_awake_ = false;
+            ++counters_.kswapd_runs;
+        }
     }
     pinned_.applies = false;
     return reclaimed;

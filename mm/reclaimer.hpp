@@ -205,10 +205,11 @@ public:
     bool page_out(Pfn pfn);
 
     // --- the machine's part -----------------------------------------------------------------------------------------
-    // The background reclaimer has been woken.
+    // The background reclaimer has been woken, and has not done its work yet.
     bool kswapd_is_awake() const { return kswapd_awake_; }
-    // Works until the high watermark is reached or nothing can go. Returns how many pages went.
-    PageCount run_kswapd();
+    // Works until the high watermark is reached, nothing can go, or so many pages went; in the last case it is still
+    // awake. Returns how many went.
+    PageCount run_kswapd(PageCount at_most = PageCount(~std::uint64_t{0}));
     // Called when one of the policy's ticks or a sample is due.
     void run_due_work();
     // When that is, in the options' time; the largest number: never.

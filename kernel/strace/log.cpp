@@ -15,7 +15,7 @@ constexpr std::size_t result_column = 40;  // strace -a
 bool has_several_tasks(const Processes& processes) {
     std::size_t count = 0;
     return std::ranges::any_of(processes.all(), [&count](const auto& process) {
-        count += process.second->threads.size();
+        if (!process.second->is_kernel_thread()) count += process.second->threads.size();
         return count > 1;
     });
 }

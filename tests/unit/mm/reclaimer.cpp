@@ -419,8 +419,12 @@ TEST_CASE("reclaim: kswapd is woken below the low watermark and works up to the 
     CHECK(machine.counted().evicted() == 0);
     machine.put(touched++, 1);
     CHECK(woken == 1);
+    CHECK(machine.reclaimer->run_kswapd(PageCount(1)) == PageCount(1));
+    CHECK(machine.reclaimer->kswapd_is_awake());
+    CHECK(machine.counted().kswapd_runs == 0);
     CHECK(machine.reclaimer->run_kswapd() > PageCount(0));
     CHECK_FALSE(machine.reclaimer->kswapd_is_awake());
+    CHECK(machine.counted().kswapd_runs == 1);
     CHECK(PageCount(16) - machine.reclaimer->frames() == marks.high);
     CHECK(machine.observer.evictions.back().reason == ReclaimReason::kswapd);
     CHECK(machine.observer.evictions.back().for_fault == 0);

@@ -287,7 +287,11 @@ void UnicornCpu::on_block(uc_engine* engine, std::uint64_t address, std::uint32_
         return;
     }
     if (cpu.reporter_.has_value() && !cpu.reporter_->report_block(cpu.tlb_.root(), VirtAddr(address), size_bytes)) {
-        must(uc_emu_stop(engine), "to stop");
+        if (cpu.reporter_->wants_stop()) {
+            cpu.end_run(Exit{Exit::Reason::halt});
+        } else {
+            must(uc_emu_stop(engine), "to stop");
+        }
         return;
     }
     if (cpu.counting_ == Counting::instructions) {

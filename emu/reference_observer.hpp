@@ -9,6 +9,11 @@
 
 namespace fl::emu {
 
+enum class AfterReference : std::uint8_t {
+    go_on,
+    stop_soon,  // the run ends before the next block of code, as by Cpu::request_stop_soon()
+};
+
 class ReferenceObserver {
 public:
     // The processor has referenced a frame, `count` times in a row; consecutive references by the same kind of access
@@ -16,8 +21,9 @@ public:
     // first the read, then the write of one that does both; more than eight bytes as several accesses; an access over
     // a page's end as one to each page. A page of code is referenced by each translated block that lies in it, whenever
     // that is entered: where a jump led, behind the instruction at which a run or a fault had ended, for each
-    // repetition of a string instruction.
-    virtual void on_reference(Pfn pfn, Access access, std::uint32_t count) noexcept = 0;
+    // repetition of a string instruction. The processor may be in the middle of the instruction that follows: page
+    // tables must not change.
+    virtual AfterReference on_reference(Pfn pfn, Access access, std::uint32_t count) noexcept = 0;
 
 protected:
     ~ReferenceObserver() = default;

@@ -46,6 +46,9 @@ bool ReferenceReporter::report_block(Pfn root, VirtAddr start, std::uint32_t siz
         wants_restart_ = true;
         return false;
     }
+    // The observer is to have heard of the block before, unless this one's reference goes with that.
+    if (first->pfn != pfn_ || access_ != Access::execute) tell();
+    if (wants_stop_) return false;
     add(first->pfn, Access::execute);
     if (straddles) add(second->pfn, Access::execute);
     return true;
@@ -74,12 +77,13 @@ void ReferenceReporter::add(Pfn pfn, Access access) {
 }
 
 void ReferenceReporter::tell() {
-    if (count_ != 0) observer_.on_reference(pfn_, access_, count_);
+    if (count_ != 0 && observer_.on_reference(pfn_, access_, count_) == AfterReference::stop_soon) wants_stop_ = true;
     count_ = 0;
 }
 
 void ReferenceReporter::flush_references() {
     tell();
+    wants_stop_ = false;
     code_pages_.fill(CodePage{});
 }
 

@@ -33,8 +33,8 @@ public:
     ReferenceReporter(const ReferenceReporter&) = delete;
     ReferenceReporter& operator=(const ReferenceReporter&) = delete;
 
-    // A translated block is about to be entered in the address space `root`. False: not so, but from a new start of
-    // Unicorn, which wants_restart() then asks for.
+    // A translated block is about to be entered in the address space `root`. False: it is not; wants_stop() or
+    // wants_restart() says what comes instead.
     [[nodiscard]] bool report_block(Pfn root, VirtAddr start, std::uint32_t size_bytes);
     // The TLB gets an entry for this frame.
     void note_filled(Pfn pfn) {
@@ -45,6 +45,9 @@ public:
     // The run has ended, perhaps amid an access.
     void note_run_ended();
 
+    // The observer has asked for the run to end, and the kernel has not run since.
+    bool wants_stop() const { return wants_stop_; }
+    // The block is to be entered from a new start of Unicorn.
     bool wants_restart() const { return wants_restart_; }
     void forget_restart() { wants_restart_ = false; }
 
@@ -74,6 +77,7 @@ private:
     unsigned fills_to_second_page_ = 0;
 
     bool wants_restart_ = false;
+    bool wants_stop_ = false;
     std::array<CodePage, 16> code_pages_;  // direct-mapped by page number
 };
 

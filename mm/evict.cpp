@@ -92,11 +92,16 @@ bool Reclaimer::evictable(PageId page) const {
     const Page& entry = pages_[page];
     ++counters_.looked_at;
     ++work_.frames_looked_at;
-    if (!entry.admitted || is_pinned(page)) return false;
+    if (!entry.admitted || entry.leaving || is_pinned(page)) return false;
+    if (looks_for_ != ReclaimReason::advice) ++counters_.scanned.of(list_of(memory_.frames()[Pfn(entry.pfn)]));
+    if (looks_for_ == ReclaimReason::kswapd) ++counters_.scanned_by_kswapd;
+    return may_leave(page);
+}
+
+bool Reclaimer::may_leave(PageId page) const {
+    const Page& entry = pages_[page];
     const Pfn pfn(entry.pfn);
     const Frame& frame = memory_.frames()[pfn];
-    if (looks_for_ != ReclaimReason::advice) ++counters_.scanned.of(list_of(frame));
-    if (looks_for_ == ReclaimReason::kswapd) ++counters_.scanned_by_kswapd;
     if (entry.write_failed) return false;
     // Who holds a reference beside page tables, page cache and swap cache is at work on the page.
     const bool anonymous = frame.state == FrameState::anonymous;
@@ -160,7 +165,7 @@ bool Reclaimer::write_page(PageId page, Pfn pfn, ReclaimReason reason) {
         if (!std::exchange(pages_[page].write_failed, true)) ++failed_pages_;
     }
     if (observer_ != nullptr) {
-        observer_->on_write_back({.time_ns = time(),
+        observer_->on_write_back({.time_ns = now(),
                                   .for_fault = fault_,
                                   .reason = reason,
                                   .page = name_of(page, pfn),
@@ -188,7 +193,7 @@ bool Reclaimer::evict(PageId page, ReclaimReason reason) {
     const PageList list = lazily_free || frame.state == FrameState::file_cache ? PageList::file : PageList::anonymous;
     EvictionEvent event;
     if (observer_ != nullptr) {
-        event.time_ns = time();
+        event.time_ns = now();
         event.for_fault = fault_;
         event.reason = reason;
         event.page = name_of(page, pfn);

@@ -141,6 +141,7 @@ FaultOutcome FaultHandler::handle_page_fault(const PageFault& fault) {
     const Resolution done = is_fatal(kind) ? refuse(kind, vma, fault) : resolve(kind, *vma, fault);
     account(done);
     scope.settle();
+    scope.expect_reference(*mm_, fault.address);
     if (observer_ != nullptr) {
         PageFault located = fault;
         located.address = address;

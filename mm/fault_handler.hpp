@@ -78,7 +78,7 @@ public:
     // The kernel touches a page for the program: policies that need every reference hear of it.
     void note_kernel_access(Pfn pfn, emu::Access access) {
         Reclaimer* reclaimer = memory_.reclaimer();
-        if (reclaimer != nullptr && reclaimer->needs_references()) reclaimer->on_reference(pfn, access, 1);
+        if (reclaimer != nullptr && reclaimer->needs_references()) (void)reclaimer->on_reference(pfn, access, 1);
     }
 
     const FaultCounters& counters() const { return counters_; }
@@ -108,6 +108,12 @@ private:
         // The fault's pages are resident: they are the policy's to choose from now on.
         void settle() {
             if (reclaimer_ != nullptr) reclaimer_->settle();
+        }
+        // The access itself follows.
+        void expect_reference(const MmStruct& mm, VirtAddr address) {
+            if (reclaimer_ == nullptr || !reclaimer_->needs_references()) return;
+            const emu::Pte* slot = address < task_size ? mm.page_table().find(address) : nullptr;
+            if (slot != nullptr && slot->is_present()) reclaimer_->expect_reference(slot->pfn());
         }
 
     private:

@@ -66,11 +66,7 @@ Reclaimer::Reclaimer(PhysicalMemory& memory, SwapDevice* swap, const ReclaimOpti
     pages_.resize(1);  // kernel_page
 }
 
-Reclaimer::~Reclaimer() {
-    // The last event may be what keeps a file, whose pages come back here.
-    first_eviction_.reset();
-    memory_.set_reclaimer(nullptr);
-}
+Reclaimer::~Reclaimer() { memory_.set_reclaimer(nullptr); }
 
 // --- pools -----------------------------------------------------------------------------------------------------------
 
@@ -91,7 +87,7 @@ tl::expected<std::uint32_t, std::string> Reclaimer::make_pool(const MmStruct* mm
     }
     shrinks_ = pool.policy->variable_allocation();
     tick_interval_ = pool.policy->tick_interval();
-    if (next_tick_ns_ == 0) next_tick_ns_ = tick_interval_ != 0 ? time() + tick_interval_ : ~std::uint64_t{0};
+    if (next_tick_ns_ == 0) next_tick_ns_ = tick_interval_ != 0 ? now() + tick_interval_ : never;
     const auto dead = std::ranges::find_if(pools_, [](const Pool& other) { return !other.alive; });
     const auto number = static_cast<std::uint32_t>(dead - pools_.begin());
     if (dead == pools_.end()) {
@@ -124,7 +120,7 @@ void Reclaimer::forget_mm(const MmStruct& mm) {
         if (!entry.admitted) continue;
         --pools_[number].resident;
         ++pools_[0].resident;
-        pools_[0].policy->admit(page, replacement::Access::read);
+        if (!entry.leaving) pools_[0].policy->admit(page, replacement::Access::read);
     }
     pools_[number] = Pool{};
 }
@@ -189,6 +185,7 @@ void Reclaimer::on_allocated(Pfn pfn, PageId page) {
     frames_ += PageCount(1);
     peak_frames_ = std::max(peak_frames_, frames_);
     pending_.push_back(pfn);
+    if (fault_ != 0 && needs_references()) brought_.push_back(page);
 }
 
 // The page has no frame any more, for whatever reason.
@@ -201,7 +198,7 @@ void Reclaimer::leave_frame(PageId page, Pfn pfn) {
     }
     if (entry.write_failed) --failed_pages_;
     entry.pfn = 0;
-    entry.admitted = entry.accessed = entry.touched = entry.write_failed = false;
+    entry.admitted = entry.leaving = entry.faulted = entry.accessed = entry.touched = entry.write_failed = false;
     memory_.frames().clear_page(pfn);
     frames_ -= PageCount(1);
 }
@@ -219,23 +216,37 @@ void Reclaimer::on_freed(Pfn pfn) {
 
 void Reclaimer::begin_fault(std::uint64_t sequence, emu::Access access, const emu::FaultLocator* locator) {
     // Faults take time too.
-    if (next_due_ns() != never && time() >= next_due_ns()) run_due_work();
+    if (next_due_ns() != never && now() >= next_due_ns()) run_due_work();
+    if (policy_looks_at_time_) fault_began_ns_ = now();
     fault_ = sequence;
     access_ = access;
     locator_ = locator;
     pinned_.applies = false;
     shrink_due_ = shrinks_;
     work_ = ReclaimWork{};
-    first_eviction_.reset();
     refaults_.clear();
+    brought_.clear();
 }
 
 void Reclaimer::end_fault() {
     fault_ = 0;
+    if (fault_began_ns_) in_faults_ns_ += now() - *std::exchange(fault_began_ns_, std::nullopt);
     // It may be what keeps a file.
     first_eviction_.reset();
     locator_ = nullptr;
     pinned_.applies = false;
+}
+
+void Reclaimer::expect_reference(Pfn pfn) {
+    const std::uint32_t number = memory_.frames()[pfn].page;
+    if (number == 0) return;
+    pages_[number - 1].faulted = std::ranges::find(brought_, number - 1) != brought_.end();
+}
+
+// What faults take is not the program's time: else each of them would be the end of all working sets.
+std::uint64_t Reclaimer::time() const {
+    if (!std::exchange(policy_looks_at_time_, true) && fault_ != 0) fault_began_ns_ = now();
+    return fault_began_ns_.value_or(now()) - in_faults_ns_;
 }
 
 // Asked for only where somebody has to leave.
@@ -263,7 +274,7 @@ void Reclaimer::admit(Pfn pfn) {
     const PageId page = frame.page - 1;
     Page& entry = pages_[page];
     entry.admitted = true;
-    entry.since_ns = observer_ != nullptr ? time() : 0;
+    entry.since_ns = observer_ != nullptr ? now() : 0;
     ++counters_.admitted;
     if (entry.evicted) {
         entry.evicted = false;
@@ -274,8 +285,8 @@ void Reclaimer::admit(Pfn pfn) {
     Pool& pool = pool_for(page);
     ++pool.resident;
     const bool write = frame.dirty || (access_ == emu::Access::write && frame.map_count > 0);
-    // The background reclaimer must not take what the program is about to use, either.
-    if (options_.kswapd) pin_attempt();
+    // Neither the background reclaimer nor a policy of variable allocation is to take what the program is about to use.
+    if (options_.kswapd || shrinks_) pin_attempt();
     if (pinned_.applies) {
         if (pinned_.pages.size() == Pinned::most) pinned_.pages.erase(pinned_.pages.begin());
         pinned_.pages.push_back(page);
@@ -307,6 +318,7 @@ bool Reclaimer::is_short(bool user) const {
 bool Reclaimer::make_room(RoomFor use, PageId incoming) {
     const bool user = use == RoomFor::user_page;
     settle();
+    let_go();
     if (user && shrink_due_) shrink(incoming);
     if (is_short(user)) ++counters_.direct_reclaims;
     while (is_short(user)) {
@@ -329,11 +341,35 @@ bool Reclaimer::make_room(RoomFor use, PageId incoming) {
 
 void Reclaimer::shrink(PageId incoming) {
     shrink_due_ = false;
-    const std::uint32_t number = incoming != kernel_page ? pages_[incoming].pool : 0;
-    leaving_.clear();
+    pin_attempt();
+    named_.clear();
     looks_for_ = ReclaimReason::shrink;
-    pools_[number].policy->shrink(incoming, leaving_);
-    for (const PageId page : leaving_) (void)evict(page, ReclaimReason::shrink);
+    pool_for(incoming).policy->shrink(incoming, named_);
+    for (const PageId page : named_) (void)evict(page, ReclaimReason::shrink);
+}
+
+// The processor is at work, so that pages can only be named now.
+void Reclaimer::shrink_at_reference(PageId page) {
+    named_.clear();
+    looks_for_ = ReclaimReason::shrink;
+    pool_for(page).policy->shrink(page, named_);
+    for (const PageId named : named_) {
+        pages_[named].leaving = true;
+        leaving_.push_back(named);
+    }
+}
+
+// The pages named at references leave. Those that somebody has come to hold are the policy's again.
+void Reclaimer::let_go() {
+    for (const PageId page : leaving_) {
+        if (!std::exchange(pages_[page].leaving, false)) continue;
+        if (may_leave(page)) {
+            (void)evict(page, ReclaimReason::shrink);
+        } else {
+            pool_for(page).policy->admit(page, dirty(page) ? replacement::Access::write : replacement::Access::read);
+        }
+    }
+    leaving_.clear();
 }
 
 bool Reclaimer::reclaim_one(PageId incoming, ReclaimReason reason) {
@@ -370,20 +406,30 @@ PageId Reclaimer::choose_victim(PageId incoming) {
 // from who has most.
 PageId Reclaimer::ask_for_victim(PageId incoming) {
     if (options_.scope == ReclaimScope::global) return pools_[0].policy->choose_victim(incoming);
-    std::vector<std::uint32_t> order(pools_.size());
-    std::iota(order.begin(), order.end(), 0U);
     const std::uint32_t own = pool_of_current();
-    std::ranges::stable_sort(order, [&](std::uint32_t a, std::uint32_t b) {
-        const auto rank = [&](std::uint32_t pool) { return pool == own ? 0 : pool == 0 ? 1 : 2; };
-        if (rank(a) != rank(b)) return rank(a) < rank(b);
-        return pools_[a].resident > pools_[b].resident;
-    });
-    for (const std::uint32_t number : order) {
-        if (!pools_[number].alive || pools_[number].resident == 0) continue;
-        const PageId victim = pools_[number].policy->choose_victim(incoming);
-        if (victim != no_page) return victim;
+    PageId victim = ask_pool(own, incoming);
+    if (victim == no_page && own != 0) victim = ask_pool(0, incoming);
+    std::optional<std::uint32_t> number = pool_after(std::nullopt, own);
+    for (; victim == no_page && number; number = pool_after(number, own)) victim = ask_pool(*number, incoming);
+    return victim;
+}
+
+PageId Reclaimer::ask_pool(std::uint32_t number, PageId incoming) {
+    const Pool& pool = pools_[number];
+    return pool.alive && pool.resident > 0 ? pool.policy->choose_victim(incoming) : no_page;
+}
+
+// Of the other processes' pools the one with the most pages among those that come after `asked`.
+std::optional<std::uint32_t> Reclaimer::pool_after(std::optional<std::uint32_t> asked, std::uint32_t own) const {
+    const auto comes_before = [this](std::uint32_t a, std::uint32_t b) {
+        return pools_[a].resident != pools_[b].resident ? pools_[a].resident > pools_[b].resident : a < b;
+    };
+    std::optional<std::uint32_t> next;
+    for (std::uint32_t number = 1; number < pools_.size(); ++number) {
+        if (number == own || (asked && !comes_before(*asked, number))) continue;
+        if (!next || comes_before(number, *next)) next = number;
     }
-    return no_page;
+    return next;
 }
 
 // --- the machine's part ----------------------------------------------------------------------------------------------
@@ -404,15 +450,16 @@ PageCount Reclaimer::run_kswapd(PageCount at_most) {
     return reclaimed;
 }
 
-std::uint64_t Reclaimer::next_due_ns() const { return std::min(next_tick_ns_, next_sample_ns_); }
+std::uint64_t Reclaimer::next_due_ns() const { return leaving_.empty() ? std::min(next_tick_ns_, next_sample_ns_) : 0; }
 
 void Reclaimer::run_due_work() {
-    const std::uint64_t now = time();
-    if (now >= next_sample_ns_) take_sample();
-    if (tick_interval_ == 0 || now < next_tick_ns_) return;
+    let_go();
+    const std::uint64_t now_ns = now();
+    if (now_ns >= next_sample_ns_) take_sample();
+    if (tick_interval_ == 0 || now_ns < next_tick_ns_) return;
     settle();
     // What was slept through is over: its accessed bits cannot be told apart.
-    next_tick_ns_ = now + tick_interval_ - (now - next_tick_ns_) % tick_interval_;
+    next_tick_ns_ = now_ns + tick_interval_ - (now_ns - next_tick_ns_) % tick_interval_;
     for (const Pool& pool : pools_) {
         if (pool.alive) pool.policy->tick();
     }
@@ -420,7 +467,7 @@ void Reclaimer::run_due_work() {
 
 void Reclaimer::sample_working_set() {
     history_.interval_ns = first_sample_interval_ns;
-    next_sample_ns_ = time() + history_.interval_ns;
+    next_sample_ns_ = now() + history_.interval_ns;
 }
 
 void Reclaimer::take_sample() {
@@ -441,7 +488,7 @@ void Reclaimer::take_sample() {
     add_sample(touched);
     next_sample_ns_ += history_.interval_ns;
     // Nobody touched anything while all slept.
-    for (const std::uint64_t now = time(); next_sample_ns_ <= now; next_sample_ns_ += history_.interval_ns) {
+    for (const std::uint64_t now_ns = now(); next_sample_ns_ <= now_ns; next_sample_ns_ += history_.interval_ns) {
         add_sample(0);
     }
 }
@@ -457,12 +504,20 @@ void Reclaimer::add_sample(std::uint32_t touched) {
     history_.interval_ns *= 2;
 }
 
-void Reclaimer::on_reference(Pfn pfn, emu::Access access, std::uint32_t count) noexcept {
+emu::AfterReference Reclaimer::on_reference(Pfn pfn, emu::Access access, std::uint32_t count) noexcept {
+    using emu::AfterReference;
     counters_.references += count;
     const std::uint32_t number = memory_.frames()[pfn].page;
-    if (number == 0 || !pages_[number - 1].admitted) return;
-    const auto kind = access == emu::Access::write ? replacement::Access::write : replacement::Access::read;
-    pool_for(number - 1).policy->reference(number - 1, kind, count);
+    if (number == 0 || !pages_[number - 1].admitted) return AfterReference::go_on;
+    const PageId page = number - 1;
+    if (std::exchange(pages_[page].faulted, false)) --count;
+    if (count == 0) return AfterReference::go_on;
+    if (shrinks_) shrink_at_reference(page);
+    if (!pages_[page].leaving) {
+        const auto kind = access == emu::Access::write ? replacement::Access::write : replacement::Access::read;
+        pool_for(page).policy->reference(page, kind, count);
+    }
+    return leaving_.empty() ? AfterReference::go_on : AfterReference::stop_soon;
 }
 
 // --- verify ----------------------------------------------------------------------------------------------------------

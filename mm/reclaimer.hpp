@@ -5,8 +5,8 @@
 // files that are only in memory to swap, those of other files back to them.
 //
 // Invariants: every frame of a user page but those of FileKind::memory has a number, and frames() counts them; the
-// policy knows as resident exactly the numbered pages that are not under resolution; a number lives for as long as the
-// page has a frame, a swap slot or a place in its file's shadows.
+// policy knows as resident exactly the numbered pages that are neither under resolution nor about to leave; a number
+// lives for as long as the page has a frame, a swap slot or a place in its file's shadows.
 #pragma once
 
 #include "emu/reference_observer.hpp"
@@ -179,6 +179,9 @@ public:
     void end_fault();
     // What is resident since the last call is the policy's to choose from now on.
     void settle();
+    // The fault brought in the page that this frame is of, if it did: its access will be told of as a reference, and is
+    // no hit.
+    void expect_reference(Pfn pfn);
     const ReclaimWork& work() const { return work_; }
     const std::optional<EvictionEvent>& first_eviction() const { return first_eviction_; }
     // How many pages had been evicted between the eviction of the page in this frame and its return, if it was.
@@ -210,7 +213,7 @@ public:
     // Works until the high watermark is reached, nothing can go, or so many pages went; in the last case it is still
     // awake. Returns how many went.
     PageCount run_kswapd(PageCount at_most = PageCount(~std::uint64_t{0}));
-    // Called when one of the policy's ticks or a sample is due.
+    // Called when one of the policy's ticks or a sample is due, or pages are to leave.
     void run_due_work();
     // When that is, in the options' time; the largest number: never.
     std::uint64_t next_due_ns() const;
@@ -218,9 +221,10 @@ public:
     void sample_working_set();
     const WorkingSetHistory& working_set() const { return history_; }
 
-    // Needs::every_reference: the processor's, and the kernel's for the program.
+    // Needs::every_reference: the processor's, and the kernel's for the program. What a policy of variable allocation
+    // lets go of before it leaves when the program is between two blocks of code, or faults.
     bool needs_references() const { return policy_info().needs == replacement::Needs::every_reference; }
-    void on_reference(Pfn pfn, emu::Access access, std::uint32_t count) noexcept override;
+    emu::AfterReference on_reference(Pfn pfn, emu::Access access, std::uint32_t count) noexcept override;
 
     // For verify(): the frame has a number, and the number the frame.
     bool knows(Pfn pfn) const;
@@ -230,7 +234,9 @@ private:
     struct Page {
         std::uint32_t pfn = 0;  // 0: not resident
         std::uint32_t pool = 0;
-        bool admitted = false;  // the policy knows it as resident
+        bool admitted = false;  // the policy knows it as resident, or did until it let go of it
+        bool leaving = false;   // the policy has let go of it
+        bool faulted = false;   // the reference that faulted is still to be told of
         bool swapped = false;   // a slot holds it
         bool shadowed = false;  // its file remembers it
         bool evicted = false;
@@ -271,8 +277,9 @@ private:
     bool dirty(PageId page) const override;
     bool evictable(PageId page) const override;
     void write_back(PageId page) override;
-    std::uint64_t time() const override { return options_.time_ns ? options_.time_ns() : 0; }
+    std::uint64_t time() const override;
 
+    std::uint64_t now() const { return options_.time_ns ? options_.time_ns() : 0; }
     tl::expected<std::uint32_t, std::string> make_pool(const MmStruct* mm);
     std::uint32_t pool_of_current();
     Pool& pool_for(PageId page) { return pools_[pages_[page].pool]; }
@@ -280,11 +287,16 @@ private:
     void leave_frame(PageId page, Pfn pfn);
     void admit(Pfn pfn);
     void shrink(PageId incoming);
+    void shrink_at_reference(PageId page);
+    void let_go();
+    bool may_leave(PageId page) const;
     bool is_short(bool user) const;
     PageCount free_frames(bool user) const;
     bool reclaim_one(PageId incoming, ReclaimReason reason);
     PageId choose_victim(PageId incoming);
     PageId ask_for_victim(PageId incoming);
+    PageId ask_pool(std::uint32_t number, PageId incoming);
+    std::optional<std::uint32_t> pool_after(std::optional<std::uint32_t> asked, std::uint32_t own) const;
     void pin_attempt();
     bool is_pinned(PageId page) const;
     bool evict(PageId page, ReclaimReason reason);
@@ -315,7 +327,9 @@ private:
     std::map<const MmStruct*, std::uint32_t> pool_of_;
     const MmStruct* current_ = nullptr;
     std::vector<Pfn> pending_;
-    std::vector<PageId> leaving_;
+    std::vector<PageId> named_;    // by the policy, this moment
+    std::vector<PageId> leaving_;  // named at references; of these, what is not `leaving` any more is gone already
+    std::vector<PageId> brought_;  // by the present fault, where references are told of
     PageCount frames_;
     PageCount peak_frames_;
     std::uint64_t evictions_ = 0;
@@ -326,6 +340,10 @@ private:
     ReclaimReason looks_for_ = ReclaimReason::fault;
     std::optional<EvictionEvent> first_eviction_;
     std::uint64_t fault_ = 0;
+    // Since when, where the policy looks at the time, and what all faults before took.
+    mutable std::optional<std::uint64_t> fault_began_ns_;
+    std::uint64_t in_faults_ns_ = 0;
+    mutable bool policy_looks_at_time_ = false;
     const emu::FaultLocator* locator_ = nullptr;
     Pinned pinned_;
     std::vector<Refault> refaults_;  // of the present fault

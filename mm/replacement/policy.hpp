@@ -12,8 +12,13 @@
 //   bit
 //      where that was a write. A policy that does not count this access clears the bit here.
 // Hits are told through reference() and only to policies that need every reference; to the others the accessed bit
-// tells of them. Step 2 may be taken before Setup::frames pages are resident (something else took the frames) and more
-// than once, and step 3 may not follow (the fault failed).
+// tells of them. The access that faulted is no hit. Step 2 may be taken before Setup::frames pages are resident
+// (something else took the frames) and more than once, and step 3 may not follow (the fault failed).
+//
+// A policy that needs every reference and is of variable allocation is asked to shrink() before each of them. What it
+// names is gone, to it, at once. In the machine the program cannot be stopped between two accesses: the page leaves at
+// the end of the block of code (a stretch without a jump), or before a fault that comes earlier; accesses in between do
+// not fault and are not told of. A page that must not leave by then after all is admitted again.
 //
 // A page that is not evictable is passed over as if it were not there: its bits and its place stay.
 #pragma once
@@ -49,7 +54,8 @@ public:
     virtual bool evictable(PageId page) const = 0;
     // Writes a dirty page back ahead of time, so that it is clean.
     virtual void write_back(PageId page) = 0;
-    // In a replay the number of the present reference, from 1; in the machine nanoseconds of virtual time.
+    // In a replay the number of the present reference, from 1; in the machine nanoseconds of virtual time, without
+    // those that faults took.
     virtual std::uint64_t time() const = 0;
 
     bool test_and_clear_accessed(PageId page) {
@@ -78,7 +84,7 @@ public:
     // The page exists no more, resident or not, known or not (it was unmapped, its process ended): the number may come
     // to mean another.
     virtual void forget(PageId page) = 0;
-    // Called every tick_interval() of Pages::time(); 0: never.
+    // Called every so many references in a replay, nanoseconds of virtual time in the machine; 0: never.
     virtual std::uint64_t tick_interval() const { return 0; }
     virtual void tick() {}
     virtual bool variable_allocation() const { return false; }

@@ -55,7 +55,7 @@ if [[ -e $plugins/lifo.so ]]; then
   check "the example runs: $stderr" is "$status" 0
   check "and the program is none the wiser" is "$stdout" "10 rounds of 33 pages: 5280"
   # What it may name wrongly: a page that is not resident, a pinned one, one twice, no page's number, none, ...
-  for lie in 1 3 4 5 6 7; do
+  for lie in 1 3 4 5 6 7 8; do
     faultline run --frames 12 --policy "$plugins/liar.so,lie=$lie" "$GUESTS/loop-scan-musl"
     check "a lie (number $lie) ends the run with status 2, not $status" is "$status" 2
     check "one line says what it did: $stderr" matches "$stderr" ': stopped: policy liar [^'"$new_line"']+$'

@@ -40,6 +40,7 @@ public:
         if (lie_ == shrinks_twice && queue_.size() > 1) out = {queue_[0], queue_[0]};
     }
     void forget(PageId page) override { std::erase(queue_, page); }
+    bool variable_allocation() const override { return lie_ == shrinks_twice; }
 
 private:
     Pages& pages_;

@@ -56,17 +56,19 @@ public:
     }
     Exit resume() { return machine.cpu->run(registers); }
 
-    void on_reference(Pfn pfn, Access access, std::uint32_t count) noexcept override {
+    AfterReference on_reference(Pfn pfn, Access access, std::uint32_t count) noexcept override {
         if (!heard.empty()) heard += ' ';
         heard += access == Access::read ? 'r' : access == Access::write ? 'w' : 'x';
         heard += names.contains(pfn) ? names.at(pfn) : '?';
         if (count != 1) heard += '*' + std::to_string(count);
+        return names.contains(pfn) && names.at(pfn) == stops_at ? AfterReference::stop_soon : AfterReference::go_on;
     }
 
     TestMachine machine;
     Registers& registers = machine.registers;
     std::map<Pfn, char> names;
     std::string heard;
+    char stops_at = 0;  // what the frame is called whose references are to end the run
 };
 
 }  // namespace
@@ -329,6 +331,38 @@ TEST_CASE("a block that the budget does not let in is not heard of") {
     machine.heard.clear();
     CHECK(machine.resume().reason == Exit::Reason::syscall);
     CHECK(machine.heard == "xC*9");
+}
+
+TEST_CASE("a run ends before the next block where the observer wants it to, and goes on from there") {
+    for (const Counting counting : {Counting::instructions, Counting::none}) {
+        ObservedMachine machine(counting);
+        machine.map('D', data);
+        machine.map('O', other);
+        const Bytes jump = {0xeb, 0x00};
+        machine.machine.write(machine.map('C', code, user_code), 0,
+                              load_rsi + load + load_rsi + jump + load_rsi + jump + load + jump + syscall_bytes);
+        machine.registers.rip = code.value();
+        machine.stops_at = 'D';
+        CHECK(machine.resume().reason == Exit::Reason::halt);
+        CHECK(machine.registers.rip == code.value() + 11);
+        CHECK(std::exchange(machine.heard, {}) == "xC rO rD rO");
+        CHECK(machine.resume().reason == Exit::Reason::halt);
+        CHECK(machine.registers.rip == code.value() + 21);
+        CHECK(std::exchange(machine.heard, {}) == "xC rO xC rD");
+        CHECK(machine.resume().reason == Exit::Reason::syscall);
+        CHECK(machine.heard == "xC");
+    }
+}
+
+TEST_CASE("a kernel that has the processor for a fault need not be called again") {
+    ObservedMachine machine;
+    machine.map('D', data);
+    machine.machine.on_fault = [&](const PageFault& fault) {
+        machine.map('F', fault.address.page_floor());
+        return FaultOutcome::retry;
+    };
+    machine.stops_at = 'D';
+    CHECK(machine.run(load + load_rsi + Bytes{0xeb, 0x00}) == "xC rD rF xC");
 }
 
 TEST_CASE("code is heard of without counting as well") {

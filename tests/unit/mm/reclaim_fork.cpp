@@ -206,4 +206,39 @@ TEST_CASE("reclaim: local replacement takes a process's own pages, and those of 
     CHECK(family.all_broken() == "");
 }
 
+TEST_CASE("reclaim: who has no page of his own that may leave takes from who has most, the older one first") {
+    Pressure local = pressure(7);
+    local.reclaim.scope = ReclaimScope::per_process;
+    ShortMachine machine(local);
+    std::vector<std::unique_ptr<MmStruct>> spaces;
+    const auto put = [&](std::size_t space, std::uint64_t index) {
+        machine.handler.set_mm(spaces[space].get());
+        CHECK(machine.write(page(index)) == Kinds{FaultKind::demand_zero});
+    };
+    for (const std::uint64_t pages : {2, 3, 2, 0}) {
+        auto created = MmStruct::create(machine.memory, machine.files, {});
+        REQUIRE(created.has_value());
+        spaces.push_back(std::move(*created));
+        const MapRequest request{
+            .hint = page(0), .length_bytes = 8 * page_size, .prot = read_write, .flags = private_anonymous | map_fixed};
+        REQUIRE(spaces.back()->map(request).has_value());
+        for (std::uint64_t i = 0; i < pages; ++i) put(spaces.size() - 1, i);
+    }
+    const auto resident = [&] {
+        std::string counts;
+        for (const auto& space : spaces) counts += std::to_string(space->rss().anonymous.value());
+        return counts;
+    };
+    CHECK(resident() == "2320");
+    REQUIRE(spaces[3]->lock(page(0), 8 * page_size, VmFlags()).has_value());
+    std::vector<std::string> seen;
+    for (std::uint64_t i = 0; i < 5; ++i) {
+        put(3, i);
+        seen.push_back(resident());
+    }
+    CHECK(seen == std::vector<std::string>{"2221", "1222", "1123", "1114", "0115"});
+    CHECK(machine.broken({spaces[0].get(), spaces[1].get(), spaces[2].get(), spaces[3].get()}) == "");
+    machine.handler.set_mm(machine.mm.get());
+}
+
 }  // namespace fl::mm

@@ -1,5 +1,5 @@
-// System V shared memory: keys and rights, attaching and detaching in parts, who counts as attached, and the end of a
-// segment.
+// System V shared memory: keys and rights, attaching and detaching in parts, who counts as attached, what is locked,
+// and the end of a segment.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <string.h>
@@ -207,6 +207,28 @@ static void show_rights(void) {
     SHOW(shmctl(id, IPC_RMID, NULL));
 }
 
+// Of a locked segment no page leaves memory, whatever is advised.
+static void show_lock(void) {
+    enum { pages = 4 };
+    int id = shmget(IPC_PRIVATE, pages * page_size, 0600);
+    CHECK(id >= 0);
+    char* memory = shmat(id, NULL, 0);
+    CHECK(memory != (char*)-1);
+    SHOW(shmctl(id, SHM_LOCK, NULL));
+    for (int i = 0; i < pages; ++i) memory[i * page_size] = (char)(i + 1);
+    SHOW(madvise(memory, pages * page_size, MADV_PAGEOUT));
+    unsigned char found[pages];
+    CHECK(mincore(memory, pages * page_size, found) == 0);
+    int resident = 0;
+    for (int i = 0; i < pages; ++i) resident += found[i] & 1;
+    say("locked: %d of %d pages are in memory", resident, pages);
+    SHOW(shmctl(id, SHM_UNLOCK, NULL));
+    CHECK(madvise(memory, pages * page_size, MADV_PAGEOUT) == 0);
+    for (int i = 0; i < pages; ++i) CHECK(memory[i * page_size] == i + 1);
+    CHECK(shmdt(memory) == 0);
+    CHECK(shmctl(id, IPC_RMID, NULL) == 0);
+}
+
 int main(void) {
     key = 0x5e000000 + getpid();
     probe_install();
@@ -214,6 +236,7 @@ int main(void) {
     show_places();
     show_parts();
     show_processes();
+    show_lock();
     if (getuid() != 0) show_rights();
     return 0;
 }

@@ -26,7 +26,7 @@ void count_frame(const mm::Frame& frame, MemoryCensus& census) {
     if (in_page_cache && frame.map_count > 0) census.mapped += one;
     if (frame.slot != 0) census.swap_cached += one;
     if (is_kept(frame)) {
-        census.kept += one;
+        (frame.state == mm::FrameState::file_cache ? census.kept : census.kept_shared) += one;
     } else if (frame.state == mm::FrameState::file_cache && frame.dirty) {
         census.dirty += one;
     }
@@ -35,7 +35,11 @@ void count_frame(const mm::Frame& frame, MemoryCensus& census) {
 }  // namespace
 
 bool is_kept(const mm::Frame& frame) {
-    return frame.state == mm::FrameState::file_cache && frame.anchor.file().kind() == mm::FileKind::memory;
+    switch (frame.state) {
+        case mm::FrameState::file_cache: return frame.anchor.file().kind() == mm::FileKind::memory;
+        case mm::FrameState::shared_memory: return frame.anchor.file().is_locked();
+        default: return false;
+    }
 }
 
 std::unordered_set<Pfn> locked_frames(std::span<const mm::MmStruct* const> spaces) {

@@ -23,6 +23,7 @@ struct MemoryCensus {
     PageCount file_cache;        // pages of files, mapped or not
     PageCount dirty;             // of file_cache, those that are newer than their file
     PageCount kept;              // of file_cache, those of files that are only in memory: they never leave (ramfs)
+    PageCount kept_shared;       // of shared_memory, those that SHM_LOCK keeps in memory
     PageCount shared_memory;     // of tmpfs, memfd and shared anonymous memory
     PageCount mapped;            // of the last two kinds, those that some address space maps
     PageCount locked;            // resident in a VM_LOCKED mapping, by list below, where it would be on one
@@ -40,7 +41,7 @@ struct MemoryCensus {
 // `spaces` are all address spaces that there are.
 MemoryCensus take_census(const mm::PhysicalMemory& memory, std::span<const mm::MmStruct* const> spaces);
 
-// Whether the frame is of a file whose pages never leave memory.
+// Whether the frame is of a file whose pages do not leave memory, whoever maps them (mapping_unevictable).
 bool is_kept(const mm::Frame& frame);
 // The frames that a VM_LOCKED mapping holds in memory.
 std::unordered_set<Pfn> locked_frames(std::span<const mm::MmStruct* const> spaces);

@@ -28,6 +28,7 @@ Result<std::uint64_t> read_words(std::uint64_t offset, std::span<std::byte> into
 // the D bits of page tables are not in it.
 std::uint64_t user_flags(const mm::Frame& frame) {
     std::uint64_t flags = kpf_uptodate | kpf_lru;
+    if (is_kept(frame)) flags |= kpf_unevictable;
     if (frame.map_count > 0) flags |= kpf_mmap;
     if (frame.dirty) flags |= kpf_dirty;
     if (frame.referenced) flags |= kpf_referenced;
@@ -43,7 +44,7 @@ std::uint64_t flags_of(const mm::Frame& frame) {
         case mm::FrameState::reserved: return kpf_reserved;
         case mm::FrameState::page_table: return kpf_pgtable;
         case mm::FrameState::anonymous: return user_flags(frame) | kpf_anon | (frame.lazy_free ? 0 : kpf_swapbacked);
-        case mm::FrameState::file_cache: return user_flags(frame) | (is_kept(frame) ? kpf_unevictable : 0);
+        case mm::FrameState::file_cache: return user_flags(frame);
         case mm::FrameState::shared_memory: return user_flags(frame) | kpf_swapbacked;
         case mm::FrameState::zero_page: return kpf_reserved | kpf_zero_page;
         case mm::FrameState::special: return kpf_reserved | (frame.map_count > 0 ? kpf_mmap : 0);

@@ -26,12 +26,14 @@ struct ReclaimLists {
 };
 
 ReclaimLists reclaim_lists(const MemoryCensus& census) {
-    const PageCount anonymous = census.anonymous - census.lazily_free + census.shared_memory;
+    const PageCount anonymous = census.anonymous - census.lazily_free + census.shared_memory - census.kept_shared;
     return ReclaimLists{.inactive_anonymous = anonymous - census.locked_anonymous,
                         .inactive_file = census.file_cache - census.kept + census.lazily_free - census.locked_file};
 }
 
-PageCount unevictable(const MemoryCensus& census) { return census.kept + census.locked_anonymous + census.locked_file; }
+PageCount unevictable(const MemoryCensus& census) {
+    return census.kept + census.kept_shared + census.locked_anonymous + census.locked_file;
+}
 
 // What belongs to files and to swap (NR_FILE_PAGES): each page once.
 PageCount file_pages(const MemoryCensus& census) {

@@ -76,7 +76,7 @@ Result<std::uint64_t> set(System& system, std::int32_t id, std::uint64_t source)
     return 0;
 }
 
-// shmctl_do_lock(). The segment says that it is locked; its pages are kept in memory by mlock(2) alone.
+// shmctl_do_lock(). What is in memory stays there, and what comes; nothing is brought in for it.
 Result<std::uint64_t> lock(System& system, std::int32_t id, int command) {
     const auto segment = system.ipc.shm.table().find(id);
     if (!segment) return fail(segment.error());
@@ -91,6 +91,7 @@ Result<std::uint64_t> lock(System& system, std::int32_t id, int command) {
     }
     permissions.mode =
         command == SHM_LOCK ? permissions.mode | ShmSegment::locked : permissions.mode & ~ShmSegment::locked;
+    (*segment)->file->set_locked(command == SHM_LOCK);
     return 0;
 }
 

@@ -119,6 +119,12 @@ TEST_CASE("kpageflags: a file's page that read(2) touched, and one that never le
     REQUIRE(kept->write(0, byte));
     CHECK(page_flags(machine, *kept->cached(0)) ==
           (kpf_uptodate | kpf_lru | kpf_referenced | kpf_dirty | kpf_unevictable));
+    const auto shared = machine.files.create({.path = "/SYSV"}, FileKind::shared_memory, page_size);
+    REQUIRE(shared->write(0, byte));
+    for (const bool locked : {true, false}) {
+        shared->set_locked(locked);
+        CHECK(((page_flags(machine, *shared->cached(0)) & kpf_unevictable) != 0) == locked);
+    }
 }
 
 TEST_CASE("pagemap: whole words only, and an end where the user half ends") {

@@ -184,6 +184,22 @@ TEST_CASE("meminfo: what cannot be reclaimed, and what may be given up") {
     CHECK(found["Inactive(file):"] == 4);
     CHECK(found["Cached:"] == 4);
     CHECK(found["Dirty:"] == 0);
+    // Shared memory under SHM_LOCK, once by whatever keeps it.
+    const auto shared = machine->files.create({.path = "/SYSV"}, FileKind::shared_memory, 2 * page_size);
+    REQUIRE(machine->map(page(8), 2, read_write, file_shared, shared));
+    machine->write(page(8));
+    machine->write(page(9));
+    shared->set_locked(true);
+    REQUIRE(machine->mm->lock(page(8), page_size, VmFlags()).has_value());
+    found = values(kernel::proc_meminfo(census_of(*machine)));
+    CHECK(found["Unevictable:"] == 16);
+    CHECK(found["Mlocked:"] == 8);
+    CHECK(found["Shmem:"] == 8);
+    CHECK(found["Inactive(anon):"] == 4);
+    shared->set_locked(false);
+    found = values(kernel::proc_meminfo(census_of(*machine)));
+    CHECK(found["Unevictable:"] == 12);
+    CHECK(found["Inactive(anon):"] == 8);
 }
 
 TEST_CASE("vmstat: what reclaim took, by whom and of which kind, and what came back") {

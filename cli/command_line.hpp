@@ -22,6 +22,13 @@ private:
     std::string operands_;
 };
 
+// An option that takes a value, which its help calls by `value_name`.
+template <class Value>
+CLI::Option* add_value_option(CLI::App& subcommand, const std::string& name, Value& value, const std::string& meaning,
+                              const std::string& value_name) {
+    return subcommand.add_option(name, value, meaning)->type_name(value_name)->option_text(value_name);
+}
+
 // Splits a subcommand's words at the first that is neither an option nor an option's value (or behind "--"): those
 // before stay in `words`, that one and all behind it are returned, untouched. CLI11 never sees them, so that nothing
 // that looks like an option, a subcommand or a list can be taken from the program that they belong to.

@@ -1,5 +1,6 @@
 #include "cli/memory_options.hpp"
 
+#include "cli/command_line.hpp"
 #include "cli/program_options.hpp"
 #include "cli/size.hpp"
 
@@ -134,18 +135,13 @@ replacement::PolicyChoice policy_from(const std::string& text) {
 }  // namespace
 
 void add_memory_options(CLI::App& subcommand, MemoryOptions& options) {
-    subcommand.add_option("--mem", options.memory, "Memory of the machine, such as 512K, 64M or 1G (256M)")
-        ->type_name("SIZE")
-        ->option_text("SIZE");
-    subcommand
-        .add_option("--frames", options.frames,
-                    "At most so many frames for user pages; page tables and the kernel's own are beside them")
-        ->type_name("N|SIZE")
-        ->option_text("N|SIZE");
-    subcommand
-        .add_option("--policy", options.policy, "Which page leaves (clock): see faultline policies; or a shared object")
-        ->type_name("NAME[,key=value...]")
-        ->option_text("NAME[,key=value...]");
+    add_value_option(subcommand, "--mem", options.memory, "Memory of the machine, such as 512K, 64M or 1G (256M)",
+                     "SIZE");
+    add_value_option(subcommand, "--frames", options.frames,
+                     "At most so many frames for user pages; page tables and the kernel's own are beside them",
+                     "N|SIZE");
+    add_value_option(subcommand, "--policy", options.policy,
+                     "Which page leaves (clock): see faultline policies; or a shared object", "NAME[,key=value...]");
     subcommand
         .add_option("--scope", options.scope,
                     "Whose pages are candidates: everybody's (global), or who needs the frame")
@@ -154,22 +150,14 @@ void add_memory_options(CLI::App& subcommand, MemoryOptions& options) {
     subcommand.add_option("--kswapd", options.kswapd, "Whether frames are made free in the background, too (off)")
         ->check(CLI::IsMember({"on", "off"}))
         ->option_text("on|off");
-    subcommand.add_option("--swap", options.swap, "Swap space (as much as --mem); 0: none")
-        ->type_name("SIZE")
-        ->option_text("SIZE");
-    subcommand.add_option("--swap-file", options.swap_file, "Keep what is swapped out in FILE, not in memory")
-        ->type_name("FILE")
-        ->option_text("FILE");
-    subcommand
-        .add_option("--swap-errors", options.swap_errors,
-                    "Let every N-th read from swap, or write to it, fail: read=N,write=N")
-        ->type_name("KIND=N[,KIND=N]")
-        ->option_text("KIND=N[,KIND=N]");
-    subcommand
-        .add_option("--cost", options.cost,
-                    "What faults cost in virtual time (minor=500ns,major=100us), and memory=1ns for --stats")
-        ->type_name("KIND=TIME[,...]")
-        ->option_text("KIND=TIME[,...]");
+    add_value_option(subcommand, "--swap", options.swap, "Swap space (as much as --mem); 0: none", "SIZE");
+    add_value_option(subcommand, "--swap-file", options.swap_file, "Keep what is swapped out in FILE, not in memory",
+                     "FILE");
+    add_value_option(subcommand, "--swap-errors", options.swap_errors,
+                     "Let every N-th read from swap, or write to it, fail: read=N,write=N", "KIND=N[,KIND=N]");
+    add_value_option(subcommand, "--cost", options.cost,
+                     "What faults cost in virtual time (minor=500ns,major=100us), and memory=1ns for --stats",
+                     "KIND=TIME[,...]");
 }
 
 void set_memory(kernel::MachineOptions& machine, const MemoryOptions& options) {

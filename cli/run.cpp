@@ -296,14 +296,10 @@ void add_options(CLI::App& subcommand, RunOptions& options) {
             "Show the address space at the end: mm_struct, each VMA, the tree, beside /proc/PID/maps")
         ->expected(0, 1)
         ->option_text("[=FILE]");
-    subcommand.add_option("--dump-at", options.dump_at, "Show the address space once these page faults are handled")
-        ->type_name("N[,N...]")
-        ->option_text("N[,N...]");
-    subcommand
-        .add_option("--fault-around", options.fault_around,
-                    "Pages of a file that one read fault maps, where cached (16); 0: the one asked for")
-        ->type_name("PAGES")
-        ->option_text("PAGES");
+    add_value_option(subcommand, "--dump-at", options.dump_at,
+                     "Show the address space once these page faults are handled", "N[,N...]");
+    add_value_option(subcommand, "--fault-around", options.fault_around,
+                     "Pages of a file that one read fault maps, where cached (16); 0: the one asked for", "PAGES");
     subcommand
         .add_option_function<std::vector<std::string>>(
             "--strace",
@@ -311,37 +307,28 @@ void add_options(CLI::App& subcommand, RunOptions& options) {
             "Report each system call and signal as strace -f does, to FILE or standard error")
         ->expected(0, 1)
         ->option_text("[=FILE]");
-    subcommand.add_option("--seed", options.seed, "Where the program's random numbers start from (0)")
-        ->type_name("N")
-        ->option_text("N");
+    add_value_option(subcommand, "--seed", options.seed, "Where the program's random numbers start from (0)", "N");
     subcommand
         .add_option("--clock", options.clock, "Time by instructions and faults (the default), or the host's: faster")
         ->check(CLI::IsMember({"virtual", "host"}))
         ->option_text("virtual|host");
-    subcommand.add_option("--max-tasks", options.max_tasks, "End with status 124 where a task more is made (4096)")
-        ->type_name("N")
-        ->option_text("N");
-    subcommand.add_option("--max-instructions", options.max_instructions, "End with status 124 after so many")
-        ->type_name("N")
-        ->option_text("N");
-    subcommand.add_option("--timeout", options.timeout, "End with status 124 after so many seconds of the host's time")
-        ->type_name("SECONDS")
-        ->option_text("SECONDS");
-    subcommand.add_option("--env", options.environment, "Put K=V into the program's environment, which is empty else")
+    add_value_option(subcommand, "--max-tasks", options.max_tasks,
+                     "End with status 124 where a task more is made (4096)", "N");
+    add_value_option(subcommand, "--max-instructions", options.max_instructions, "End with status 124 after so many",
+                     "N");
+    add_value_option(subcommand, "--timeout", options.timeout,
+                     "End with status 124 after so many seconds of the host's time", "SECONDS");
+    add_value_option(subcommand, "--env", options.environment,
+                     "Put K=V into the program's environment, which is empty else", "K=V")
         ->take_all()
-        ->allow_extra_args(false)
-        ->type_name("K=V")
-        ->option_text("K=V");
-    subcommand.add_option("--root", options.root, "Show the host's DIR at /; what the program changes stays in memory")
-        ->type_name("DIR")
-        ->option_text("DIR");
-    subcommand
-        .add_option("--bind", options.binds,
-                    "Show a folder or file of the host at GUEST: read-only, with ':rw' to be written")
+        ->allow_extra_args(false);
+    add_value_option(subcommand, "--root", options.root,
+                     "Show the host's DIR at /; what the program changes stays in memory", "DIR");
+    add_value_option(subcommand, "--bind", options.binds,
+                     "Show a folder or file of the host at GUEST: read-only, with ':rw' to be written",
+                     "HOST:GUEST[:rw]")
         ->take_all()
-        ->allow_extra_args(false)
-        ->type_name("HOST:GUEST[:rw]")
-        ->option_text("HOST:GUEST[:rw]");
+        ->allow_extra_args(false);
     subcommand.add_flag("--paranoid", options.paranoid,
                         "Check all invariants of memory management after each system call and fault");
 }

@@ -10,22 +10,13 @@
 #include <sys/syscall.h>
 
 #include "guest.h"
+#include "read-text.h"
 
 static const uintptr_t mmap_base = 0x7ffff7fff000;
 static char text[1 << 16];
 
 // The whole file as a string in `text`.
-static size_t slurp(const char* path) {
-    int file = open(path, O_RDONLY);
-    CHECK(file >= 0);
-    size_t size = 0;
-    ssize_t got;
-    while ((got = read(file, text + size, sizeof text - 1 - size)) > 0) size += (size_t)got;
-    CHECK(got == 0);
-    text[size] = 0;
-    close(file);
-    return size;
-}
+static size_t slurp(const char* path) { return read_text(path, text, sizeof text); }
 
 static void print_maps(void) {
     slurp("/proc/self/maps");

@@ -14,22 +14,14 @@
 #include <sys/wait.h>
 
 #include "guest.h"
+#include "read-text.h"
 
 enum { anonymous_pages = 256, file_pages = 4, sys_cachestat = 451 };
 
 static const uint64_t pagemap_present = 1ull << 63, pagemap_swapped = 1ull << 62, pagemap_frame = (1ull << 55) - 1;
 static char text[1 << 15];
 
-static void slurp(const char* path) {
-    int file = open(path, O_RDONLY);
-    CHECK(file >= 0);
-    size_t size = 0;
-    ssize_t got;
-    while ((got = read(file, text + size, sizeof text - 1 - size)) > 0) size += (size_t)got;
-    CHECK(got == 0 && size < sizeof text - 1);
-    text[size] = 0;
-    close(file);
-}
+static void slurp(const char* path) { (void)read_text(path, text, sizeof text); }
 
 // The sum of the numbers behind a label that begins a line.
 static unsigned long sum_of(const char* path, const char* label) {

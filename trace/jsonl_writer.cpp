@@ -95,21 +95,6 @@ void put_page(Cursor& to, const mm::PageName& page, const std::string& path) {
     to.number_or_null(page.file != nullptr ? std::optional(page.file_page) : std::nullopt);
 }
 
-// What evictions and write-backs have in common.
-template <class Event>
-void put_event(Cursor& to, std::string_view start, const Event& event, const std::string& path) {
-    to.text(start);
-    to.number(event.time_ns);
-    to.text(R"(,"for_fault":)");
-    to.number_or_null(non_zero(event.for_fault));
-    to.text(R"(,"reason":")");
-    to.text(mm::reclaim_reason_name(event.reason));
-    to.text(R"(",)");
-    put_page(to, event.page, path);
-    to.text(R"(,"pfn":)");
-    to.number(event.pfn.value());
-}
-
 void put_reclaim(Cursor& to, const mm::FaultEvent& event, const std::string& victim_path) {
     to.text(R"({"evicted":)");
     to.number(event.reclaim.evicted);
@@ -248,13 +233,36 @@ const std::string& JsonlWriter::path_of(const mm::PageName& page) {
     return last_path_.text;
 }
 
-void JsonlWriter::write_eviction(const mm::EvictionEvent& event) noexcept {
+template <class Event, class PutOwnFields>
+void JsonlWriter::write_reclaim_line(std::string_view name, const Event& event,
+                                     PutOwnFields&& put_own_fields) noexcept {
     try {
         const std::string& path = path_of(event.page);
         char* line = output_.reserve(fixed_line_bytes + path.size());
         if (line == nullptr) return;
         Cursor to(line);
-        put_event(to, R"({"event":"eviction","time":)", event, path);
+        to.text(R"({"event":")");
+        to.text(name);
+        to.text(R"(","time":)");
+        to.number(event.time_ns);
+        to.text(R"(,"for_fault":)");
+        to.number_or_null(non_zero(event.for_fault));
+        to.text(R"(,"reason":")");
+        to.text(mm::reclaim_reason_name(event.reason));
+        to.text(R"(",)");
+        put_page(to, event.page, path);
+        to.text(R"(,"pfn":)");
+        to.number(event.pfn.value());
+        put_own_fields(to);
+        to.text("}\n");
+        commit(line, to.at());
+    } catch (const std::exception&) {
+        // No memory left for the path: that a page left shows in the fault that needed its frame.
+    }
+}
+
+void JsonlWriter::write_eviction(const mm::EvictionEvent& event) noexcept {
+    write_reclaim_line("eviction", event, [&event](Cursor& to) {
         to.text(R"(,"dirty":)");
         to.truth(event.dirty);
         to.text(R"(,"dropped":)");
@@ -263,29 +271,16 @@ void JsonlWriter::write_eviction(const mm::EvictionEvent& event) noexcept {
         to.number(event.age_ns);
         to.text(R"(,"slot":)");
         to.number_or_null(event.slot);
-        to.text("}\n");
-        commit(line, to.at());
-    } catch (const std::exception&) {
-        // No memory left for the path: that the page left shows in the fault that needed its frame.
-    }
+    });
 }
 
 void JsonlWriter::write_write_back(const mm::WriteBackEvent& event) noexcept {
-    try {
-        const std::string& path = path_of(event.page);
-        char* line = output_.reserve(fixed_line_bytes + path.size());
-        if (line == nullptr) return;
-        Cursor to(line);
-        put_event(to, R"({"event":"write_back","time":)", event, path);
+    write_reclaim_line("write_back", event, [&event](Cursor& to) {
         to.text(R"(,"slot":)");
         to.number_or_null(event.slot);
         to.text(R"(,"failed":)");
         to.truth(event.failed);
-        to.text("}\n");
-        commit(line, to.at());
-    } catch (const std::exception&) {
-        // As above.
-    }
+    });
 }
 
 }  // namespace fl::trace

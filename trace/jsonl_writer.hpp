@@ -45,6 +45,7 @@
 #include "trace/writer.hpp"
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace fl::trace {
@@ -88,6 +89,9 @@ private:
     const std::string& vma_fields(const mm::VmaSnapshot& vma);
     const std::string& path_of(const mm::PageName& page);
     void write_line(const mm::FaultEvent& event, const LineTexts& texts) noexcept;
+    // A line about reclaim: what all have in common, then the fields that `put_own_fields` writes.
+    template <class Event, class PutOwnFields>
+    void write_reclaim_line(std::string_view name, const Event& event, PutOwnFields&& put_own_fields) noexcept;
     void commit(const char* line, const char* end) noexcept;
 
     Output& output_;

@@ -44,6 +44,12 @@ public:
         return was_dirty;
     }
 
+    // The page exists no more.
+    void forget(PageId page) {
+        if (resident(page)) --resident_count_;
+        flags_[page] = 0;
+    }
+
 private:
     static constexpr std::uint8_t resident_flag = 1;
     static constexpr std::uint8_t accessed_flag = 2;

@@ -25,6 +25,10 @@ public:
         entries_.pop_back();
         return page;
     }
+    void forget(PageId page) {
+        std::erase_if(entries_, [&](const auto& entry) { return entry.second == page; });
+        std::make_heap(entries_.begin(), entries_.end());
+    }
     void sweep(std::uint32_t now, std::uint64_t resident) {
         constexpr std::uint64_t slack = 64;
         if (entries_.size() <= 2 * resident + slack) return;
@@ -43,7 +47,7 @@ std::vector<std::uint32_t> next_runs(const ReferenceString& string) {
     std::vector<std::uint32_t> next(string.size());
     std::vector<std::uint32_t> following(page_limit(string), none);
     for (std::size_t i = string.size(); i-- > 0;)
-        next[i] = std::exchange(following[string[i].page], static_cast<std::uint32_t>(i));
+        next[i] = std::exchange(following[string[i].page], string[i].is_gone() ? none : static_cast<std::uint32_t>(i));
     return next;
 }
 
@@ -54,9 +58,14 @@ ReplayCounts replay_opt(const ReferenceString& string, const ReplayOptions& opti
     const std::vector<std::uint32_t> next = next_runs(string);
     for (std::size_t i = 0; i < string.size(); ++i) {
         const Run& run = string[i];
+        if (run.is_gone()) {
+            hardware.forget(run.page);
+            farthest.forget(run.page);
+            continue;
+        }
         hardware.set_time(counts.references + 1);
         if (hardware.resident(run.page)) {
-            hardware.touch(run.page, run.access);
+            if (run.is_reference()) hardware.touch(run.page, run.access);
         } else {
             if (options.observer != nullptr) options.observer->on_fault(hardware.time(), run.page);
             if (hardware.resident_count() >= options.frames) {
@@ -64,7 +73,7 @@ ReplayCounts replay_opt(const ReferenceString& string, const ReplayOptions& opti
                 const bool dirty = hardware.evict(victim);
                 if (options.observer != nullptr) options.observer->on_eviction(hardware.time(), victim, dirty);
             }
-            hardware.load(run.page, run.access);
+            hardware.load(run.page, run.is_reference() ? run.access : Access::read);
         }
         farthest.push(next[i], run.page);
         farthest.sweep(static_cast<std::uint32_t>(i), hardware.resident_count());
@@ -81,6 +90,11 @@ ReplayCounts replay_vmin(const ReferenceString& string, const VminOptions& optio
     Hardware hardware(page_limit(single), counts);
     for (std::size_t i = 0; i < single.size(); ++i) {
         const Run& run = single[i];
+        if (!run.is_reference()) {
+            // Between references nothing is kept that would be lost.
+            if (run.is_gone()) hardware.forget(run.page);
+            continue;
+        }
         if (hardware.resident(run.page)) {
             hardware.touch(run.page, run.access);
         } else {

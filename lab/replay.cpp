@@ -57,6 +57,7 @@ private:
     }
 
     bool play(const Run& run) {
+        if (!run.is_reference()) return run.is_gone() ? lose(run.page) : bring_in(run.page);
         std::uint32_t left = run.count;
         while (left > 0) {
             // The references up to the next tick at once; one alone where it may be a fault.
@@ -73,6 +74,17 @@ private:
             if (!is_well()) return false;
         }
         return true;
+    }
+
+    bool lose(PageId page) {
+        policy_->forget(page);
+        hardware_.forget(page);
+        return is_well();
+    }
+    bool bring_in(PageId page) {
+        if (hardware_.resident(page)) return true;
+        hardware_.set_time(counts_.references + 1);
+        return fault(Run(page)) && is_well();
     }
 
     // How many of the references were taken.

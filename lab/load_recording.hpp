@@ -2,22 +2,14 @@
 #pragma once
 
 #include "lab/recording.hpp"
+#include "lab/trace_format.hpp"
 
 #include <tl/expected.hpp>
 
-#include <cstdint>
 #include <optional>
 #include <string>
 
 namespace fl::lab {
-
-enum class TraceFormat : std::uint8_t {
-    refs,  // our own
-    text,
-    u64,
-    lackey,
-    oracle_general,
-};
 
 struct LoadedRecording {
     Recording recording;
@@ -25,8 +17,8 @@ struct LoadedRecording {
     std::string damage{};
 };
 
-// nullopt: the file's beginning says which format it is. The error is one line that names the file: nothing of it could
-// be read.
+// "-" is standard input. What zstd packed is unpacked. Without a format the file's beginning says which it is, or else
+// its name; else it is text. The error is one line that names the file: nothing of it could be read.
 tl::expected<LoadedRecording, std::string> load_recording(const std::string& path, std::optional<TraceFormat> format);
 
 }  // namespace fl::lab

@@ -1,24 +1,16 @@
 #include "lab/load_recording.hpp"
 
-#include "lab/refs_reader.hpp"
-
-#include <cerrno>
-#include <cstring>
-#include <fstream>
+#include "lab/trace_reader.hpp"
 
 namespace fl::lab {
 
-tl::expected<LoadedRecording, std::string> load_recording(const std::string& path,
-                                                          std::optional<TraceFormat> /*format*/) {
-    std::ifstream in(path, std::ios::binary);
-    if (!in) return tl::unexpected(path + ": " + std::strerror(errno));
-    auto reader = RefsReader::open(in);
-    if (!reader) return tl::unexpected(path + ": " + reader.error());
+tl::expected<LoadedRecording, std::string> load_recording(const std::string& path, std::optional<TraceFormat> format) {
+    auto trace = Trace::open(path, format);
+    if (!trace) return tl::unexpected(std::move(trace.error()));
     RecordingBuilder builder;
-    LoadedRecording loaded;
-    if (reader->read_all(builder) == RefsReader::State::damaged) loaded.damage = path + ": " + reader->damage();
-    loaded.recording = builder.take();
-    return loaded;
+    trace->read_all(builder);
+    if (trace->is_useless()) return tl::unexpected(trace->damage());
+    return LoadedRecording{.recording = builder.take(), .damage = trace->damage()};
 }
 
 }  // namespace fl::lab

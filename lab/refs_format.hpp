@@ -29,7 +29,7 @@ inline constexpr std::string_view block_magic = "FBLK";
 inline constexpr std::size_t block_header_bytes = 12;
 inline constexpr std::size_t max_plain_bytes = std::size_t{1} << 20;
 inline constexpr std::size_t max_text_bytes = 4096;
-inline constexpr std::uint64_t max_touches = std::uint64_t{1} << 62U;
+inline constexpr std::uint64_t max_touches = std::uint64_t{1} << 48U;
 
 inline constexpr unsigned event_kind = 3;  // beside the three of Touch
 inline constexpr unsigned counted_apart = 3;

@@ -84,26 +84,39 @@ ReplayCounts replay_opt(const ReferenceString& string, const ReplayOptions& opti
 }
 
 ReplayCounts replay_vmin(const ReferenceString& string, const VminOptions& options) {
-    const ReferenceString single = expanded(string);
-    const std::vector<std::uint32_t> next = next_runs(single);
+    // Whether a page stayed after a reference is known when the next one comes, or none.
+    struct Page {
+        std::uint64_t last_use = 0;  // 0: none
+        bool dirty = false;
+    };
     ReplayCounts counts;
-    Hardware hardware(page_limit(single), counts);
-    for (std::size_t i = 0; i < single.size(); ++i) {
-        const Run& run = single[i];
+    std::vector<Page> pages(page_limit(string));
+    const auto evict = [&](const Page& page) { ++(page.dirty ? counts.dirty_evictions : counts.clean_evictions); };
+    for (const Run& run : string) {
+        Page& page = pages[run.page];
         if (!run.is_reference()) {
             // Between references nothing is kept that would be lost.
-            if (run.is_gone()) hardware.forget(run.page);
+            if (run.is_gone() && page.last_use != 0) evict(std::exchange(page, {}));
             continue;
         }
-        if (hardware.resident(run.page)) {
-            hardware.touch(run.page, run.access);
+        const std::uint64_t now = counts.references + 1;
+        if (page.last_use == 0 || now - page.last_use > options.window) {
+            ++counts.faults;
+            if (page.last_use != 0) {
+                ++counts.refaults;
+                evict(page);
+            }
+            page.dirty = false;
         } else {
-            hardware.load(run.page, run.access);
+            counts.resident_sum += now - page.last_use - 1;
         }
-        ++counts.references;
-        counts.resident_sum += hardware.resident_count();
-        if (next[i] == single.size() || next[i] - i > options.window) hardware.evict(run.page);
+        page.dirty |= run.access == Access::write;
+        counts.references += run.count;
+        counts.resident_sum += run.count;
+        page.last_use = counts.references;
     }
+    for (const Page& page : pages)
+        if (page.last_use != 0) evict(page);
     return counts;
 }
 

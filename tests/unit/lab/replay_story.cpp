@@ -1,5 +1,6 @@
 // The fast replay tells the same story as the simple one: every fault, every eviction and every count, for every
 // policy.
+#include "lab/prepared_string.hpp"
 #include "lab/replay.hpp"
 #include "simple_replay_support.hpp"
 
@@ -62,19 +63,23 @@ std::vector<std::string> every_policy() {
     return texts;
 }
 
-void check_same_story(const ReferenceString& string, const std::string& text, const ReplayOptions& options) {
+void check_same_story(const PreparedString& string, const std::string& text, const ReplayOptions& options) {
     CAPTURE(text);
     CAPTURE(options.frames);
     const auto choice = replacement::parse_policy(text);
     REQUIRE(choice.has_value());
-    const ReplayStory simple = simple_replay(string, *choice, options);
-    StoryTeller teller;
-    ReplayOptions observed = options;
-    observed.observer = &teller;
-    const auto counts = replay(string, *choice, observed);
-    REQUIRE_MESSAGE(counts.has_value(), counts.error());
-    CHECK(*counts == simple.counts);
-    CHECK(teller.events == simple.events);
+    const ReplayStory simple = simple_replay(string.string(), *choice, options);
+    for (const CostFollows cost : {CostFollows::references, CostFollows::faults, CostFollows::fault_rate}) {
+        CAPTURE(cost);
+        StoryTeller teller;
+        ReplayOptions observed = options;
+        observed.cost = cost;
+        observed.observer = &teller;
+        const auto counts = replay(string, *choice, observed);
+        REQUIRE_MESSAGE(counts.has_value(), counts.error());
+        CHECK(*counts == simple.counts);
+        CHECK(teller.events == simple.events);
+    }
 }
 
 }  // namespace
@@ -82,7 +87,8 @@ void check_same_story(const ReferenceString& string, const std::string& text, co
 TEST_CASE("replay: every policy's story, at every size from 1, is that of the simple replay") {
     for (std::uint64_t seed = 0; seed < 30; ++seed) {
         CAPTURE(seed);
-        const ReferenceString string = random_string({seed, 300, 18, seed % 2 == 1});
+        const ReferenceString runs = random_string({seed, 300, 18, seed % 2 == 1});
+        const PreparedString string(runs);
         for (const std::string& policy : every_policy())
             for (const std::uint32_t frames : {1U, 2U, 3U, 4U, 5U, 8U, 13U, 18U, 30U})
                 check_same_story(string, policy, {.frames = frames, .seed = seed});

@@ -8,9 +8,9 @@
 #include "cli/statistics.hpp"
 #include "cli/strace_session.hpp"
 
-#include <filesystem>
 #include <fmt/format.h>
 #include <sys/resource.h>
+#include <filesystem>
 
 #include <array>
 #include <charconv>
@@ -24,7 +24,7 @@ namespace fl::cli {
 
 namespace {
 
-constexpr const char *run_footer =
+constexpr const char* run_footer =
     R"(Everything behind PROGRAM belongs to the program, options as well. Its standard output is all that appears on standard
 output; trace, statistics, dumps and messages go to standard error or to the files named. Optional values need the '='.
 
@@ -37,446 +37,344 @@ wrong; 1: a trace, system calls, statistics or a dump could not be written in fu
   faultline run --frames 64 --policy lru --stats ./program   with 64 frames for its pages, and swap
   faultline run --dump-mm --dump-at 7 ./program       the address space at the seventh fault and at the end)";
 
-std::uint64_t seed_from(const std::string &text) {
-  const bool is_hex = text.starts_with("0x") || text.starts_with("0X");
-  const char *first = text.data() + (is_hex ? 2 : 0);
-  const char *last = text.data() + text.size();
-  std::uint64_t seed = 0;
-  const auto [end, error] =
-      std::from_chars(first, last, seed, is_hex ? 16 : 10);
-  if (error != std::errc() || end != last) {
-    throw UsageError(
-        fmt::format("--seed: '{}' is not a number from 0 to 2^64 - 1", text));
-  }
-  return seed;
+std::uint64_t seed_from(const std::string& text) {
+    const bool is_hex = text.starts_with("0x") || text.starts_with("0X");
+    const char* first = text.data() + (is_hex ? 2 : 0);
+    const char* last = text.data() + text.size();
+    std::uint64_t seed = 0;
+    const auto [end, error] = std::from_chars(first, last, seed, is_hex ? 16 : 10);
+    if (error != std::errc() || end != last) {
+        throw UsageError(fmt::format("--seed: '{}' is not a number from 0 to 2^64 - 1", text));
+    }
+    return seed;
 }
 
-PageCount fault_around_from(const std::string &text) {
-  std::uint64_t pages = 0;
-  const char *last = text.data() + text.size();
-  const auto [end, error] = std::from_chars(text.data(), last, pages);
-  if (error != std::errc() || end != last ||
-      pages > mm::max_fault_around.value() || (pages & (pages - 1)) != 0) {
-    throw UsageError(
-        fmt::format("--fault-around: '{}' is not 0 or a power of two up to {}",
-                    text, mm::max_fault_around.value()));
-  }
-  return PageCount(pages);
+PageCount fault_around_from(const std::string& text) {
+    std::uint64_t pages = 0;
+    const char* last = text.data() + text.size();
+    const auto [end, error] = std::from_chars(text.data(), last, pages);
+    if (error != std::errc() || end != last || pages > mm::max_fault_around.value() || (pages & (pages - 1)) != 0) {
+        throw UsageError(fmt::format("--fault-around: '{}' is not 0 or a power of two up to {}", text,
+                                     mm::max_fault_around.value()));
+    }
+    return PageCount(pages);
 }
 
-OutputFile open_output(const std::string &path, const std::string &program) {
-  if (path.empty())
-    return OutputFile::standard_error();
-  tl::expected<OutputFile, std::string> file = OutputFile::open(path);
-  if (!file)
-    throw UsageError(file.error());
-  if (file->is_same_file(program))
-    throw UsageError(fmt::format("{}: is the program itself", path));
-  return *std::move(file);
+OutputFile open_output(const std::string& path, const std::string& program) {
+    if (path.empty()) return OutputFile::standard_error();
+    tl::expected<OutputFile, std::string> file = OutputFile::open(path);
+    if (!file) throw UsageError(file.error());
+    if (file->is_same_file(program)) throw UsageError(fmt::format("{}: is the program itself", path));
+    return *std::move(file);
 }
 
 // The outputs of one run, all opened before anything runs.
 struct RunOutputs {
-  std::unique_ptr<TraceSession> trace;
-  std::unique_ptr<StraceSession> strace;
-  std::unique_ptr<MmDumpSession> dump;
-  std::optional<OutputFile> statistics;
+    std::unique_ptr<TraceSession> trace;
+    std::unique_ptr<StraceSession> strace;
+    std::unique_ptr<MmDumpSession> dump;
+    std::optional<OutputFile> statistics;
 
-  RunOutputs(const RunOptions &options, const std::string &program) {
-    if (options.trace) {
-      const TraceFormat format = options.trace_format == "jsonl"
-                                     ? TraceFormat::jsonl
-                                     : TraceFormat::text;
-      trace = std::make_unique<TraceSession>(
-          open_output(*options.trace, program), format);
+    RunOutputs(const RunOptions& options, const std::string& program) {
+        if (options.trace) {
+            const TraceFormat format = options.trace_format == "jsonl" ? TraceFormat::jsonl : TraceFormat::text;
+            trace = std::make_unique<TraceSession>(open_output(*options.trace, program), format);
+        }
+        if (options.dump_mm || options.dump_at) dump = open_dump(options, program);
+        if (options.statistics) statistics.emplace(open_output(*options.statistics, program));
+        if (options.strace) strace = std::make_unique<StraceSession>(open_output(*options.strace, program));
+        refuse_shared_files();
     }
-    if (options.dump_mm || options.dump_at)
-      dump = open_dump(options, program);
-    if (options.statistics)
-      statistics.emplace(open_output(*options.statistics, program));
-    if (options.strace)
-      strace = std::make_unique<StraceSession>(
-          open_output(*options.strace, program));
-    refuse_shared_files();
-  }
 
-  // Whom the machine tells of its faults.
-  mm::FaultObserver *fault_observer() const {
-    mm::FaultObserver *tracer = trace ? &trace->observer() : nullptr;
-    if (!dump || !dump->watches_faults())
-      return tracer;
-    dump->set_next(tracer);
-    return dump.get();
-  }
+    // Whom the machine tells of its faults.
+    mm::FaultObserver* fault_observer() const {
+        mm::FaultObserver* tracer = trace ? &trace->observer() : nullptr;
+        if (!dump || !dump->watches_faults()) return tracer;
+        dump->set_next(tracer);
+        return dump.get();
+    }
 
-  void begin(const kernel::Machine &machine) {
-    if (trace)
-      trace->begin(machine);
-    if (strace)
-      strace->begin();
-    if (dump)
-      dump->begin();
-    if (statistics)
-      statistics->begin();
-  }
+    void begin(const kernel::Machine& machine) {
+        if (trace) trace->begin(machine);
+        if (strace) strace->begin();
+        if (dump) dump->begin();
+        if (statistics) statistics->begin();
+    }
 
-  // One line where the statistics could not be written.
-  std::optional<std::string> finish_statistics(const RunSummary &run) {
-    if (!statistics)
-      return std::nullopt;
-    const bool for_people = statistics->descriptor() == STDERR_FILENO;
-    std::optional<int> error = statistics->write(
-        for_people ? statistics_text(run) : statistics_json(run));
-    if (!error)
-      error = statistics->close();
-    if (!error)
-      return std::nullopt;
-    return fmt::format("{}: the statistics could not be written: {}",
-                       statistics->name(), std::strerror(*error));
-  }
+    // One line where the statistics could not be written.
+    std::optional<std::string> finish_statistics(const RunSummary& run) {
+        if (!statistics) return std::nullopt;
+        const bool for_people = statistics->descriptor() == STDERR_FILENO;
+        std::optional<int> error = statistics->write(for_people ? statistics_text(run) : statistics_json(run));
+        if (!error) error = statistics->close();
+        if (!error) return std::nullopt;
+        return fmt::format("{}: the statistics could not be written: {}", statistics->name(), std::strerror(*error));
+    }
 
 private:
-  static std::unique_ptr<MmDumpSession> open_dump(const RunOptions &options,
-                                                  const std::string &program) {
-    std::set<std::uint64_t> at_faults;
-    if (options.dump_at) {
-      auto numbers = parse_fault_numbers(*options.dump_at);
-      if (!numbers)
-        throw UsageError(fmt::format("--dump-at: {}", numbers.error()));
-      at_faults = *std::move(numbers);
+    static std::unique_ptr<MmDumpSession> open_dump(const RunOptions& options, const std::string& program) {
+        std::set<std::uint64_t> at_faults;
+        if (options.dump_at) {
+            auto numbers = parse_fault_numbers(*options.dump_at);
+            if (!numbers) throw UsageError(fmt::format("--dump-at: {}", numbers.error()));
+            at_faults = *std::move(numbers);
+        }
+        return std::make_unique<MmDumpSession>(open_output(options.dump_mm.value_or(""), program), std::move(at_faults),
+                                               options.dump_mm ? DumpAtEnd::yes : DumpAtEnd::no);
     }
-    return std::make_unique<MmDumpSession>(
-        open_output(options.dump_mm.value_or(""), program),
-        std::move(at_faults), options.dump_mm ? DumpAtEnd::yes : DumpAtEnd::no);
-  }
 
-  void refuse_shared_files() const {
-    struct Holder {
-      const OutputFile *file;
-      const char *holds;
-    };
-    const std::array<Holder, 4> holders = {
-        {{trace ? &trace->file() : nullptr, "the trace"},
-         {strace ? &strace->file() : nullptr, "the system calls"},
-         {dump ? &dump->file() : nullptr, "the dump"},
-         {statistics ? &*statistics : nullptr, "the statistics"}}};
-    for (std::size_t i = 0; i < holders.size(); ++i) {
-      for (std::size_t other = i + 1; other < holders.size(); ++other) {
-        const Holder &one = holders.at(i), &two = holders.at(other);
-        if (one.file == nullptr || two.file == nullptr ||
-            !one.file->is_same_file(two.file->name()))
-          continue;
-        throw UsageError(fmt::format("{}: cannot hold both {} and {}",
-                                     two.file->name(), one.holds, two.holds));
-      }
+    void refuse_shared_files() const {
+        struct Holder {
+            const OutputFile* file;
+            const char* holds;
+        };
+        const std::array<Holder, 4> holders = {{{trace ? &trace->file() : nullptr, "the trace"},
+                                                {strace ? &strace->file() : nullptr, "the system calls"},
+                                                {dump ? &dump->file() : nullptr, "the dump"},
+                                                {statistics ? &*statistics : nullptr, "the statistics"}}};
+        for (std::size_t i = 0; i < holders.size(); ++i) {
+            for (std::size_t other = i + 1; other < holders.size(); ++other) {
+                const Holder &one = holders.at(i), &two = holders.at(other);
+                if (one.file == nullptr || two.file == nullptr || !one.file->is_same_file(two.file->name())) continue;
+                throw UsageError(fmt::format("{}: cannot hold both {} and {}", two.file->name(), one.holds, two.holds));
+            }
+        }
     }
-  }
 };
 
 // More files of the host may be open at once than a shell allows at first.
 void allow_many_descriptors() {
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0)
-    return;
-  limit.rlim_cur = limit.rlim_max;
-  (void)::setrlimit(RLIMIT_NOFILE, &limit);
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+    limit.rlim_cur = limit.rlim_max;
+    (void)::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-kernel::HostTree host_tree_from(const RunOptions &options) {
-  kernel::HostTree tree;
-  if (options.root) {
-    auto root = kernel::open_host_root(*options.root);
-    if (!root)
-      throw UsageError(root.error());
-    tree.root = *std::move(root);
-  }
-  for (const std::string &words : options.binds) {
-    auto bind = kernel::open_host_bind(words);
-    if (!bind)
-      throw UsageError(bind.error());
-    tree.binds.push_back(*std::move(bind));
-  }
-  if (tree.root || !tree.binds.empty())
-    allow_many_descriptors();
-  return tree;
-}
-
-std::uint64_t count_from(const char *option, const std::string &text) {
-  std::uint64_t value = 0;
-  const auto [end, error] =
-      std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{} || end != text.data() + text.size() || value == 0) {
-    throw UsageError(fmt::format("{} {}: want a number from 1", option, text));
-  }
-  return value;
-}
-
-void set_limits(kernel::MachineOptions &machine, const RunOptions &options) {
-  machine.max_tasks = count_from("--max-tasks", options.max_tasks);
-  if (options.max_instructions) {
-    machine.max_instructions =
-        count_from("--max-instructions", *options.max_instructions);
-    if (machine.clock == kernel::ClockMode::host) {
-      throw UsageError(
-          "--max-instructions: nothing counts instructions under --clock host");
+kernel::HostTree host_tree_from(const RunOptions& options) {
+    kernel::HostTree tree;
+    if (options.root) {
+        auto root = kernel::open_host_root(*options.root);
+        if (!root) throw UsageError(root.error());
+        tree.root = *std::move(root);
     }
-  }
-  if (!options.timeout)
-    return;
-  const std::string &text = *options.timeout;
-  double seconds = 0;
-  const auto [end, error] =
-      std::from_chars(text.data(), text.data() + text.size(), seconds);
-  constexpr double longest = 1e9;
-  if (error != std::errc{} || end != text.data() + text.size() ||
-      !(seconds > 0 && seconds <= longest)) {
-    throw UsageError(
-        fmt::format("--timeout {}: want seconds, more than 0", text));
-  }
-  machine.timeout = std::chrono::duration_cast<std::chrono::nanoseconds>(
-      std::chrono::duration<double>(seconds));
+    for (const std::string& words : options.binds) {
+        auto bind = kernel::open_host_bind(words);
+        if (!bind) throw UsageError(bind.error());
+        tree.binds.push_back(*std::move(bind));
+    }
+    if (tree.root || !tree.binds.empty()) allow_many_descriptors();
+    return tree;
 }
 
-kernel::MachineOptions machine_options(const RunOptions &options,
-                                       RunOutputs &outputs) {
-  kernel::MachineOptions machine;
-  set_memory(machine, options.memory);
-  machine.pressure.counts_working_set = options.statistics.has_value();
-  machine.clock = options.clock == "host" ? kernel::ClockMode::host
-                                          : kernel::ClockMode::virtual_time;
-  machine.paranoia =
-      options.paranoid ? kernel::Paranoia::every_step : kernel::Paranoia::off;
-  machine.host = host_tree_from(options);
-  machine.seed = seed_from(options.seed);
-  machine.fault_around = fault_around_from(options.fault_around);
-  set_limits(machine, options);
-  machine.fault_observer = outputs.fault_observer();
-  if (outputs.dump)
-    machine.at_end = [&outputs] { outputs.dump->at_end(); };
-  if (outputs.strace)
-    machine.strace = outputs.strace->log();
-  return machine;
+std::uint64_t count_from(const char* option, const std::string& text) {
+    std::uint64_t value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc{} || end != text.data() + text.size() || value == 0) {
+        throw UsageError(fmt::format("{} {}: want a number from 1", option, text));
+    }
+    return value;
 }
 
-int fail_to_start(const std::string &message) {
-  report(message);
-  return exit_not_started;
+void set_limits(kernel::MachineOptions& machine, const RunOptions& options) {
+    machine.max_tasks = count_from("--max-tasks", options.max_tasks);
+    if (options.max_instructions) {
+        machine.max_instructions = count_from("--max-instructions", *options.max_instructions);
+        if (machine.clock == kernel::ClockMode::host) {
+            throw UsageError("--max-instructions: nothing counts instructions under --clock host");
+        }
+    }
+    if (!options.timeout) return;
+    const std::string& text = *options.timeout;
+    double seconds = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
+    constexpr double longest = 1e9;
+    if (error != std::errc{} || end != text.data() + text.size() || !(seconds > 0 && seconds <= longest)) {
+        throw UsageError(fmt::format("--timeout {}: want seconds, more than 0", text));
+    }
+    machine.timeout = std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::duration<double>(seconds));
 }
 
-// What a shell says of a program of its own; out of memory, the kernel has said
-// it.
-void report_death(const std::string &program, const kernel::ExitStatus &exit) {
-  if (exit.signal == 0 || exit.out_of_memory)
-    return;
-  const char *description = ::sigdescr_np(exit.signal);
-  report(fmt::format("{}: ended by signal {}{}", program, exit.signal,
-                     description != nullptr ? fmt::format(" ({})", description)
-                                            : ""));
+kernel::MachineOptions machine_options(const RunOptions& options, RunOutputs& outputs) {
+    kernel::MachineOptions machine;
+    set_memory(machine, options.memory);
+    machine.pressure.counts_working_set = options.statistics.has_value();
+    machine.clock = options.clock == "host" ? kernel::ClockMode::host : kernel::ClockMode::virtual_time;
+    machine.paranoia = options.paranoid ? kernel::Paranoia::every_step : kernel::Paranoia::off;
+    machine.host = host_tree_from(options);
+    machine.seed = seed_from(options.seed);
+    machine.fault_around = fault_around_from(options.fault_around);
+    set_limits(machine, options);
+    machine.fault_observer = outputs.fault_observer();
+    if (outputs.dump) machine.at_end = [&outputs] { outputs.dump->at_end(); };
+    if (outputs.strace) machine.strace = outputs.strace->log();
+    return machine;
 }
 
-int run_program(const kernel::MachineOptions &options,
-                const kernel::ProgramSpec &program, RunOutputs &outputs) {
-  auto created = kernel::Machine::create(options);
-  if (!created)
-    return fail_to_start(fmt::format("{}: {}", program.path, created.error()));
-  kernel::Machine &machine = **created;
-  if (outputs.dump)
-    outputs.dump->attach(machine);
-  if (const auto started = machine.exec(program); !started)
-    return fail_to_start(started.error());
-  outputs.begin(machine);
-  const auto &policy = options.pressure.policy;
-  if (policy && policy->info->needs == replacement::Needs::every_reference) {
-    report(fmt::format("policy {}: needs every reference, so that each access "
-                       "is reported to it, which slows the "
-                       "program down",
-                       policy->info->name));
-  }
-
-  const kernel::ExitStatus exit = machine.run();
-  if (!machine.policy_error().empty()) {
-    report(
-        fmt::format("{}: stopped: {}", program.path, machine.policy_error()));
-  } else if (!machine.limit_reached().empty()) {
-    report(fmt::format("{}: {}", program.path, machine.limit_reached()));
-  } else {
-    report_death(program.path, exit);
-  }
-  std::vector<std::string> problems;
-  if (outputs.trace) {
-    if (auto problem = outputs.trace->finish())
-      problems.push_back(*std::move(problem));
-  }
-  if (outputs.strace) {
-    if (auto problem = outputs.strace->finish())
-      problems.push_back(*std::move(problem));
-  }
-  if (outputs.dump) {
-    for (std::string &problem : outputs.dump->finish())
-      problems.push_back(std::move(problem));
-  }
-  const std::string &stopped = machine.policy_error().empty()
-                                   ? machine.limit_reached()
-                                   : machine.policy_error();
-  if (auto problem =
-          outputs.finish_statistics({program.path, exit, machine.statistics(),
-                                     options.clock, policy, stopped})) {
-    problems.push_back(*std::move(problem));
-  }
-  for (const std::string &problem : problems)
-    report(problem);
-  for (const std::string &broken : machine.broken_invariants())
-    report(fmt::format("internal error: {}", broken));
-  if (!machine.broken_invariants().empty())
-    return exit_internal_error;
-  return problems.empty() ? exit.status : exit_output_failed;
+int fail_to_start(const std::string& message) {
+    report(message);
+    return exit_not_started;
 }
 
-void add_options(CLI::App &subcommand, RunOptions &options) {
-  // Said twice, the last time counts: scripts add to what they were given.
-  subcommand.option_defaults()->take_last();
-  add_memory_options(subcommand, options.memory);
-  // The value is optional, so that CLI11 would take the program's name for it;
-  // split_off_operands() sees to that.
-  subcommand
-      .add_option_function<std::vector<std::string>>(
-          "--trace",
-          [&options](const std::vector<std::string> &value) {
-            options.trace = value.empty() ? "" : value.back();
-          },
-          "Report each page fault, to FILE or standard error")
-      ->expected(0, 1)
-      ->option_text("[=FILE]");
-  subcommand
-      .add_option("--trace-format", options.trace_format,
-                  "Lines for people (the default) or JSON lines")
-      ->check(CLI::IsMember({"text", "jsonl"}))
-      ->option_text("text|jsonl");
-  subcommand
-      .add_option_function<std::vector<std::string>>(
-          "--stats",
-          [&options](const std::vector<std::string> &value) {
-            options.statistics = value.empty() ? "" : value.back();
-          },
-          "Sum up the run at its end: as text, or to FILE as JSON")
-      ->expected(0, 1)
-      ->option_text("[=FILE]");
-  subcommand
-      .add_option_function<std::vector<std::string>>(
-          "--dump-mm",
-          [&options](const std::vector<std::string> &value) {
-            options.dump_mm = value.empty() ? "" : value.back();
-          },
-          "Show the address space at the end: mm_struct, each VMA, the tree, "
-          "beside /proc/PID/maps")
-      ->expected(0, 1)
-      ->option_text("[=FILE]");
-  subcommand
-      .add_option("--dump-at", options.dump_at,
-                  "Show the address space once these page faults are handled")
-      ->type_name("N[,N...]")
-      ->option_text("N[,N...]");
-  subcommand
-      .add_option("--fault-around", options.fault_around,
-                  "Pages of a file that one read fault maps, where cached "
-                  "(16); 0: the one asked for")
-      ->type_name("PAGES")
-      ->option_text("PAGES");
-  subcommand
-      .add_option_function<std::vector<std::string>>(
-          "--strace",
-          [&options](const std::vector<std::string> &value) {
-            options.strace = value.empty() ? "" : value.back();
-          },
-          "Report each system call and signal as strace -f does, to FILE or "
-          "standard error")
-      ->expected(0, 1)
-      ->option_text("[=FILE]");
-  subcommand
-      .add_option("--seed", options.seed,
-                  "Where the program's random numbers start from (0)")
-      ->type_name("N")
-      ->option_text("N");
-  subcommand
-      .add_option("--clock", options.clock,
-                  "Time by instructions and faults (the default), or the "
-                  "host's: faster")
-      ->check(CLI::IsMember({"virtual", "host"}))
-      ->option_text("virtual|host");
-  subcommand
-      .add_option("--max-tasks", options.max_tasks,
-                  "End with status 124 where a task more is made (4096)")
-      ->type_name("N")
-      ->option_text("N");
-  subcommand
-      .add_option("--max-instructions", options.max_instructions,
-                  "End with status 124 after so many")
-      ->type_name("N")
-      ->option_text("N");
-  subcommand
-      .add_option(
-          "--timeout", options.timeout,
-          "End with status 124 after so many seconds of the host's time")
-      ->type_name("SECONDS")
-      ->option_text("SECONDS");
-  subcommand
-      .add_option("--env", options.environment,
-                  "Put K=V into the program's environment, which is empty else")
-      ->take_all()
-      ->allow_extra_args(false)
-      ->type_name("K=V")
-      ->option_text("K=V");
-  subcommand
-      .add_option(
-          "--root", options.root,
-          "Show the host's DIR at /; what the program changes stays in memory")
-      ->type_name("DIR")
-      ->option_text("DIR");
-  subcommand
-      .add_option("--bind", options.binds,
-                  "Show a folder or file of the host at GUEST: read-only, with "
-                  "':rw' to be written")
-      ->take_all()
-      ->allow_extra_args(false)
-      ->type_name("HOST:GUEST[:rw]")
-      ->option_text("HOST:GUEST[:rw]");
-  subcommand.add_flag("--paranoid", options.paranoid,
-                      "Check all invariants of memory management after each "
-                      "system call and fault");
+// What a shell says of a program of its own; out of memory, the kernel has said it.
+void report_death(const std::string& program, const kernel::ExitStatus& exit) {
+    if (exit.signal == 0 || exit.out_of_memory) return;
+    const char* description = ::sigdescr_np(exit.signal);
+    report(fmt::format("{}: ended by signal {}{}", program, exit.signal,
+                       description != nullptr ? fmt::format(" ({})", description) : ""));
 }
 
-} // namespace
+int run_program(const kernel::MachineOptions& options, const kernel::ProgramSpec& program, RunOutputs& outputs) {
+    auto created = kernel::Machine::create(options);
+    if (!created) return fail_to_start(fmt::format("{}: {}", program.path, created.error()));
+    kernel::Machine& machine = **created;
+    if (outputs.dump) outputs.dump->attach(machine);
+    if (const auto started = machine.exec(program); !started) return fail_to_start(started.error());
+    outputs.begin(machine);
+    const auto& policy = options.pressure.policy;
+    if (policy && policy->info->needs == replacement::Needs::every_reference) {
+        report(
+            fmt::format("policy {}: needs every reference, so that each access is reported to it, which slows the "
+                        "program down",
+                        policy->info->name));
+    }
 
-RunCommand::RunCommand(CLI::App &application)
-    : subcommand_(*application.add_subcommand(
-          name, "Run a static x86-64 Linux program on the emulated machine")) {
-  subcommand_.formatter(
-      std::make_shared<HelpFormatter>("[OPTIONS] PROGRAM [ARGUMENTS...]"));
-  subcommand_.footer(run_footer);
-  add_options(subcommand_, options_);
+    const kernel::ExitStatus exit = machine.run();
+    if (!machine.policy_error().empty()) {
+        report(fmt::format("{}: stopped: {}", program.path, machine.policy_error()));
+    } else if (!machine.limit_reached().empty()) {
+        report(fmt::format("{}: {}", program.path, machine.limit_reached()));
+    } else {
+        report_death(program.path, exit);
+    }
+    std::vector<std::string> problems;
+    if (outputs.trace) {
+        if (auto problem = outputs.trace->finish()) problems.push_back(*std::move(problem));
+    }
+    if (outputs.strace) {
+        if (auto problem = outputs.strace->finish()) problems.push_back(*std::move(problem));
+    }
+    if (outputs.dump) {
+        for (std::string& problem : outputs.dump->finish()) problems.push_back(std::move(problem));
+    }
+    const std::string& stopped = machine.policy_error().empty() ? machine.limit_reached() : machine.policy_error();
+    if (auto problem =
+            outputs.finish_statistics({program.path, exit, machine.statistics(), options.clock, policy, stopped})) {
+        problems.push_back(*std::move(problem));
+    }
+    for (const std::string& problem : problems) report(problem);
+    for (const std::string& broken : machine.broken_invariants()) report(fmt::format("internal error: {}", broken));
+    if (!machine.broken_invariants().empty()) return exit_internal_error;
+    return problems.empty() ? exit.status : exit_output_failed;
 }
 
-int RunCommand::execute(const std::vector<std::string> &program_words) const {
-  try {
-    if (program_words.empty())
-      throw UsageError("run: PROGRAM is missing; see faultline run --help");
-    kernel::ProgramSpec program;
-    program.path = program_words.front();
-    program.argv = program_words;
-    program.environment = environment_from(options_.environment);
-    std::error_code gone;
-    const auto here = std::filesystem::current_path(gone);
-    if (!gone)
-      program.working_directory = here.string();
-    RunOutputs outputs(options_, program.path);
-    return run_program(machine_options(options_, outputs), program, outputs);
-  } catch (const UsageError &error) {
-    report(error.what());
-    return exit_usage;
-  } catch (const std::bad_alloc &) {
-    return fail_to_start(fmt::format(
-        "{}: the host has too little memory for it", program_words.front()));
-  }
+void add_options(CLI::App& subcommand, RunOptions& options) {
+    // Said twice, the last time counts: scripts add to what they were given.
+    subcommand.option_defaults()->take_last();
+    add_memory_options(subcommand, options.memory);
+    // The value is optional, so that CLI11 would take the program's name for it; split_off_operands() sees to that.
+    subcommand
+        .add_option_function<std::vector<std::string>>(
+            "--trace",
+            [&options](const std::vector<std::string>& value) { options.trace = value.empty() ? "" : value.back(); },
+            "Report each page fault, to FILE or standard error")
+        ->expected(0, 1)
+        ->option_text("[=FILE]");
+    subcommand.add_option("--trace-format", options.trace_format, "Lines for people (the default) or JSON lines")
+        ->check(CLI::IsMember({"text", "jsonl"}))
+        ->option_text("text|jsonl");
+    subcommand
+        .add_option_function<std::vector<std::string>>(
+            "--stats",
+            [&options](const std::vector<std::string>& value) {
+                options.statistics = value.empty() ? "" : value.back();
+            },
+            "Sum up the run at its end: as text, or to FILE as JSON")
+        ->expected(0, 1)
+        ->option_text("[=FILE]");
+    subcommand
+        .add_option_function<std::vector<std::string>>(
+            "--dump-mm",
+            [&options](const std::vector<std::string>& value) { options.dump_mm = value.empty() ? "" : value.back(); },
+            "Show the address space at the end: mm_struct, each VMA, the tree, beside /proc/PID/maps")
+        ->expected(0, 1)
+        ->option_text("[=FILE]");
+    subcommand.add_option("--dump-at", options.dump_at, "Show the address space once these page faults are handled")
+        ->type_name("N[,N...]")
+        ->option_text("N[,N...]");
+    subcommand
+        .add_option("--fault-around", options.fault_around,
+                    "Pages of a file that one read fault maps, where cached (16); 0: the one asked for")
+        ->type_name("PAGES")
+        ->option_text("PAGES");
+    subcommand
+        .add_option_function<std::vector<std::string>>(
+            "--strace",
+            [&options](const std::vector<std::string>& value) { options.strace = value.empty() ? "" : value.back(); },
+            "Report each system call and signal as strace -f does, to FILE or standard error")
+        ->expected(0, 1)
+        ->option_text("[=FILE]");
+    subcommand.add_option("--seed", options.seed, "Where the program's random numbers start from (0)")
+        ->type_name("N")
+        ->option_text("N");
+    subcommand
+        .add_option("--clock", options.clock, "Time by instructions and faults (the default), or the host's: faster")
+        ->check(CLI::IsMember({"virtual", "host"}))
+        ->option_text("virtual|host");
+    subcommand.add_option("--max-tasks", options.max_tasks, "End with status 124 where a task more is made (4096)")
+        ->type_name("N")
+        ->option_text("N");
+    subcommand.add_option("--max-instructions", options.max_instructions, "End with status 124 after so many")
+        ->type_name("N")
+        ->option_text("N");
+    subcommand.add_option("--timeout", options.timeout, "End with status 124 after so many seconds of the host's time")
+        ->type_name("SECONDS")
+        ->option_text("SECONDS");
+    subcommand.add_option("--env", options.environment, "Put K=V into the program's environment, which is empty else")
+        ->take_all()
+        ->allow_extra_args(false)
+        ->type_name("K=V")
+        ->option_text("K=V");
+    subcommand.add_option("--root", options.root, "Show the host's DIR at /; what the program changes stays in memory")
+        ->type_name("DIR")
+        ->option_text("DIR");
+    subcommand
+        .add_option("--bind", options.binds,
+                    "Show a folder or file of the host at GUEST: read-only, with ':rw' to be written")
+        ->take_all()
+        ->allow_extra_args(false)
+        ->type_name("HOST:GUEST[:rw]")
+        ->option_text("HOST:GUEST[:rw]");
+    subcommand.add_flag("--paranoid", options.paranoid,
+                        "Check all invariants of memory management after each system call and fault");
 }
 
-} // namespace fl::cli
+}  // namespace
+
+RunCommand::RunCommand(CLI::App& application)
+    : subcommand_(*application.add_subcommand(name, "Run a static x86-64 Linux program on the emulated machine")) {
+    subcommand_.formatter(std::make_shared<HelpFormatter>("[OPTIONS] PROGRAM [ARGUMENTS...]"));
+    subcommand_.footer(run_footer);
+    add_options(subcommand_, options_);
+}
+
+int RunCommand::execute(const std::vector<std::string>& program_words) const {
+    try {
+        if (program_words.empty()) throw UsageError("run: PROGRAM is missing; see faultline run --help");
+        kernel::ProgramSpec program;
+        program.path = program_words.front();
+        program.argv = program_words;
+        program.environment = environment_from(options_.environment);
+        std::error_code gone;
+        const auto here = std::filesystem::current_path(gone);
+        if (!gone) program.working_directory = here.string();
+        RunOutputs outputs(options_, program.path);
+        return run_program(machine_options(options_, outputs), program, outputs);
+    } catch (const UsageError& error) {
+        report(error.what());
+        return exit_usage;
+    } catch (const std::bad_alloc&) {
+        return fail_to_start(fmt::format("{}: the host has too little memory for it", program_words.front()));
+    }
+}
+
+}  // namespace fl::cli

@@ -8,6 +8,14 @@
 
 namespace fl::cli {
 
+namespace {
+
+std::string damage_warning(const std::string& damage) {
+    return fmt::format("warning: {}; what comes before is used", damage);
+}
+
+}  // namespace
+
 RecordingOption::RecordingOption(CLI::App& subcommand) {
     subcommand.add_option("FILE", path_, "A recording, or another reference string; '-': standard input")
         ->required()
@@ -32,8 +40,13 @@ CLI::Option* add_format_option(CLI::App& subcommand, const std::string& name, st
         ->option_text("refs|text|u64|lackey|oracle-general");
 }
 
-std::string damage_warning(const std::string& damage) {
-    return fmt::format("warning: {}; what comes before is used", damage);
+bool report_damage(const lab::Trace& trace) {
+    if (trace.is_useless()) {
+        report(trace.damage());
+    } else if (!trace.damage().empty()) {
+        report(damage_warning(trace.damage()));
+    }
+    return !trace.is_useless();
 }
 
 }  // namespace fl::cli

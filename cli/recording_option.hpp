@@ -2,6 +2,7 @@
 #pragma once
 
 #include "lab/load_recording.hpp"
+#include "lab/trace_reader.hpp"
 
 #include <CLI/CLI.hpp>
 #include <tl/expected.hpp>
@@ -26,6 +27,8 @@ public:
     // The recording; where it is damaged, what can be read of it, with one line of warning on standard error. The error
     // is one line for report(), with exit_usage.
     tl::expected<lab::Recording, std::string> load() const;
+    // To be read event by event; damage is report_damage()'s. The error as above.
+    tl::expected<lab::Trace, std::string> open() const { return lab::Trace::open(path_, format()); }
 
 private:
     std::string path_;
@@ -35,7 +38,7 @@ private:
 // For an option whose value is the name of a format; `what` is its help.
 CLI::Option* add_format_option(CLI::App& subcommand, const std::string& name, std::string& value,
                                const std::string& what);
-// What report() says of a file that is read up to its damage.
-std::string damage_warning(const std::string& damage);
+// After reading: says on standard error where the trace is damaged. Whether there is something to use.
+bool report_damage(const lab::Trace& trace);
 
 }  // namespace fl::cli

@@ -88,20 +88,19 @@ bool TextReader::read_word() {
     }
     if (byte == Traits::eof()) return false;
     word_line_ = line_;
-    const bool is_quoted = byte == '"';
+    bool is_quoted = byte == '"';
     bool is_over = false;
     while (!is_over) {
         if (word_.size() == max_word_bytes) complain(fmt::format("the word {} is too long", quoted(word_)));
         if (!is_well()) return true;
         word_ += Traits::to_char_type(byte);
+        if (byte == '"' && word_.size() > 1) is_quoted = false;
         const bool is_escape = is_quoted && byte == '\\';
-        const int next = bytes.sgetc();
-        if (is_escape && next != '\n' && next != Traits::eof()) {
-            word_ += Traits::to_char_type(bytes.sbumpc());
-        } else if (is_quoted && word_.size() > 1 && byte == '"') {
-            break;
-        }
         byte = bytes.sgetc();
+        if (is_escape && byte != '\n' && byte != Traits::eof()) {
+            word_ += Traits::to_char_type(byte);
+            byte = bytes.snextc();
+        }
         is_over = byte == Traits::eof() || byte == '\n' || (!is_quoted && (is_space(byte) || byte == '#'));
         if (!is_over) bytes.sbumpc();
     }

@@ -49,6 +49,11 @@ public:
     // Calls on_hit(run) for each of them before the next is looked at; stops as well where it says so.
     template <class OnHit>
     std::size_t pass_hits(std::size_t from, std::uint64_t& left, OnHit on_hit);
+    // Calls on_first_hit(page) where the page was not hit before, or not since take_hit(page), and on_hit(run, left)
+    // for each, with the references that are left behind it. Ends before a run whose on_first_hit() says no.
+    template <class OnFirstHit, class OnHit>
+    std::size_t pass_hits(std::size_t from, std::uint64_t& left, OnFirstHit on_first_hit, OnHit on_hit);
+    void take_hit(PageId page) { flags_[page] = static_cast<std::uint8_t>(flags_[page] & ~hit_flag); }
 
     // The bits lag behind from run() on / are true again at run().
     void begin_to_lag();
@@ -60,6 +65,7 @@ private:
     static constexpr std::uint8_t accessed_flag = 2;
     static constexpr std::uint8_t dirty_flag = 4;
     static constexpr std::uint8_t seen_flag = 8;
+    static constexpr std::uint8_t hit_flag = 16;  // for pass_hits()
 
     // How many of a page's runs, and of its writes, its bits tell of.
     struct Place {
@@ -88,8 +94,8 @@ private:
     bool lags_ = false;
 };
 
-template <class OnHit>
-std::size_t Hardware::pass_hits(std::size_t from, std::uint64_t& left, OnHit on_hit) {
+template <class OnFirstHit, class OnHit>
+std::size_t Hardware::pass_hits(std::size_t from, std::uint64_t& left, OnFirstHit on_first_hit, OnHit on_hit) {
     const Run* const runs = string_.string().data();
     const std::size_t end = string_.string().size();
     std::uint8_t* const flags = flags_.data();
@@ -97,16 +103,17 @@ std::size_t Hardware::pass_hits(std::size_t from, std::uint64_t& left, OnHit on_
     std::size_t i = from;
     for (; i < end; ++i) {
         const Run run = runs[i];
-        const auto wanted = static_cast<std::uint8_t>(resident_flag | bits_of(run.access));
+        const auto wanted = static_cast<std::uint8_t>(resident_flag | hit_flag | bits_of(run.access));
         const std::uint8_t flag = flags[run.page];
         // An event has no references, and one less than none is more than are left.
         if (std::uint64_t{run.count} - 1 >= now_left) break;
         if ((flag & wanted) != wanted) {
             if ((flag & resident_flag) == 0) break;
+            if ((flag & hit_flag) == 0 && !on_first_hit(PageId{run.page})) break;
             flags[run.page] = flag | wanted;
         }
         now_left -= run.count;
-        if (!on_hit(run)) {
+        if (!on_hit(run, now_left)) {
             ++i;
             break;
         }
@@ -115,8 +122,14 @@ std::size_t Hardware::pass_hits(std::size_t from, std::uint64_t& left, OnHit on_
     return i;
 }
 
+template <class OnHit>
+std::size_t Hardware::pass_hits(std::size_t from, std::uint64_t& left, OnHit on_hit) {
+    return pass_hits(
+        from, left, [](PageId) { return true; }, on_hit);
+}
+
 inline std::size_t Hardware::pass_hits(std::size_t from, std::uint64_t& left) {
-    return pass_hits(from, left, [](const Run&) { return true; });
+    return pass_hits(from, left, [](const Run&, std::uint64_t) { return true; });
 }
 
 }  // namespace fl::lab

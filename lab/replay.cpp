@@ -4,6 +4,7 @@
 #include "lab/opt.hpp"
 #include "lab/prepared_string.hpp"
 #include "mm/replacement/checked_policy.hpp"
+#include "mm/replacement/late_hits.hpp"
 
 #include <fmt/format.h>
 
@@ -20,6 +21,7 @@ namespace fl::lab {
 namespace {
 
 using replacement::CheckedPolicy;
+using replacement::LateHits;
 using replacement::Needs;
 using replacement::no_page;
 using replacement::Policy;
@@ -38,7 +40,10 @@ public:
         may_lag_ = !is_told_of_hits_ && interval_ == 0 && options_.cost != CostFollows::references &&
                    (options_.cost == CostFollows::faults || prepared_.indexing() == Indexing::always);
         if (may_lag_ && options_.cost == CostFollows::faults) begin_to_lag(0);
-        return shrinks_always_ ? play_all() : play_what_is_no_hit();
+        // A policy that is checked is told of everything as it comes.
+        late_ = is_told_of_hits_ ? dynamic_cast<LateHits*>(policy_.get()) : nullptr;
+        if (late_ != nullptr) hits_.resize(prepared_.page_limit());
+        return shrinks_always_ && late_ == nullptr ? play_all() : play_what_is_no_hit();
     }
 
 private:
@@ -73,7 +78,7 @@ private:
     tl::expected<ReplayCounts, std::string> play_what_is_no_hit() {
         for (std::size_t i = 0;; ++i) {
             if (may_lag_) choose_pace(i);
-            i = hardware_.lags() ? next_fault_or_event(i) : pass_hits(i);
+            i = hardware_.lags() ? next_fault_or_event(i) : late_ != nullptr ? pass_hits_late(i) : pass_hits(i);
             hardware_.set_run(i);
             if (!is_well()) return tl::unexpected(error_);
             if (i == string_.size()) return counts_;
@@ -83,25 +88,61 @@ private:
         }
     }
 
-    // The first run from `from` on that is no hit, or that reaches a tick.
+    // How many references can be hits before a tick, or before somebody may leave.
+    std::uint64_t quiet_references() const {
+        std::uint64_t end = std::numeric_limits<std::uint64_t>::max();
+        if (interval_ != 0) end = next_tick_;
+        if (shrinks_always_) end = std::min(end, late_->quiet_until());
+        return end <= counts_.references ? 0 : end - counts_.references - 1;
+    }
+    // The first run from `from` on that is no hit, or is not over when it gets loud.
     std::size_t pass_hits(std::size_t from) {
-        std::uint64_t left = std::numeric_limits<std::uint64_t>::max();
-        if (interval_ != 0) left = next_tick_ - counts_.references - 1;
-        const std::uint64_t before = left;
+        const std::uint64_t quiet = quiet_references();
+        std::uint64_t left = quiet;
         std::size_t at = 0;
         if (is_told_of_hits_) {
-            std::uint64_t time = counts_.references;
-            at = hardware_.pass_hits(from, left, [&](const Run& run) {
-                time += run.count;
-                hardware_.set_time(time);
+            at = hardware_.pass_hits(from, left, [&](const Run& run, std::uint64_t now_left) {
+                hardware_.set_time(counts_.references + (quiet - now_left));
                 policy_->reference(run.page, run.access, run.count);
                 return checked_ == nullptr || checked_->error().empty();
             });
         } else {
             at = hardware_.pass_hits(from, left);
         }
-        count(before - left);
+        count(quiet - left);
         return at;
+    }
+    // The same; the policy is told of each page once, at the end.
+    std::size_t pass_hits_late(std::size_t from) {
+        const std::uint64_t quiet = quiet_references();
+        std::uint64_t left = quiet;
+        hit_pages_.clear();
+        const std::size_t at = hardware_.pass_hits(
+            from, left,
+            [&](PageId page) {
+                if (!late_->may_be_late(page)) return false;
+                hit_pages_.push_back(page);
+                return true;
+            },
+            [&](const Run& run, std::uint64_t now_left) {
+                hits_[run.page].time = counts_.references + (quiet - now_left);
+                hits_[run.page].count += run.count;
+                return true;
+            });
+        std::sort(hit_pages_.begin(), hit_pages_.end(),
+                  [&](PageId a, PageId b) { return hits_[a].time < hits_[b].time; });
+        for (const PageId page : hit_pages_) tell_of_hits(page);
+        count(quiet - left);
+        return at;
+    }
+    void tell_of_hits(PageId page) {
+        hardware_.take_hit(page);
+        hardware_.set_time(hits_[page].time);
+        for (std::uint64_t left = std::exchange(hits_[page].count, 0); left > 0;) {
+            const auto now = static_cast<std::uint32_t>(std::min<std::uint64_t>(left, Run::max_count));
+            policy_->reference(page, Access::read, now);
+            left -= now;
+        }
     }
 
     bool play(const Run& run) {
@@ -255,6 +296,14 @@ private:
     bool shrinks_always_ = false;  // a variable allocation that looks at every reference
     std::uint64_t interval_ = 0;
     std::uint64_t next_tick_ = 0;
+
+    LateHits* late_ = nullptr;  // policy_, where it may be told late
+    struct Hits {
+        std::uint64_t time = 0;  // of the last
+        std::uint64_t count = 0;
+    };
+    std::vector<Hits> hits_;  // by page: not told yet
+    std::vector<PageId> hit_pages_;
 
     bool may_lag_ = false;
     Waiting waiting_;                            // the next uses of pages that are not resident

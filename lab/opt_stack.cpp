@@ -32,8 +32,10 @@ std::int32_t OptStack::Slots<Size>::balance(std::uint64_t bits) const {
 
 template <std::size_t Size>
 std::optional<std::size_t> OptStack::Slots<Size>::oldest_balanced(std::uint64_t bits, std::int32_t later) const {
+    std::int32_t later_pages = std::popcount(pages & bits);
     for (std::uint64_t left = pages & bits; left != 0; left &= left - 1) {
-        if (later + balance(after(first(left))) == 0) return first(left);
+        --later_pages;
+        if (later + std::popcount(marks & after(first(left))) == later_pages) return first(left);
     }
     return std::nullopt;
 }
@@ -193,6 +195,8 @@ OptStack::Mark OptStack::needed_mark(Slot slot) const {
         if (balanced) return past_.lowest_mark_until(*balanced);
     } else {
         later = after(slot & ~recent_bit);
+        // Only one page was used since: two frames are enough.
+        if (std::has_single_bit(recent_.pages & later)) return 1;
     }
     // The latest page is balanced.
     const std::size_t balanced = *recent_.oldest_balanced(later, 0);

@@ -59,7 +59,8 @@ private:
         Mark lowest_mark(std::uint64_t bits) const;
         // Marks less pages at the slots of `bits`.
         std::int32_t balance(std::uint64_t bits) const;
-        // The oldest balanced page of those at `bits`, where `later` is the balance of all later slots.
+        // The oldest balanced page of those at `bits`, which are the latest slots, or all; `later` is the balance of
+        // what comes after them.
         std::optional<std::size_t> oldest_balanced(std::uint64_t bits, std::int32_t later) const;
     };
 

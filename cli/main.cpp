@@ -7,6 +7,7 @@
 #include "cli/policies.hpp"
 #include "cli/refs.hpp"
 #include "cli/run.hpp"
+#include "cli/sweep.hpp"
 
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
@@ -53,6 +54,7 @@ int run_command_line(std::vector<std::string> words) {
     fl::cli::CompareNativeCommand compare_native(application);
     fl::cli::PoliciesCommand policies(application);
     fl::cli::RefsCommand refs(application);
+    fl::cli::SweepCommand sweep(application);
     if (words.empty()) {
         fmt::print(stderr, "{}", application.help());
         return fl::cli::exit_usage;
@@ -73,7 +75,7 @@ int run_command_line(std::vector<std::string> words) {
             words.resize(1);
             words.insert(words.end(), own.begin(), own.end());
         }
-        if (words.front() == fl::cli::RefsCommand::name) {
+        if (words.front() == fl::cli::RefsCommand::name || words.front() == fl::cli::SweepCommand::name) {
             help_command += " " + words.front();
             refuse_empty_values(words);
         }
@@ -93,6 +95,7 @@ int run_command_line(std::vector<std::string> words) {
     if (compare_native.subcommand().parsed()) return compare_native.execute(operands);
     if (policies.subcommand().parsed()) return fl::cli::PoliciesCommand::execute(operands);
     if (refs.subcommand().parsed()) return refs.execute();
+    if (sweep.subcommand().parsed()) return sweep.execute();
     return run.execute(operands);
 }
 

@@ -253,6 +253,7 @@ tl::expected<void, std::string> MachineImplementation::start_reclaim() {
     if (!reclaimer) return tl::unexpected(reclaimer.error());
     reclaimer_ = std::move(*reclaimer);
     reclaimer_->set_oom_handler(&oom_killer_);
+    if (options_.memory_observer != nullptr) reclaimer_->observe_memory(options_.memory_observer, this);
     if (reclaimer_->needs_references()) cpu_->report_references(reclaimer_.get());
     if (pressure.counts_working_set) reclaimer_->sample_working_set();
     return {};
@@ -446,6 +447,7 @@ void MachineImplementation::step(System& system) {
         case emu::Exit::Reason::quantum:
         case emu::Exit::Reason::halt: break;
     }
+    if (options_.memory_observer != nullptr) options_.memory_observer->on_mappings(task.process->pid, *task.mm);
     do_due_work();
     settle(system);
     check_limits();

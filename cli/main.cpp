@@ -5,7 +5,9 @@
 #include "cli/exit_status.hpp"
 #include "cli/messages.hpp"
 #include "cli/policies.hpp"
+#include "cli/refs.hpp"
 #include "cli/run.hpp"
+#include "cli/sweep.hpp"
 
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
@@ -51,6 +53,8 @@ int run_command_line(std::vector<std::string> words) {
     fl::cli::RunCommand run(application);
     fl::cli::CompareNativeCommand compare_native(application);
     fl::cli::PoliciesCommand policies(application);
+    fl::cli::RefsCommand refs(application);
+    fl::cli::SweepCommand sweep(application);
     if (words.empty()) {
         fmt::print(stderr, "{}", application.help());
         return fl::cli::exit_usage;
@@ -71,6 +75,10 @@ int run_command_line(std::vector<std::string> words) {
             words.resize(1);
             words.insert(words.end(), own.begin(), own.end());
         }
+        if (words.front() == fl::cli::RefsCommand::name || words.front() == fl::cli::SweepCommand::name) {
+            help_command += " " + words.front();
+            refuse_empty_values(words);
+        }
         // CLI11 takes the words from the back.
         std::reverse(words.begin(), words.end());
         application.parse(words);
@@ -86,6 +94,8 @@ int run_command_line(std::vector<std::string> words) {
     }
     if (compare_native.subcommand().parsed()) return compare_native.execute(operands);
     if (policies.subcommand().parsed()) return fl::cli::PoliciesCommand::execute(operands);
+    if (refs.subcommand().parsed()) return refs.execute();
+    if (sweep.subcommand().parsed()) return sweep.execute();
     return run.execute(operands);
 }
 

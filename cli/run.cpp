@@ -5,6 +5,7 @@
 #include "cli/messages.hpp"
 #include "cli/mm_dump_session.hpp"
 #include "cli/program_options.hpp"
+#include "cli/record_session.hpp"
 #include "cli/statistics.hpp"
 #include "cli/strace_session.hpp"
 
@@ -73,9 +74,11 @@ struct RunOutputs {
     std::unique_ptr<TraceSession> trace;
     std::unique_ptr<StraceSession> strace;
     std::unique_ptr<MmDumpSession> dump;
+    std::unique_ptr<RecordSession> record;
     std::optional<OutputFile> statistics;
 
-    RunOutputs(const RunOptions& options, const std::string& program) {
+    RunOutputs(const RunOptions& options, const std::vector<std::string>& program_words) {
+        const std::string& program = program_words.front();
         if (options.trace) {
             const TraceFormat format = options.trace_format == "jsonl" ? TraceFormat::jsonl : TraceFormat::text;
             trace = std::make_unique<TraceSession>(open_output(*options.trace, program), format);
@@ -83,6 +86,9 @@ struct RunOutputs {
         if (options.dump_mm || options.dump_at) dump = open_dump(options, program);
         if (options.statistics) statistics.emplace(open_output(*options.statistics, program));
         if (options.strace) strace = std::make_unique<StraceSession>(open_output(*options.strace, program));
+        if (options.record) {
+            record = std::make_unique<RecordSession>(open_output(*options.record, program), program_words);
+        }
         refuse_shared_files();
     }
 
@@ -98,6 +104,7 @@ struct RunOutputs {
         if (trace) trace->begin(machine);
         if (strace) strace->begin();
         if (dump) dump->begin();
+        if (record) record->begin();
         if (statistics) statistics->begin();
     }
 
@@ -128,9 +135,10 @@ private:
             const OutputFile* file;
             const char* holds;
         };
-        const std::array<Holder, 4> holders = {{{trace ? &trace->file() : nullptr, "the trace"},
+        const std::array<Holder, 5> holders = {{{trace ? &trace->file() : nullptr, "the trace"},
                                                 {strace ? &strace->file() : nullptr, "the system calls"},
                                                 {dump ? &dump->file() : nullptr, "the dump"},
+                                                {record ? &record->file() : nullptr, "the recording"},
                                                 {statistics ? &*statistics : nullptr, "the statistics"}}};
         for (std::size_t i = 0; i < holders.size(); ++i) {
             for (std::size_t other = i + 1; other < holders.size(); ++other) {
@@ -205,6 +213,7 @@ kernel::MachineOptions machine_options(const RunOptions& options, RunOutputs& ou
     machine.fault_around = fault_around_from(options.fault_around);
     set_limits(machine, options);
     machine.fault_observer = outputs.fault_observer();
+    if (outputs.record) machine.memory_observer = &outputs.record->observer();
     if (outputs.dump) machine.at_end = [&outputs] { outputs.dump->at_end(); };
     if (outputs.strace) machine.strace = outputs.strace->log();
     return machine;
@@ -250,13 +259,18 @@ int run_program(const kernel::MachineOptions& options, const kernel::ProgramSpec
     if (outputs.trace) {
         if (auto problem = outputs.trace->finish()) problems.push_back(*std::move(problem));
     }
+    if (outputs.record) {
+        if (auto problem = outputs.record->finish()) problems.push_back(*std::move(problem));
+    }
     if (outputs.strace) {
         if (auto problem = outputs.strace->finish()) problems.push_back(*std::move(problem));
     }
     if (outputs.dump) {
         for (std::string& problem : outputs.dump->finish()) problems.push_back(std::move(problem));
     }
-    if (auto problem = outputs.finish_statistics({program.path, exit, machine.statistics(), options.clock, policy})) {
+    const std::string& stopped = machine.policy_error().empty() ? machine.limit_reached() : machine.policy_error();
+    if (auto problem =
+            outputs.finish_statistics({program.path, exit, machine.statistics(), options.clock, policy, stopped})) {
         problems.push_back(*std::move(problem));
     }
     for (const std::string& problem : problems) report(problem);
@@ -307,6 +321,9 @@ void add_options(CLI::App& subcommand, RunOptions& options) {
             "Report each system call and signal as strace -f does, to FILE or standard error")
         ->expected(0, 1)
         ->option_text("[=FILE]");
+    add_value_option(subcommand, "--record", options.record,
+                     "Keep every page reference in FILE, for faultline replay, curve and refs; slows the program down",
+                     "FILE");
     add_value_option(subcommand, "--seed", options.seed, "Where the program's random numbers start from (0)", "N");
     subcommand
         .add_option("--clock", options.clock, "Time by instructions and faults (the default), or the host's: faster")
@@ -352,7 +369,7 @@ int RunCommand::execute(const std::vector<std::string>& program_words) const {
         std::error_code gone;
         const auto here = std::filesystem::current_path(gone);
         if (!gone) program.working_directory = here.string();
-        RunOutputs outputs(options_, program.path);
+        RunOutputs outputs(options_, program_words);
         return run_program(machine_options(options_, outputs), program, outputs);
     } catch (const UsageError& error) {
         report(error.what());

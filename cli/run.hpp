@@ -22,6 +22,7 @@ struct RunOptions {
     std::optional<std::string> dump_at;     // fault numbers
     std::string fault_around = "16";
     std::optional<std::string> strace;  // as trace
+    std::optional<std::string> record;  // the file
     std::string seed = "0";
     std::string clock = "virtual";
     std::string max_tasks = "4096";

@@ -409,6 +409,7 @@ std::string statistics_json(const RunSummary& run) {
     json["program"] = run.program;
     json["exit_status"] = run.exit.status;
     json["signal"] = run.exit.signal != 0 ? Json(run.exit.signal) : Json(nullptr);
+    json["stopped"] = run.stopped.empty() ? Json(nullptr) : Json(run.stopped);
     json["faults"] = faults_json(statistics.faults);
     json["memory_pages"] = {{"total", statistics.total_frames.value()},
                             {"used", statistics.used_frames.value()},

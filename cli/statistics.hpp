@@ -3,6 +3,7 @@
 // The JSON object, in pages of 4096 bytes where it says pages:
 //   program                  the path as given
 //   exit_status, signal      as of the guest; signal is null unless one ended it
+//   stopped                  why it came to no end of its own: a limit, or what its policy did wrong; null: it did
 //   faults                   total, minor, major (as getrusage counts them), by_kind: one count for each kind
 //   memory_pages             total, used, peak, page_tables: frames of the machine; the last of the program's tables
 //   buddy_free_blocks        free blocks of order 0, 1, ... 10 (2^order pages each)
@@ -39,6 +40,7 @@ struct RunSummary {
     const kernel::MachineStatistics& statistics;
     kernel::ClockMode clock;
     std::optional<replacement::PolicyChoice> policy{};  // as the user chose it; nullopt: he did not
+    std::string stopped{};                              // why it came to no end of its own; empty: it did
 };
 
 std::string statistics_text(const RunSummary& run);

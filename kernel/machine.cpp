@@ -215,7 +215,7 @@ tl::expected<void, std::string> MachineImplementation::start() {
     if (!cpu) return tl::unexpected(cpu.error());
     cpu_ = std::move(*cpu);
     if (options_.cpuid_log != nullptr) cpu_->log_cpuid(*options_.cpuid_log);
-    if (auto reclaim = reclaim_.start(*cpu_, oom_killer_); !reclaim) return reclaim;
+    if (auto reclaim = reclaim_.start(*cpu_, oom_killer_, *this); !reclaim) return reclaim;
     auto vdso = loader::Vdso::create(memory_);
     if (!vdso) return tl::unexpected(std::string("not enough memory for the vDSO"));
     vdso_ = std::move(*vdso);
@@ -405,6 +405,7 @@ void MachineImplementation::step(System& system) {
         case emu::Exit::Reason::quantum:
         case emu::Exit::Reason::halt: break;
     }
+    if (options_.memory_observer != nullptr) options_.memory_observer->on_mappings(task.process->pid, *task.mm);
     reclaim_.do_due_work();
     settle(system);
     check_limits();

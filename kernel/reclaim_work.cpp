@@ -13,7 +13,8 @@ constexpr std::uint32_t pf_memalloc = 0x800, pf_kswapd = 0x2'0000;
 
 }  // namespace
 
-tl::expected<void, std::string> ReclaimWork::start(emu::Cpu& cpu, mm::OomHandler& oom_handler) {
+tl::expected<void, std::string> ReclaimWork::start(emu::Cpu& cpu, mm::OomHandler& oom_handler,
+                                                   const mm::FaultOriginSource& origins) {
     cpu_ = &cpu;
     const MemoryPressure& pressure = parts_.options.pressure;
     auto swap = mm::SwapDevice::create(
@@ -31,6 +32,9 @@ tl::expected<void, std::string> ReclaimWork::start(emu::Cpu& cpu, mm::OomHandler
     if (!reclaimer) return tl::unexpected(reclaimer.error());
     reclaimer_ = std::move(*reclaimer);
     reclaimer_->set_oom_handler(&oom_handler);
+    if (parts_.options.memory_observer != nullptr) {
+        reclaimer_->observe_memory(parts_.options.memory_observer, &origins);
+    }
     if (reclaimer_->needs_references()) cpu.report_references(reclaimer_.get());
     if (pressure.counts_working_set) reclaimer_->sample_working_set();
     return {};

@@ -36,8 +36,9 @@ public:
     ReclaimWork(const ReclaimWork&) = delete;
     ReclaimWork& operator=(const ReclaimWork&) = delete;
 
-    // The error is one line.
-    tl::expected<void, std::string> start(emu::Cpu& cpu, mm::OomHandler& oom_handler);
+    // `origins` knows whose an address space is. The error is one line.
+    tl::expected<void, std::string> start(emu::Cpu& cpu, mm::OomHandler& oom_handler,
+                                          const mm::FaultOriginSource& origins);
     // kswapd, where it was asked for; before the first program is added.
     void add_kswapd(const System& like);
 

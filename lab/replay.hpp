@@ -37,16 +37,31 @@ protected:
     ~ReplayObserver() = default;
 };
 
-enum class Checks : std::uint8_t { off, on };
+// Whose word is believed when it names a page: nobody's, or that of built-in policies.
+enum class Checks : std::uint8_t { off, on, built_in_off };
+
+// What a replay's time grows with. Counts and events are the same; so is the time of policies that are told of hits, or
+// that have ticks.
+enum class CostFollows : std::uint8_t {
+    references,
+    faults,     // by the index of the string, with more time for each
+    fault_rate  // whichever of both is less
+};
 
 struct ReplayOptions {
     std::uint32_t frames = 1;  // 1 or more
     std::uint64_t seed = 0;
-    Checks checks = Checks::on;  // off: what the policy names is believed; for built-in policies only
+    Checks checks = Checks::built_in_off;
+    CostFollows cost = CostFollows::fault_rate;
     ReplayObserver* observer = nullptr;
 };
 
+class PreparedString;
+
 // For every policy, `opt` as well. The error is one line: what the policy did wrong, or that it could not be made.
+tl::expected<ReplayCounts, std::string> replay(const PreparedString& string, const replacement::PolicyChoice& policy,
+                                               const ReplayOptions& options);
+// For one replay of a string; where there are several they share a PreparedString.
 tl::expected<ReplayCounts, std::string> replay(const ReferenceString& string, const replacement::PolicyChoice& policy,
                                                const ReplayOptions& options);
 

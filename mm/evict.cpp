@@ -289,6 +289,7 @@ bool Reclaimer::page_out(Pfn pfn) {
     if (!evictable(page)) return false;
     // The policy is not asked: to it the page is gone, and a new one comes.
     pool_for(page).policy->forget(page);
+    tell_gone(page);
     return evict(page, ReclaimReason::advice);
 }
 

@@ -301,7 +301,7 @@ FaultHandler::Resolution FaultHandler::map_file_page(const Vma& vma, const PageF
     access.writable = access.writable || write;
     mm_->install(*slot, under_protection(**slot, new_entry(*pfn, access)));
     const bool major = kind == FaultKind::file_major || kind == FaultKind::swap_in;
-    if (kind == FaultKind::file_major) read_ahead(vma, page);
+    if (kind == FaultKind::file_major && fault_around_pages_ > PageCount(1)) read_ahead(vma, page);
     // A write to a shared page brings that page alone (do_shared_fault).
     const std::uint32_t mapped_around = write ? 0 : map_around(vma, page);
     return Resolution{.kind = kind, .major = major, .pages_around = mapped_around, .slot = from};
@@ -310,7 +310,7 @@ FaultHandler::Resolution FaultHandler::map_file_page(const Vma& vma, const PageF
 // A page that has to be read brings its window with it, so that map_around finds it, as it would on a machine whose
 // page cache is warm.
 void FaultHandler::read_ahead(const Vma& vma, VirtAddr page) {
-    const VirtRange window = around(vma, page, read_ahead_pages);
+    const VirtRange window = around(vma, page, std::min(read_ahead_pages, fault_around_pages_));
     File& file = *vma.file();
     for (VirtAddr at = window.start; at < window.end; at = at + page_size) {
         const std::uint64_t index = vma.page_index(at);
@@ -381,6 +381,7 @@ FaultHandler::Resolution FaultHandler::copy_page(FaultKind kind, Vma& vma, VirtA
     }
     // The copy's own allocation may have to shrink the page cache: hold on to the source.
     memory_.add_reference(source);
+    if (Reclaimer* reclaimer = memory_.reclaimer()) reclaimer->note_copied_from(source);
     const auto copy = memory_.allocate(FrameState::anonymous, Fill::caller);
     if (copy) {
         const auto bytes = memory_.ram().frame(source);

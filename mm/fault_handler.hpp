@@ -56,7 +56,7 @@ public:
     }
 
     // A read of a file's page maps so many around it that are in the page cache: a power of two up to 512; 0 or 1: it
-    // alone (mm/memory.c, fault_around_bytes).
+    // alone (mm/memory.c, fault_around_bytes). Nor does it read more than that ahead.
     void set_fault_around(PageCount pages) {
         FL_ASSERT((pages.value() & (pages.value() - 1)) == 0 && pages <= max_fault_around);
         fault_around_pages_ = pages;
@@ -77,8 +77,7 @@ public:
 
     // The kernel touches a page for the program: policies that need every reference hear of it.
     void note_kernel_access(Pfn pfn, emu::Access access) {
-        Reclaimer* reclaimer = memory_.reclaimer();
-        if (reclaimer != nullptr && reclaimer->needs_references()) (void)reclaimer->on_reference(pfn, access, 1);
+        if (Reclaimer* reclaimer = memory_.reclaimer()) reclaimer->note_kernel_access(pfn, access);
     }
 
     const FaultCounters& counters() const { return counters_; }

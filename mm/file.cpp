@@ -156,9 +156,15 @@ Result<Pfn> File::page_to_write(std::uint64_t page_index) {
     const auto pfn = read_page(page_index);
     if (!pfn) return pfn;
     mark_dirty(*pfn);
-    memory_.frames().set_referenced(*pfn, true);
+    note_use(*pfn, emu::Access::write);
     memory_.ram().code_frames().note_rewritten(*pfn);
     return pfn;
+}
+
+// By read(2) or write(2).
+void File::note_use(Pfn pfn, emu::Access access) {
+    memory_.frames().set_referenced(pfn, true);
+    if (Reclaimer* reclaimer = memory_.reclaimer()) reclaimer->note_kernel_access(pfn, access);
 }
 
 PageCount File::drop_unmapped_pages() {
@@ -243,7 +249,7 @@ Result<std::uint64_t> File::read(std::uint64_t offset, std::span<std::byte> into
         } else {
             const auto pfn = read_page(page);
             if (!pfn) return fail(pfn.error());
-            memory_.frames().set_referenced(*pfn, true);
+            note_use(*pfn, emu::Access::read);
             std::memcpy(part.data(), memory_.ram().frame(*pfn).data() + in_page, count);
         }
         done += count;

@@ -7,6 +7,7 @@
 // one reference of the file's.
 #pragma once
 
+#include "emu/page_fault.hpp"
 #include "mm/file_source.hpp"
 #include "mm/interval_tree.hpp"
 #include "mm/physical_memory.hpp"
@@ -138,6 +139,7 @@ private:
     void forget_swapped(std::uint64_t first_page, std::uint64_t end_page);
     // The page, about to be changed by the kernel: dirty, and no translation of its bytes counts any more.
     Result<Pfn> page_to_write(std::uint64_t page_index);
+    void note_use(Pfn pfn, emu::Access access);
     Result<void> zero_part(std::uint64_t page_index, std::uint64_t first_byte, std::uint64_t end_byte);
     Result<void> write_back_page(std::uint64_t page_index, Pfn pfn);
     void drop_pages(std::uint64_t first_page, std::uint64_t end_page);

@@ -109,6 +109,8 @@ void MmStruct::forget_page(Pte pte) {
     const Frame& frame = memory_.frames()[pte.pfn()];
     const bool has_copy = frame.state != FrameState::anonymous || frame.slot != 0;
     if (pte.dirty() && has_copy) memory_.frames().set_dirty(pte.pfn(), true);
+    // Who stays hears that it was touched (zap_present_folio_ptes).
+    if (pte.accessed()) memory_.frames().set_referenced(pte.pfn(), true);
     memory_.frames().drop_mapping(pte.pfn());
     // Nobody will come back for what is in swap.
     if (frame.slot != 0 && frame.map_count == 0 && frame.state == FrameState::anonymous) {

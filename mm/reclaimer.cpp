@@ -160,6 +160,7 @@ PageId Reclaimer::number_for(PageId known) {
 void Reclaimer::forget_if_gone(PageId page) {
     const Page& entry = pages_[page];
     if (entry.pfn != 0 || entry.swapped || entry.shadowed) return;
+    tell_gone(page);
     pool_for(page).policy->forget(page);
     pages_[page] = Page{};
     free_numbers_.push_back(page);
@@ -274,6 +275,8 @@ void Reclaimer::admit(Pfn pfn) {
     const PageId page = frame.page - 1;
     Page& entry = pages_[page];
     entry.admitted = true;
+    // Whoever brought it in touched it, through a page table or not.
+    entry.accessed = true;
     entry.since_ns = observer_ != nullptr ? now() : 0;
     ++counters_.admitted;
     if (entry.evicted) {
@@ -508,8 +511,13 @@ emu::AfterReference Reclaimer::on_reference(Pfn pfn, emu::Access access, std::ui
     using emu::AfterReference;
     counters_.references += count;
     const std::uint32_t number = memory_.frames()[pfn].page;
-    if (number == 0 || !pages_[number - 1].admitted) return AfterReference::go_on;
+    if (number == 0) return AfterReference::go_on;
     const PageId page = number - 1;
+    if (memory_observer_ != nullptr) {
+        tell_of(page);
+        memory_observer_->on_page_reference(page, access, count);
+    }
+    if (!policy_needs_references() || !pages_[page].admitted) return AfterReference::go_on;
     if (std::exchange(pages_[page].faulted, false)) --count;
     if (count == 0) return AfterReference::go_on;
     if (shrinks_) shrink_at_reference(page);
@@ -518,6 +526,32 @@ emu::AfterReference Reclaimer::on_reference(Pfn pfn, emu::Access access, std::ui
         pool_for(page).policy->reference(page, kind, count);
     }
     return leaving_.empty() ? AfterReference::go_on : AfterReference::stop_soon;
+}
+
+// --- the memory observer's part --------------------------------------------------------------------------------------
+
+void Reclaimer::set_current(const MmStruct* mm) {
+    const bool is_other = mm != nullptr && mm != current_;
+    current_ = mm;
+    if (is_other && memory_observer_ != nullptr && origins_ != nullptr) {
+        memory_observer_->on_address_space(origins_->owner_of(*mm));
+    }
+}
+
+void Reclaimer::tell_of(PageId page) {
+    if (std::exchange(pages_[page].told, true)) return;
+    memory_observer_->on_page(name_of(page, Pfn(pages_[page].pfn)));
+}
+
+void Reclaimer::tell_gone(PageId page) {
+    if (std::exchange(pages_[page].told, false) && memory_observer_ != nullptr) memory_observer_->on_page_gone(page);
+}
+
+void Reclaimer::note_copied_from(Pfn pfn) {
+    if (memory_.frames()[pfn].page == 0) return;
+    memory_.frames().set_referenced(pfn, true);
+    note_kernel_access(pfn, emu::Access::read);
+    if (memory_observer_ != nullptr) memory_observer_->on_page_held(memory_.frames()[pfn].page - 1);
 }
 
 // --- verify ----------------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@
 
 #include "emu/reference_observer.hpp"
 #include "mm/fault_event.hpp"
+#include "mm/memory_observer.hpp"
 #include "mm/physical_memory.hpp"
 #include "mm/reclaim_event.hpp"
 #include "mm/replacement/registry.hpp"
@@ -152,9 +153,15 @@ public:
         observer_ = observer;
         origins_ = origins;
     }
+    // Of all that happens from here on. It is told of references too, which slows programs down.
+    void observe_memory(MemoryObserver* observer, const FaultOriginSource* origins) {
+        memory_observer_ = observer;
+        origins_ = origins;
+    }
+    MemoryObserver* memory_observer() const { return memory_observer_; }
     void set_oom_handler(OomHandler* handler) { oom_handler_ = handler; }
     // Whose memory grows from here on.
-    void set_current(const MmStruct* mm) { current_ = mm; }
+    void set_current(const MmStruct* mm);
     // The address space ends: its pages that stay are nobody's.
     void forget_mm(const MmStruct& mm);
 
@@ -221,10 +228,18 @@ public:
     void sample_working_set();
     const WorkingSetHistory& working_set() const { return history_; }
 
-    // Needs::every_reference: the processor's, and the kernel's for the program. What a policy of variable allocation
-    // lets go of before it leaves when the program is between two blocks of code, or faults.
-    bool needs_references() const { return policy_info().needs == replacement::Needs::every_reference; }
+    // The processor's, and the kernel's for the program: for policies that need every reference, and for the memory
+    // observer. What a policy of variable allocation lets go of before it leaves when the program is between two blocks of
+    // code, or faults.
+    bool needs_references() const { return policy_needs_references() || memory_observer_ != nullptr; }
     emu::AfterReference on_reference(Pfn pfn, emu::Access access, std::uint32_t count) noexcept override;
+    // The kernel touches a page for the program.
+    void note_kernel_access(Pfn pfn, emu::Access access) {
+        if (fault_ == 0) settle();
+        if (needs_references()) (void)on_reference(pfn, access, 1);
+    }
+    // The kernel reads a page to copy it to the one that is touched next.
+    void note_copied_from(Pfn pfn);
 
     // For verify(): the frame has a number, and the number the frame.
     bool knows(Pfn pfn) const;
@@ -243,6 +258,7 @@ private:
         bool accessed = false;  // the hardware's bit, where a sample has taken it
         bool touched = false;   // since the last sample, where the policy has taken the hardware's bit
         bool write_failed = false;
+        bool told = false;  // the memory observer knows of it
         std::uint64_t since_ns = 0;
         std::uint64_t evicted_at = 0;  // in evictions
     };
@@ -314,6 +330,9 @@ private:
     template <class Visit>
     void visit_entries(Pfn pfn, Visit&& visit) const;
     PageName name_of(PageId page, Pfn pfn) const;
+    bool policy_needs_references() const { return policy_info().needs == replacement::Needs::every_reference; }
+    void tell_of(PageId page);
+    void tell_gone(PageId page);
     void take_sample();
     void add_sample(std::uint32_t touched);
 
@@ -355,6 +374,7 @@ private:
     bool kswapd_awake_ = false;
     bool killing_ = false;
     FaultObserver* observer_ = nullptr;
+    MemoryObserver* memory_observer_ = nullptr;
     const FaultOriginSource* origins_ = nullptr;
     OomHandler* oom_handler_ = nullptr;
     WorkingSetHistory history_;

@@ -1,5 +1,6 @@
 #include "mm/replacement/adaptive.hpp"
 #include "mm/replacement/built_in.hpp"
+#include "mm/replacement/late_hits.hpp"
 
 namespace fl::replacement {
 
@@ -7,7 +8,7 @@ namespace {
 
 using Where = AdaptiveLists::Where;
 
-class Arc final : public Policy {
+class Arc final : public Policy, public LateHits {
 public:
     explicit Arc(const Setup& setup) : pages_(setup.pages), lists_(setup.frames) {}
 

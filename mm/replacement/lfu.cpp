@@ -1,11 +1,12 @@
 #include "mm/replacement/built_in.hpp"
+#include "mm/replacement/late_hits.hpp"
 #include "mm/replacement/page_heap.hpp"
 
 namespace fl::replacement {
 
 namespace {
 
-class Lfu final : public Policy {
+class Lfu final : public Policy, public LateHits {
 public:
     explicit Lfu(const Setup& setup)
         : pages_(setup.pages), keeps_history_(setup.parameters[0] == forever), by_age_(setup.parameters[1] == oldest) {}

@@ -1,4 +1,5 @@
 #include "mm/replacement/built_in.hpp"
+#include "mm/replacement/late_hits.hpp"
 #include "mm/replacement/page_list.hpp"
 
 #include <algorithm>
@@ -10,7 +11,7 @@ namespace {
 // Stack S holds pages by recency, its bottom always LIR; queue Q holds the resident HIR pages, from which victims come.
 // A HIR page that is used again while it is in S had a small reuse distance: it becomes LIR, and the LIR page at the
 // bottom becomes HIR. A HIR page that leaves stays in S, non-resident, until the bottom passes it.
-class Lirs final : public Policy {
+class Lirs final : public Policy, public LateHits {
 public:
     explicit Lirs(const Setup& setup)
         : pages_(setup.pages),
@@ -35,6 +36,9 @@ public:
         // The first may bring it to the top of S, the second finds it there; a third changes nothing.
         for (std::uint32_t i = std::min<std::uint32_t>(count, 2); i > 0; --i) use(page);
     }
+    // A LIR page only goes to the top of S, and what is pruned below is the same in the end. A HIR page may become LIR,
+    // which depends on what S held when it was used.
+    bool may_be_late(PageId page) const override { return kinds_.get(page) == Kind::lir; }
     PageId choose_victim(PageId /*incoming*/) override {
         PageId victim = first_evictable(queue_, pages_);
         if (victim != no_page) {

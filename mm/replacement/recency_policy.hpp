@@ -1,6 +1,7 @@
 // RecencyPolicy: pages in the order of their last use. Which end leaves is all that LRU and MRU differ in.
 #pragma once
 
+#include "mm/replacement/late_hits.hpp"
 #include "mm/replacement/page_list.hpp"
 
 #include <string>
@@ -9,7 +10,7 @@ namespace fl::replacement {
 
 // `find_victim` is first_evictable (not used for longest) or last_evictable (used last).
 template <auto find_victim>
-class RecencyPolicy final : public Policy {
+class RecencyPolicy final : public Policy, public LateHits {
 public:
     explicit RecencyPolicy(const Setup& setup) : pages_(setup.pages) {}
 

@@ -1,4 +1,5 @@
 #include "mm/replacement/built_in.hpp"
+#include "mm/replacement/late_hits.hpp"
 #include "mm/replacement/page_list.hpp"
 
 #include <algorithm>
@@ -9,7 +10,7 @@ namespace {
 
 // New pages wait in a small queue. What was used there often enough goes on to the main queue, the rest leaves and is
 // remembered in a queue of ghosts; a page that comes back while it is remembered goes to the main queue at once.
-class S3Fifo final : public Policy {
+class S3Fifo final : public Policy, public LateHits {
 public:
     explicit S3Fifo(const Setup& setup)
         : pages_(setup.pages),

@@ -1,4 +1,5 @@
 #include "mm/replacement/built_in.hpp"
+#include "mm/replacement/late_hits.hpp"
 #include "mm/replacement/page_list.hpp"
 
 #include <algorithm>
@@ -13,7 +14,7 @@ std::uint32_t share(std::uint32_t frames, double per_cent) {
 
 // The full version: A1in, a FIFO of pages seen once; A1out, what left A1in; Am, an LRU list of pages that came back
 // from A1out.
-class TwoQueues final : public Policy {
+class TwoQueues final : public Policy, public LateHits {
 public:
     explicit TwoQueues(const Setup& setup)
         : pages_(setup.pages),

@@ -1,4 +1,5 @@
 #include "mm/replacement/built_in.hpp"
+#include "mm/replacement/late_hits.hpp"
 #include "mm/replacement/page_list.hpp"
 
 namespace fl::replacement {
@@ -6,7 +7,7 @@ namespace fl::replacement {
 namespace {
 
 // Resident after each reference: the pages of the last `window` references.
-class WorkingSet final : public Policy {
+class WorkingSet final : public Policy, public LateHits {
 public:
     explicit WorkingSet(const Setup& setup)
         : pages_(setup.pages), window_(static_cast<std::uint64_t>(setup.parameters[0])) {}
@@ -32,6 +33,9 @@ public:
             }
             page = following;
         }
+    }
+    std::uint64_t quiet_until() const override {
+        return by_use_.empty() ? 0 : last_use_.get(by_use_.front()) + window_;
     }
     // Where memory is smaller than the working set.
     PageId choose_victim(PageId /*incoming*/) override {

@@ -1,0 +1,52 @@
+#include "cli/recording_option.hpp"
+
+#include "cli/messages.hpp"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+namespace fl::cli {
+
+namespace {
+
+std::string damage_warning(const std::string& damage) {
+    return fmt::format("warning: {}; what comes before is used", damage);
+}
+
+}  // namespace
+
+RecordingOption::RecordingOption(CLI::App& subcommand) {
+    subcommand.add_option("FILE", path_, "A recording, or another reference string; '-': standard input")
+        ->required()
+        ->option_text(" ");
+    add_format_option(subcommand, "--format", format_, "Take FILE for this instead of looking at it");
+}
+
+std::optional<lab::TraceFormat> RecordingOption::format() const { return lab::trace_format_by_name(format_); }
+
+tl::expected<lab::Recording, std::string> RecordingOption::load() const {
+    auto loaded = lab::load_recording(path_, format());
+    if (!loaded) return tl::unexpected(std::move(loaded.error()));
+    if (!loaded->damage.empty()) report(damage_warning(loaded->damage));
+    return std::move(loaded->recording);
+}
+
+CLI::Option* add_format_option(CLI::App& subcommand, const std::string& name, std::string& value,
+                               const std::string& what) {
+    return subcommand.add_option(name, value, what)
+        ->check(CLI::IsMember({"refs", "text", "u64", "lackey", "oracle-general"}))
+        ->type_name("FORMAT")
+        ->option_text("refs|text|u64|lackey|oracle-general");
+}
+
+bool report_damage(const lab::Trace& trace) {
+    if (trace.is_useless()) {
+        report(trace.damage());
+    } else if (!trace.damage().empty()) {
+        report(damage_warning(trace.damage()));
+    }
+    return !trace.is_useless();
+}
+
+}  // namespace fl::cli

@@ -1,0 +1,98 @@
+// The fast replay tells the same story as the simple one: every fault, every eviction and every count, for every
+// policy.
+#include "lab/prepared_string.hpp"
+#include "lab/replay.hpp"
+#include "simple_replay_support.hpp"
+
+#include <doctest/doctest.h>
+
+#include <random>
+#include <string>
+#include <vector>
+
+namespace fl::lab {
+
+namespace {
+
+struct StringShape {
+    std::uint64_t seed;
+    std::size_t runs;
+    std::uint32_t pages;
+    bool has_events;
+};
+
+// Pairs of pages that alternate, as code and data do, moving on now and then; runs, writes, pages that end or are
+// needed.
+ReferenceString random_string(const StringShape& shape) {
+    std::mt19937_64 random(shape.seed);
+    ReferenceString string;
+    std::uint64_t base = 0;
+    const std::uint64_t stay = 1 + shape.seed % 30;
+    for (std::size_t i = 0; i < shape.runs; ++i) {
+        if (random() % stay == 0) base = random() % shape.pages;
+        const auto page =
+            static_cast<PageId>((base + (i % 2) * 3 + (random() % 4 == 0 ? random() % 5 : 0)) % shape.pages);
+        const std::uint64_t kind = random() % 64;
+        if (shape.has_events && kind < 2) {
+            string.push_back(Run::gone(page));
+        } else if (shape.has_events && kind < 4) {
+            string.push_back(Run::needed(page));
+        } else {
+            const auto count = static_cast<std::uint32_t>(kind % 4 == 0 ? 1 + random() % 9 : 1);
+            string.push_back({page, kind % 3 == 0 ? Access::write : Access::read, count});
+        }
+    }
+    return string;
+}
+
+// All policies, with windows and intervals that matter on short strings.
+std::vector<std::string> every_policy() {
+    std::vector<std::string> texts;
+    for (const replacement::PolicyInfo* info : replacement::all_policies()) {
+        std::string text = info->name;
+        for (const replacement::Parameter& parameter : info->parameters) {
+            const std::string name = parameter.name;
+            if (name == "window" || name == "interval" || name == "threshold") text += "," + name + "=13";
+        }
+        texts.push_back(text);
+    }
+    texts.insert(texts.end(),
+                 {"clock,load=0", "sieve,load=1", "lfu,history=forever", "nru,form=random,interval=13",
+                  "lru-k,correlated=2", "nfu-aging,form=nfu,interval=7", "nfu-aging,interval=1", "s3-fifo,promote=1",
+                  "working-set,window=60", "pff,threshold=3", "wsclock,window=3,writes=1"});
+    return texts;
+}
+
+void check_same_story(const PreparedString& string, const std::string& text, const ReplayOptions& options) {
+    CAPTURE(text);
+    CAPTURE(options.frames);
+    const auto choice = replacement::parse_policy(text);
+    REQUIRE(choice.has_value());
+    const ReplayStory simple = simple_replay(string.string(), *choice, options);
+    for (const CostFollows cost : {CostFollows::references, CostFollows::faults, CostFollows::fault_rate}) {
+        CAPTURE(cost);
+        StoryTeller teller;
+        ReplayOptions observed = options;
+        observed.cost = cost;
+        observed.observer = &teller;
+        const auto counts = replay(string, *choice, observed);
+        REQUIRE_MESSAGE(counts.has_value(), counts.error());
+        CHECK(*counts == simple.counts);
+        CHECK(teller.events == simple.events);
+    }
+}
+
+}  // namespace
+
+TEST_CASE("replay: every policy's story, at every size from 1, is that of the simple replay") {
+    for (std::uint64_t seed = 0; seed < 30; ++seed) {
+        CAPTURE(seed);
+        const ReferenceString runs = random_string({seed, 300, 18, seed % 2 == 1});
+        const PreparedString string(runs);
+        for (const std::string& policy : every_policy())
+            for (const std::uint32_t frames : {1U, 2U, 3U, 4U, 5U, 8U, 13U, 18U, 30U})
+                check_same_story(string, policy, {.frames = frames, .seed = seed});
+    }
+}
+
+}  // namespace fl::lab

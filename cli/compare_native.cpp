@@ -334,22 +334,17 @@ void add_options(CLI::App& subcommand, CompareOptions& options) {
     subcommand.option_defaults()->take_last();
     subcommand.add_flag("--maps", options.maps, "Compare /proc/PID/maps at the program's end instead of page faults");
     subcommand.add_flag("--all", options.all, "Show every row of the table");
-    subcommand.add_option("--limit", options.limit, "Show at most N rows, around the first difference (60)")
-        ->type_name("N")
-        ->option_text("N");
+    add_value_option(subcommand, "--limit", options.limit, "Show at most N rows, around the first difference (60)",
+                     "N");
     subcommand.add_flag("--host-cpuid", options.host_cpuid,
                         "Natively let CPUID name the host's processor, not the emulated one");
-    subcommand.add_option("-o", options.output, "Write to FILE instead of standard output")
-        ->type_name("FILE")
-        ->option_text("FILE");
-    subcommand.add_option("--env", options.environment, "Put K=V into the program's environment, which is empty else")
+    add_value_option(subcommand, "-o", options.output, "Write to FILE instead of standard output", "FILE");
+    add_value_option(subcommand, "--env", options.environment,
+                     "Put K=V into the program's environment, which is empty else", "K=V")
         ->take_all()
-        ->allow_extra_args(false)
-        ->type_name("K=V")
-        ->option_text("K=V");
-    subcommand.add_option("--mem", options.memory, "Memory of the emulated machine, such as 64M or 1G (256M)")
-        ->type_name("SIZE")
-        ->option_text("SIZE");
+        ->allow_extra_args(false);
+    add_value_option(subcommand, "--mem", options.memory, "Memory of the emulated machine, such as 64M or 1G (256M)",
+                     "SIZE");
 }
 
 }  // namespace

@@ -71,8 +71,10 @@ private:
     }
 
     tl::expected<ReplayCounts, std::string> play_all() {
-        for (const Run& run : string_)
-            if (!play(run)) return tl::unexpected(error_);
+        for (std::size_t i = 0; i < string_.size(); ++i) {
+            hardware_.set_run(i);
+            if (!play(string_[i])) return tl::unexpected(error_);
+        }
         return counts_;
     }
     tl::expected<ReplayCounts, std::string> play_what_is_no_hit() {
@@ -166,6 +168,7 @@ private:
     }
 
     bool lose(PageId page) {
+        if (options_.observer != nullptr) options_.observer->on_gone(page);
         policy_->forget(page);
         hardware_.forget(page);
         return is_well();
@@ -194,6 +197,7 @@ private:
         if (options_.observer != nullptr) options_.observer->on_fault(now, run.page);
         if (!shrinks_always_ && !shrink(run.page)) return false;
         if (hardware_.resident_count() >= options_.frames) {
+            if (options_.observer != nullptr) options_.observer->on_question(*policy_, hardware_.run());
             const PageId victim = policy_->choose_victim(run.page);
             if (!is_well()) return false;
             if (victim == no_page) {
@@ -208,6 +212,7 @@ private:
     }
     bool shrink(PageId incoming) {
         leaving_.clear();
+        if (options_.observer != nullptr) options_.observer->on_question(*policy_, hardware_.run());
         policy_->shrink(incoming, leaving_);
         for (const PageId page : leaving_) evict(page);
         return is_well();

@@ -291,7 +291,7 @@ touch full-of-files/one
 bad "full-of-files: is there already, and is no sweep's folder" "${some[@]}" --emit slurm full-of-files belady.txt
 bad "the tasks: belongs to a sweep of other configurations" "${some[@]}" --emit slurm 'the tasks' belady.txt
 bad "unknown option '--nonsense'" --nonsense
-bad "--policy needs a value" --policy=
+bad "--policy= needs a value" --policy=
 printf '\xff' >$'\xff.txt'
 bad "is not in UTF-8" "${some[@]}" $'\xff.txt'
 check "nothing is left behind" is "$(echo *.parts x)" "spin.db.parts x"
@@ -303,7 +303,8 @@ bad "one.db: holds the results of another sweep" "${some[@]}" -o one.db belady.t
 bad "one.db: holds the results of another sweep" --merge 'the tasks' -o one.db
 check "they are as they were" is "$(<mine.txt)" mine
 check "and the other" equal one.db before.db
-bad "nowhere/x.db.parts: cannot be made" "${some[@]}" -o nowhere/x.db/x.db belady.txt
+bad "nowhere/x.db.parts: cannot be made" "${some[@]}" -o nowhere/x.db belady.txt
+bad "/proc/x.db.parts: cannot be made" "${some[@]}" -o /proc/x.db belady.txt
 check "nothing there" missing nowhere
 
 # A disk that is full, as a limit of a file's size is one: for a shard, and for the database.

@@ -12,7 +12,7 @@
 
 namespace fl::lab {
 
-// Every page that is asked about is one of the string's, and every page is evictable.
+// Every page that is asked about is one of the string's, and every page but the held one is evictable.
 class Hardware final : public replacement::Pages {
 public:
     Hardware(const PreparedString& string, ReplayCounts& counts)
@@ -21,7 +21,7 @@ public:
     bool accessed(PageId page) const override { return (up_to_date(page) & accessed_flag) != 0; }
     void clear_accessed(PageId page) override { clear(page, accessed_flag); }
     bool dirty(PageId page) const override { return (up_to_date(page) & dirty_flag) != 0; }
-    bool evictable(PageId /*page*/) const override { return true; }
+    bool evictable(PageId page) const override { return page != held_; }
     void write_back(PageId page) override {
         if (dirty(page)) ++counts_.write_backs;
         clear(page, dirty_flag);
@@ -29,6 +29,8 @@ public:
     std::uint64_t time() const override { return time_; }
 
     void set_time(std::uint64_t time) { time_ = time; }
+    // no_page: none.
+    void hold(PageId page) { held_ = page; }
     // The run that is being played: those before it are over.
     std::size_t run() const { return run_; }
     void set_run(std::size_t run) { run_ = run; }
@@ -91,6 +93,7 @@ private:
     mutable std::vector<Place> places_;
     ReplayCounts& counts_;
     std::uint64_t time_ = 0;
+    PageId held_ = replacement::no_page;
     std::size_t run_ = 0;
     std::uint64_t resident_count_ = 0;
     bool lags_ = false;

@@ -208,7 +208,7 @@ private:
         if (shrinks_at_faults_ && !shrink(run.page)) return false;
         if (hardware_.resident_count() >= options_.frames) {
             if (options_.observer != nullptr) options_.observer->on_question(*policy_, hardware_.run());
-            const PageId victim = policy_->choose_victim(run.page);
+            const PageId victim = choose_victim(run.page);
             if (!is_well()) return false;
             if (victim == no_page) {
                 error_ = fmt::format("no page could leave for page {} at reference {}", run.page, now);
@@ -219,6 +219,16 @@ private:
         hardware_.load(run.page, run.access);
         policy_->admit(run.page, run.access);
         return true;
+    }
+    PageId choose_victim(PageId incoming) {
+        const std::size_t at = hardware_.run();
+        const bool is_copied = at > 0 && string_[at - 1].is_needed();
+        if (!is_copied) return policy_->choose_victim(incoming);
+        hardware_.hold(string_[at - 1].page);
+        PageId victim = policy_->choose_victim(incoming);
+        hardware_.hold(no_page);
+        if (victim == no_page) victim = policy_->choose_victim(incoming);
+        return victim;
     }
     bool shrink(PageId incoming) {
         leaving_.clear();

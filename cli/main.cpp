@@ -2,6 +2,7 @@
 
 #include "cli/command_line.hpp"
 #include "cli/compare_native.hpp"
+#include "cli/curve.hpp"
 #include "cli/exit_status.hpp"
 #include "cli/messages.hpp"
 #include "cli/policies.hpp"
@@ -55,6 +56,7 @@ int run_command_line(std::vector<std::string> words) {
     fl::cli::PoliciesCommand policies(application);
     fl::cli::RefsCommand refs(application);
     fl::cli::SweepCommand sweep(application);
+    fl::cli::CurveCommand curve(application);
     if (words.empty()) {
         fmt::print(stderr, "{}", application.help());
         return fl::cli::exit_usage;
@@ -75,7 +77,8 @@ int run_command_line(std::vector<std::string> words) {
             words.resize(1);
             words.insert(words.end(), own.begin(), own.end());
         }
-        if (words.front() == fl::cli::RefsCommand::name || words.front() == fl::cli::SweepCommand::name) {
+        if (words.front() == fl::cli::RefsCommand::name || words.front() == fl::cli::SweepCommand::name ||
+            words.front() == fl::cli::CurveCommand::name) {
             help_command += " " + words.front();
             refuse_empty_values(words);
         }
@@ -96,6 +99,7 @@ int run_command_line(std::vector<std::string> words) {
     if (policies.subcommand().parsed()) return fl::cli::PoliciesCommand::execute(operands);
     if (refs.subcommand().parsed()) return refs.execute();
     if (sweep.subcommand().parsed()) return sweep.execute();
+    if (curve.subcommand().parsed()) return curve.execute();
     return run.execute(operands);
 }
 

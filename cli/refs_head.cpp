@@ -107,10 +107,11 @@ int RefsHead::execute() const {
     lab::Trace::State state = lab::Trace::State::more;
     while (state == lab::Trace::State::more && !lines.is_full()) {
         state = trace->read_some(lines);
-        if (trace->is_useless()) break;
+        if (trace->is_useless() && !lines.is_full()) break;
         if (!print_output(lines.take())) return exit_output_failed;
     }
-    return report_damage(*trace) ? 0 : exit_usage;
+    // Damage behind what was asked for is nobody's concern.
+    return lines.is_full() || report_damage(*trace) ? 0 : exit_usage;
 }
 
 }  // namespace fl::cli

@@ -24,7 +24,7 @@ namespace {
 constexpr std::size_t listed_ranges = 32;
 
 constexpr const char* footer =
-    R"(A run is references in a row to one page, all of one kind. A page counts again where its number came to mean another one.
+    R"(A run is references in a row to one page, all of one kind. A page counts again where its number comes to mean another.
 
   faultline refs info program.refs
   zstdcat trace.zst | faultline refs info --format u64 -)";

@@ -281,10 +281,12 @@ SweepCommand::SweepCommand(CLI::App& application)
     subcommand_
         .add_option("--emit", options_.emit, "Measure nothing; write tasks for Slurm and others to the folder DIR")
         ->expected(2)
+        ->allow_extra_args(false)
         ->option_text("slurm DIR");
     subcommand_.add_option("--tasks", options_.tasks, "So many tasks at most (100)")->type_name("N")->option_text("N");
     subcommand_.add_option("--job", options_.job, "Run task K of DIR, by one worker unless --workers says more")
         ->expected(2)
+        ->allow_extra_args(false)
         ->option_text("K DIR");
     subcommand_.add_option("--merge", options_.merge, "Put together what the tasks of DIR have measured")
         ->type_name("DIR")

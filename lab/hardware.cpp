@@ -2,28 +2,6 @@
 
 namespace fl::lab {
 
-void Hardware::load(PageId page, Access access) {
-    ++counts_.faults;
-    if ((flags_[page] & seen_flag) != 0) ++counts_.refaults;
-    flags_[page] = static_cast<std::uint8_t>(resident_flag | seen_flag | bits_of(access));
-    ++resident_count_;
-    // What this run does more is told as it comes.
-    if (lags_) move_place(page, run_ + 1);
-}
-
-bool Hardware::evict(PageId page) {
-    const bool was_dirty = dirty(page);
-    ++(was_dirty ? counts_.dirty_evictions : counts_.clean_evictions);
-    flags_[page] = seen_flag;
-    --resident_count_;
-    return was_dirty;
-}
-
-void Hardware::forget(PageId page) {
-    if (resident(page)) --resident_count_;
-    flags_[page] = 0;
-}
-
 void Hardware::begin_to_lag() {
     if (places_.empty()) places_.resize(string_.page_limit());
     for (PageId page = 0; page < places_.size(); ++page) move_place(page, run_);

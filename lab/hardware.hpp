@@ -12,7 +12,7 @@
 
 namespace fl::lab {
 
-// Every page that is asked about is one of the string's, and every page is evictable.
+// Every page that is asked about is one of the string's, and every page but the held one is evictable.
 class Hardware final : public replacement::Pages {
 public:
     Hardware(const PreparedString& string, ReplayCounts& counts)
@@ -21,7 +21,7 @@ public:
     bool accessed(PageId page) const override { return (up_to_date(page) & accessed_flag) != 0; }
     void clear_accessed(PageId page) override { clear(page, accessed_flag); }
     bool dirty(PageId page) const override { return (up_to_date(page) & dirty_flag) != 0; }
-    bool evictable(PageId /*page*/) const override { return true; }
+    bool evictable(PageId page) const override { return page != held_; }
     void write_back(PageId page) override {
         if (dirty(page)) ++counts_.write_backs;
         clear(page, dirty_flag);
@@ -29,6 +29,8 @@ public:
     std::uint64_t time() const override { return time_; }
 
     void set_time(std::uint64_t time) { time_ = time; }
+    // no_page: none.
+    void hold(PageId page) { held_ = page; }
     // The run that is being played: those before it are over.
     std::size_t run() const { return run_; }
     void set_run(std::size_t run) { run_ = run; }
@@ -81,6 +83,8 @@ private:
         return flags_[page];
     }
     void clear(PageId page, std::uint8_t flag) { flags_[page] = static_cast<std::uint8_t>(up_to_date(page) & ~flag); }
+    template <std::uint8_t mark, class OnFirstHit, class OnHit>
+    std::size_t pass(std::size_t from, std::uint64_t& left, OnFirstHit on_first_hit, OnHit on_hit);
     void catch_up(PageId page, std::size_t run) const;
     void move_place(PageId page, std::size_t run) const;
 
@@ -89,13 +93,36 @@ private:
     mutable std::vector<Place> places_;
     ReplayCounts& counts_;
     std::uint64_t time_ = 0;
+    PageId held_ = replacement::no_page;
     std::size_t run_ = 0;
     std::uint64_t resident_count_ = 0;
     bool lags_ = false;
 };
 
-template <class OnFirstHit, class OnHit>
-std::size_t Hardware::pass_hits(std::size_t from, std::uint64_t& left, OnFirstHit on_first_hit, OnHit on_hit) {
+inline void Hardware::load(PageId page, Access access) {
+    ++counts_.faults;
+    if ((flags_[page] & seen_flag) != 0) ++counts_.refaults;
+    flags_[page] = static_cast<std::uint8_t>(resident_flag | seen_flag | bits_of(access));
+    ++resident_count_;
+    // What this run does more is told as it comes.
+    if (lags_) move_place(page, run_ + 1);
+}
+
+inline bool Hardware::evict(PageId page) {
+    const bool was_dirty = dirty(page);
+    ++(was_dirty ? counts_.dirty_evictions : counts_.clean_evictions);
+    flags_[page] = seen_flag;
+    --resident_count_;
+    return was_dirty;
+}
+
+inline void Hardware::forget(PageId page) {
+    if (resident(page)) --resident_count_;
+    flags_[page] = 0;
+}
+
+template <std::uint8_t mark, class OnFirstHit, class OnHit>
+std::size_t Hardware::pass(std::size_t from, std::uint64_t& left, OnFirstHit on_first_hit, OnHit on_hit) {
     const Run* const runs = string_.string().data();
     const std::size_t end = string_.string().size();
     std::uint8_t* const flags = flags_.data();
@@ -103,13 +130,13 @@ std::size_t Hardware::pass_hits(std::size_t from, std::uint64_t& left, OnFirstHi
     std::size_t i = from;
     for (; i < end; ++i) {
         const Run run = runs[i];
-        const auto wanted = static_cast<std::uint8_t>(resident_flag | hit_flag | bits_of(run.access));
+        const auto wanted = static_cast<std::uint8_t>(resident_flag | mark | bits_of(run.access));
         const std::uint8_t flag = flags[run.page];
         // An event has no references, and one less than none is more than are left.
         if (std::uint64_t{run.count} - 1 >= now_left) break;
         if ((flag & wanted) != wanted) {
             if ((flag & resident_flag) == 0) break;
-            if ((flag & hit_flag) == 0 && !on_first_hit(PageId{run.page})) break;
+            if ((flag & mark) != mark && !on_first_hit(PageId{run.page})) break;
             flags[run.page] = flag | wanted;
         }
         now_left -= run.count;
@@ -122,9 +149,14 @@ std::size_t Hardware::pass_hits(std::size_t from, std::uint64_t& left, OnFirstHi
     return i;
 }
 
+template <class OnFirstHit, class OnHit>
+std::size_t Hardware::pass_hits(std::size_t from, std::uint64_t& left, OnFirstHit on_first_hit, OnHit on_hit) {
+    return pass<hit_flag>(from, left, on_first_hit, on_hit);
+}
+
 template <class OnHit>
 std::size_t Hardware::pass_hits(std::size_t from, std::uint64_t& left, OnHit on_hit) {
-    return pass_hits(
+    return pass<0>(
         from, left, [](PageId) { return true; }, on_hit);
 }
 

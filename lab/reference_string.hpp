@@ -23,8 +23,8 @@ struct Run {
 
     // The page exists no more: what had it in memory has a free frame. Its number may come to mean another page.
     static Run gone(PageId page) { return {page, Access::read, 0}; }
-    // The kernel has use for the page: where it is not in memory it comes there, by a fault like those of a read. Where
-    // it is, nothing happens.
+    // The kernel copies the page to the one that the next run is about. Where it is not in memory it comes there, by a
+    // fault like those of a read; and it does not make room for its copy, but where there is one frame alone.
     static Run needed(PageId page) { return {page, Access::write, 0}; }
     bool is_reference() const { return count != 0; }
     bool is_gone() const { return count == 0 && access == Access::read; }

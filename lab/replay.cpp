@@ -35,6 +35,8 @@ public:
         if (std::string error = make(choice); !error.empty()) return tl::unexpected(std::move(error));
         is_told_of_hits_ = choice.info->needs == Needs::every_reference;
         shrinks_always_ = is_told_of_hits_ && policy_->variable_allocation();
+        // Only built-in policies are believed to have nothing to say.
+        shrinks_at_faults_ = !shrinks_always_ && (checked_ != nullptr || policy_->variable_allocation());
         interval_ = policy_->tick_interval();
         next_tick_ = interval_;
         may_lag_ = !is_told_of_hits_ && interval_ == 0 && options_.cost != CostFollows::references &&
@@ -66,19 +68,22 @@ private:
         return {};
     }
     bool is_well() {
-        if (checked_ != nullptr) error_ = checked_->error();
+        if (checked_ == nullptr) return true;
+        error_ = checked_->error();
         return error_.empty();
     }
 
     tl::expected<ReplayCounts, std::string> play_all() {
-        for (const Run& run : string_)
-            if (!play(run)) return tl::unexpected(error_);
+        for (std::size_t i = 0; i < string_.size(); ++i) {
+            hardware_.set_run(i);
+            if (!play(string_[i])) return tl::unexpected(error_);
+        }
         return counts_;
     }
     tl::expected<ReplayCounts, std::string> play_what_is_no_hit() {
         for (std::size_t i = 0;; ++i) {
             if (may_lag_) choose_pace(i);
-            i = hardware_.lags() ? next_fault_or_event(i) : late_ != nullptr ? pass_hits_late(i) : pass_hits(i);
+            i = hardware_.lags() ? next_fault_or_event(i) : late_ != nullptr ? pass_hits_late_or_not(i) : pass_hits(i);
             hardware_.set_run(i);
             if (!is_well()) return tl::unexpected(error_);
             if (i == string_.size()) return counts_;
@@ -95,9 +100,16 @@ private:
         if (shrinks_always_) end = std::min(end, late_->quiet_until());
         return end <= counts_.references ? 0 : end - counts_.references - 1;
     }
-    // The first run from `from` on that is no hit, or is not over when it gets loud.
-    std::size_t pass_hits(std::size_t from) {
-        const std::uint64_t quiet = quiet_references();
+    // Where faults come fast there is nothing to sum up.
+    std::size_t pass_hits_late_or_not(std::size_t from) {
+        constexpr std::size_t few = 16;
+        const std::size_t at = had_many_hits_ ? pass_hits_late(from) : pass_hits(from, few);
+        had_many_hits_ = at - from >= few / 2;
+        return at;
+    }
+    // The first run from `from` on that is no hit, or is not over when it gets loud, or after so many references.
+    std::size_t pass_hits(std::size_t from, std::uint64_t most = std::numeric_limits<std::uint64_t>::max()) {
+        const std::uint64_t quiet = std::min(quiet_references(), most);
         std::uint64_t left = quiet;
         std::size_t at = 0;
         if (is_told_of_hits_) {
@@ -112,7 +124,7 @@ private:
         count(quiet - left);
         return at;
     }
-    // The same; the policy is told of each page once, at the end.
+    // The same without that; the policy is told of each page once, at the end.
     std::size_t pass_hits_late(std::size_t from) {
         const std::uint64_t quiet = quiet_references();
         std::uint64_t left = quiet;
@@ -166,6 +178,7 @@ private:
     }
 
     bool lose(PageId page) {
+        if (options_.observer != nullptr) options_.observer->on_gone(page);
         policy_->forget(page);
         hardware_.forget(page);
         return is_well();
@@ -192,9 +205,10 @@ private:
     bool fault(const Run& run) {
         const std::uint64_t now = hardware_.time();
         if (options_.observer != nullptr) options_.observer->on_fault(now, run.page);
-        if (!shrinks_always_ && !shrink(run.page)) return false;
+        if (shrinks_at_faults_ && !shrink(run.page)) return false;
         if (hardware_.resident_count() >= options_.frames) {
-            const PageId victim = policy_->choose_victim(run.page);
+            if (options_.observer != nullptr) options_.observer->on_question(*policy_, hardware_.run());
+            const PageId victim = choose_victim(run.page);
             if (!is_well()) return false;
             if (victim == no_page) {
                 error_ = fmt::format("no page could leave for page {} at reference {}", run.page, now);
@@ -206,8 +220,19 @@ private:
         policy_->admit(run.page, run.access);
         return true;
     }
+    PageId choose_victim(PageId incoming) {
+        const std::size_t at = hardware_.run();
+        const bool is_copied = at > 0 && string_[at - 1].is_needed();
+        if (!is_copied) return policy_->choose_victim(incoming);
+        hardware_.hold(string_[at - 1].page);
+        PageId victim = policy_->choose_victim(incoming);
+        hardware_.hold(no_page);
+        if (victim == no_page) victim = policy_->choose_victim(incoming);
+        return victim;
+    }
     bool shrink(PageId incoming) {
         leaving_.clear();
+        if (options_.observer != nullptr) options_.observer->on_question(*policy_, hardware_.run());
         policy_->shrink(incoming, leaving_);
         for (const PageId page : leaving_) evict(page);
         return is_well();
@@ -294,6 +319,7 @@ private:
     std::vector<PageId> leaving_;
     bool is_told_of_hits_ = false;
     bool shrinks_always_ = false;  // a variable allocation that looks at every reference
+    bool shrinks_at_faults_ = false;
     std::uint64_t interval_ = 0;
     std::uint64_t next_tick_ = 0;
 
@@ -304,6 +330,7 @@ private:
     };
     std::vector<Hits> hits_;  // by page: not told yet
     std::vector<PageId> hit_pages_;
+    bool had_many_hits_ = true;
 
     bool may_lag_ = false;
     Waiting waiting_;                            // the next uses of pages that are not resident

@@ -7,6 +7,7 @@
 
 #include <tl/expected.hpp>
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 
@@ -32,6 +33,10 @@ class ReplayObserver {
 public:
     virtual void on_fault(std::uint64_t /*time*/, PageId /*page*/) {}
     virtual void on_eviction(std::uint64_t /*time*/, PageId /*page*/, bool /*dirty*/) {}
+    // The page existed, resident or not, and does no more.
+    virtual void on_gone(PageId /*page*/) {}
+    // In this run of the string the policy is asked next who leaves.
+    virtual void on_question(const replacement::Policy& /*policy*/, std::size_t /*run*/) {}
 
 protected:
     ~ReplayObserver() = default;

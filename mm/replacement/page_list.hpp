@@ -19,6 +19,8 @@ public:
         return values_[page];
     }
     T get(PageId page) const { return page < values_.size() ? values_[page] : T{}; }
+    // Of a page that operator[] was asked about before.
+    T& known(PageId page) { return values_[page]; }
 
 private:
     std::vector<T> values_;
@@ -66,18 +68,18 @@ public:
     void push_front(PageId page) { insert_before(front_, page); }
     // no_page: at the back.
     void insert_before(PageId position, PageId page) {
-        const PageId before = position == no_page ? back_ : links_[position].previous;
+        const PageId before = position == no_page ? back_ : links_.known(position).previous;
         links_[page] = {before, position};
-        (before == no_page ? front_ : links_[before].next) = page;
-        (position == no_page ? back_ : links_[position].previous) = page;
+        (before == no_page ? front_ : links_.known(before).next) = page;
+        (position == no_page ? back_ : links_.known(position).previous) = page;
         ++size_;
     }
     // A page of this list.
     void erase(PageId page) {
-        const Links::Link link = links_[page];
-        (link.previous == no_page ? front_ : links_[link.previous].next) = link.next;
-        (link.next == no_page ? back_ : links_[link.next].previous) = link.previous;
-        links_[page] = {};
+        const Links::Link link = links_.known(page);
+        (link.previous == no_page ? front_ : links_.known(link.previous).next) = link.next;
+        (link.next == no_page ? back_ : links_.known(link.next).previous) = link.previous;
+        links_.known(page) = {};
         --size_;
     }
     // no_page: the list is empty.
@@ -88,8 +90,12 @@ public:
     }
     void move_to_back(PageId page) {
         if (page == back_) return;
-        erase(page);
-        push_back(page);
+        const Links::Link link = links_.known(page);
+        (link.previous == no_page ? front_ : links_.known(link.previous).next) = link.next;
+        links_.known(link.next).previous = link.previous;
+        links_.known(back_).next = page;
+        links_.known(page) = {back_, no_page};
+        back_ = page;
     }
 
 private:

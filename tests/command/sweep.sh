@@ -54,7 +54,7 @@ check "other costs" is "$(sql costs.db "SELECT access_ns * 12 FROM measurement W
 faultline sweep --policy all --frames all --output all.db belady.txt
 check "all: exit status" is "$status" 0
 check "all policies" is "$(sql all.db 'SELECT count(*) FROM policy')" "$("$FAULTLINE" policies | awk 'NR > 1 && /^[^ ]/' | wc -l)"
-check "all sizes" is "$(sql all.db 'SELECT DISTINCT frames FROM result ORDER BY frames' | tr '\n' ' ')" "1 2 3 4 5 6 "
+check "all sizes" is "$(sql all.db 'SELECT DISTINCT frames FROM result ORDER BY frames' | tr '\n' ' ')" "1 2 3 4 5 "
 check "nobody is better than OPT" is "$(sql all.db "SELECT count(*) FROM measurement a JOIN measurement b USING (path, frames, seed)
   WHERE b.policy = 'opt' AND a.faults < b.faults")" 0
 check "all came out well" is "$(sql all.db "SELECT count(*) FROM result WHERE status != 'ok'")" 0
@@ -62,7 +62,7 @@ faultline sweep --policy clock,load=0,clock,lfu,ties=fifo,clock,load=1 --frames 
 check "policies with parameters" is "$(sql lists.db 'SELECT text FROM policy' | tr '\n' ' ')" "clock clock,load=0 lfu,ties=fifo opt "
 check "sizes" is "$(sql lists.db 'SELECT DISTINCT frames FROM result ORDER BY frames' | tr '\n' ' ')" "2 3 4 5 7 8 9 16 "
 check "parameters" is "$(sql lists.db "SELECT policy.text, parameter.name, value FROM parameter JOIN policy ON policy.id = policy
-  WHERE policy.name IN ('clock', 'lfu') ORDER BY 1, 2" | tr '\n' ' ')" "clock|load|1.0 clock,load=0|load|0.0 lfu,ties=fifo|ties|fifo "
+  WHERE parameter.name IN ('load', 'ties') AND policy.name IN ('clock', 'lfu') ORDER BY 1, 2" | tr '\n' ' ')" "clock|load|1.0 clock,load=0|load|0.0 lfu,ties=fifo|ties|fifo "
 faultline sweep --policy random --frames 20 --seed 1,2,18446744073709551615 --output seeds.db long.txt
 check "seeds" is "$(sql seeds.db "SELECT seed FROM measurement WHERE policy = 'random'" | tr '\n' ' ')" "1 2 18446744073709551615 "
 check "seeds differ" is "$(sql seeds.db "SELECT count(DISTINCT faults) > 1 FROM measurement WHERE policy = 'random'")" 1
@@ -86,7 +86,7 @@ check "live: stdout has nothing of the programs" is "$stdout" "live.db: 8 result
 faultline sweep "${live[@]}" --run-options '--mem 64M' --output again.db --workers 1
 check "live: the same file again" equal live.db again.db
 check "live: arguments" is "$(sql live.db "SELECT arguments FROM source ORDER BY id" | tr '\n' ' ')" '["32","2"] ["an argument"] '
-"$FAULTLINE" run --mem 64M --policy lru --frames 16 --stats=stats.json "$program" 'an argument' >.stdout 2>.stderr
+"$FAULTLINE" run --mem 64M --policy lru --frames 16 --stats=stats.json "$program" 'an argument' </dev/null >/dev/null 2>.stderr
 number() { sed -n "s/^    \"$1\": \([0-9]*\),*$/\1/p" stats.json | head -1; }
 check "live: what run counts" is "$(sql live.db "SELECT reference_count, hits, faults FROM measurement
   WHERE policy = 'lru' AND frames = 16 AND path = '$program'")" "$(number references)|$(number hits)|$(number faults)"
@@ -171,7 +171,7 @@ check "damaged: the same file" equal merged.db here.db
 cp belady.txt kept.txt
 echo 6 >>belady.txt
 rm 'the tasks/shards/'*.jsonl
-faultline sweep --job 1 'the tasks'
+faultline sweep --job 3 'the tasks'
 expect_complaint 2 "belady.txt: is no longer the file that this sweep was planned with"
 mv kept.txt belady.txt
 printf 'x' >>'the tasks/plan.json'
@@ -250,7 +250,7 @@ some=(--policy lru --frames 3)
 bad "neither a recording nor a --program" "${some[@]}"
 bad "--policy is missing" --frames 3 belady.txt
 bad "--frames is missing" --policy lru belady.txt
-bad "unknown policy 'lur'; did you mean 'lru'?" --policy lur --frames 3 belady.txt
+bad "unknown policy 'sieev'; did you mean 'sieve'?" --policy sieev --frames 3 belady.txt
 bad "load=2 is not possible" --policy lru,clock,load=2 --frames 3 belady.txt
 bad "--frames: '0' is no number of frames" --policy lru --frames 0 belady.txt
 bad "--frames: '' is no number" --policy lru --frames 1, belady.txt
@@ -286,9 +286,12 @@ bad "nowhere/plan.json: cannot be opened" --merge nowhere
 bad "nowhere/plan.json: cannot be opened" --job 1 nowhere
 bad "--job 7: want a number from 0 to 6" --job 7 'the tasks'
 bad "--job x: want a number" --job x 'the tasks'
-bad "is there already, and is no sweep's folder" "${some[@]}" --emit slurm . belady.txt
+mkdir full-of-files
+touch full-of-files/one
+bad "full-of-files: is there already, and is no sweep's folder" "${some[@]}" --emit slurm full-of-files belady.txt
+bad "the tasks: belongs to a sweep of other configurations" "${some[@]}" --emit slurm 'the tasks' belady.txt
 bad "unknown option '--nonsense'" --nonsense
-bad "--policy needs a value" --policy=
+bad "--policy= needs a value" --policy=
 printf '\xff' >$'\xff.txt'
 bad "is not in UTF-8" "${some[@]}" $'\xff.txt'
 check "nothing is left behind" is "$(echo *.parts x)" "spin.db.parts x"
@@ -300,7 +303,8 @@ bad "one.db: holds the results of another sweep" "${some[@]}" -o one.db belady.t
 bad "one.db: holds the results of another sweep" --merge 'the tasks' -o one.db
 check "they are as they were" is "$(<mine.txt)" mine
 check "and the other" equal one.db before.db
-bad "nowhere/x.db.parts: cannot be made" "${some[@]}" -o nowhere/x.db/x.db belady.txt
+bad "nowhere/x.db.parts: cannot be made" "${some[@]}" -o nowhere/x.db belady.txt
+bad "/proc/x.db.parts: cannot be made" "${some[@]}" -o /proc/x.db belady.txt
 check "nothing there" missing nowhere
 
 # A disk that is full, as a limit of a file's size is one: for a shard, and for the database.

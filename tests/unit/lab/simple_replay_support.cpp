@@ -30,7 +30,7 @@ public:
     bool accessed(PageId page) const override { return resident_.at(page).accessed; }
     void clear_accessed(PageId page) override { resident_.at(page).accessed = false; }
     bool dirty(PageId page) const override { return resident_.at(page).dirty; }
-    bool evictable(PageId page) const override { return resident_.count(page) != 0; }
+    bool evictable(PageId page) const override { return resident_.count(page) != 0 && page != held_; }
     void write_back(PageId page) override {
         if (resident_.at(page).dirty) ++counts_.write_backs;
         resident_.at(page).dirty = false;
@@ -81,9 +81,17 @@ private:
         ++counts_.faults;
         if (!seen_.insert(page).second) ++counts_.refaults;
         if (policy_ && !(is_told_of_hits_ && policy_->variable_allocation())) shrink(page);
-        if (resident_.size() >= options_.frames) evict(policy_ ? policy_->choose_victim(page) : farthest());
+        if (resident_.size() >= options_.frames) evict(policy_ ? choose_victim(page) : farthest());
         resident_[page] = {true, access == Access::write};
         if (policy_) policy_->admit(page, access);
+    }
+    // Not the page that is being copied, unless it is the only one.
+    PageId choose_victim(PageId incoming) {
+        if (index_ > 0 && string_[index_ - 1].is_needed()) held_ = string_[index_ - 1].page;
+        PageId victim = policy_->choose_victim(incoming);
+        held_ = no_page;
+        if (victim == no_page) victim = policy_->choose_victim(incoming);
+        return victim;
     }
     void shrink(PageId incoming) {
         std::vector<PageId> leaving;
@@ -118,6 +126,7 @@ private:
     bool is_opt_ = false;
     bool is_told_of_hits_ = false;
     std::size_t index_ = 0;
+    PageId held_ = no_page;
     std::uint64_t time_ = 0;
     ReplayCounts counts_;
     std::map<PageId, Bits> resident_;

@@ -1,0 +1,215 @@
+#include "cli/replay.hpp"
+
+#include "cli/command_line.hpp"
+#include "cli/exit_status.hpp"
+#include "cli/memory_options.hpp"
+#include "cli/messages.hpp"
+#include "cli/program_options.hpp"
+#include "cli/replay_explain.hpp"
+#include "cli/standard_output.hpp"
+#include "lab/host_file.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <charconv>
+#include <memory>
+#include <new>
+#include <system_error>
+#include <thread>
+#include <utility>
+
+namespace fl::cli {
+
+namespace {
+
+constexpr const char* footer =
+    R"(NAMES is a list of policies; a part with a '=' belongs to the policy before it: lru,clock,load=0 are two. "all" is every
+built-in one. SIZES is a list of numbers of frames, MIN..MAX, MIN..MAX+STEP, MIN..MAXxFACTOR, or "all": from 1 to as many
+as there are pages. docs/replay.md says what counts as a fault, and when accessed bits are set.
+
+  faultline replay program.refs --policy all --frames 64
+  faultline replay program.refs --policy lru,clock,load=0 --frames 16..1024x2 --csv out.csv
+  faultline replay program.refs --policy clock --frames 3 --explain -n 10)";
+
+// Throws UsageError.
+std::uint64_t number_from(const char* option, const std::string& text, std::uint64_t least, std::uint64_t most) {
+    std::uint64_t value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc{} || end != text.data() + text.size() || value < least || value > most)
+        throw UsageError(fmt::format("{} {}: want a number from {} to {}", option, text, least, most));
+    return value;
+}
+
+constexpr std::uint64_t any = UINT64_MAX;
+
+template <class T>
+T value_or_usage_error(tl::expected<T, std::string> value, const char* option) {
+    if (!value) throw UsageError(fmt::format("{}: {}", option, value.error()));
+    return *std::move(value);
+}
+
+lab::SweepCosts costs_from(const std::optional<std::string>& cost) {
+    MemoryOptions memory;
+    memory.cost = cost;
+    kernel::MachineOptions machine;
+    set_memory(machine, memory);
+    return {machine.costs.memory_access_ns, machine.costs.minor_fault_ns, machine.costs.major_fault_ns};
+}
+
+// The rows of `replays`, each filled in; or what went wrong, of several the first of them.
+class ReplayCrew {
+public:
+    struct Task {
+        const replacement::PolicyChoice* choice;
+        ReplayRow row;
+    };
+
+    ReplayCrew(const lab::PreparedString& string, std::uint64_t seed, std::vector<Task>& tasks)
+        : string_(string), seed_(seed), tasks_(tasks), errors_(tasks.size()) {}
+
+    // The error is one line; empty: all is well.
+    std::string run(unsigned workers) {
+        std::vector<std::thread> threads;
+        for (unsigned i = 1; i < workers; ++i) {
+            try {
+                threads.emplace_back([this] { work(); });
+            } catch (const std::system_error&) {
+                // Those that began are enough.
+                break;
+            }
+        }
+        work();
+        for (std::thread& thread : threads) thread.join();
+        for (const std::string& error : errors_)
+            if (!error.empty()) return error;
+        return {};
+    }
+
+private:
+    void work() {
+        for (std::size_t index = next_++; index < tasks_.size(); index = next_++) {
+            Task& task = tasks_[index];
+            try {
+                const auto counts = lab::replay(string_, *task.choice, {.frames = task.row.frames, .seed = seed_});
+                if (counts) task.row.counts = *counts;
+                if (!counts) errors_[index] = counts.error();
+            } catch (const std::bad_alloc&) {
+                errors_[index] = fmt::format("policy {}: the host has too little memory for it", task.row.policy);
+            }
+        }
+    }
+
+    const lab::PreparedString& string_;
+    std::uint64_t seed_;
+    std::vector<Task>& tasks_;
+    std::vector<std::string> errors_;  // by task
+    std::atomic<std::size_t> next_ = 0;
+};
+
+bool write_file(const std::optional<std::string>& path, const std::string& bytes) {
+    if (!path) return true;
+    const auto written = lab::replace_file(*path, bytes);
+    if (!written) report(written.error());
+    return written.has_value();
+}
+
+int refuse(const std::string& line) {
+    report(line);
+    return exit_usage;
+}
+
+}  // namespace
+
+ReplayCommand::ReplayCommand(CLI::App& application)
+    : subcommand_(*application.add_subcommand(name, "Play a recorded reference string under any policies")),
+      recording_(subcommand_) {
+    subcommand_.formatter(std::make_shared<HelpFormatter>("FILE.refs --policy NAMES --frames SIZES [OPTIONS]"));
+    subcommand_.footer(footer);
+    subcommand_.add_option("--policy", options_.policies, "Which policies; opt is there in any case")
+        ->required()
+        ->delimiter('\0')
+        ->type_name("NAMES")
+        ->option_text("NAMES");
+    subcommand_.add_option("--frames", options_.frames, "At which numbers of frames")
+        ->required()
+        ->type_name("SIZES")
+        ->option_text("SIZES");
+    subcommand_.add_option("--csv", options_.csv, "Write all columns to FILE, too")->option_text("FILE");
+    subcommand_.add_option("--json", options_.json, "The same as JSON")->option_text("FILE");
+    subcommand_
+        .add_option("--cost", options_.cost, "What faults cost (minor=500ns,major=100us), and references (memory=1ns)")
+        ->option_text("KIND=TIME[,...]");
+    subcommand_.add_option("--seed", options_.seed, "Of policies that draw lots (0)")->option_text("N");
+    subcommand_
+        .add_option("-j,--workers", options_.workers, "Replay so many at once (as many as there are processors)")
+        ->option_text("N");
+    subcommand_.add_flag("--explain", options_.explain, "Say of each eviction why that page (one policy, one size)");
+    subcommand_.add_option("-n", options_.explained_count, "--explain: so many evictions (20)")->option_text("N");
+    subcommand_.add_option("--from", options_.explained_from, "--explain: from this reference on (1)")
+        ->option_text("REFERENCE");
+}
+
+int ReplayCommand::execute() const {
+    try {
+        std::string list;
+        for (const std::string& policies : options_.policies) list += (list.empty() ? "" : ",") + policies;
+        const auto policies = value_or_usage_error(parse_policies(list), "--policy");
+        const auto grid = value_or_usage_error(FrameGrid::parse(options_.frames), "--frames");
+        return options_.explain ? explain(policies, grid) : compare(policies, grid);
+    } catch (const UsageError& error) {
+        return refuse(error.what());
+    } catch (const std::bad_alloc&) {
+        return refuse(fmt::format("{}: the host has too little memory for it", recording_.path()));
+    }
+}
+
+int ReplayCommand::compare(const std::vector<NamedPolicy>& named, const FrameGrid& grid) const {
+    constexpr std::uint64_t most_workers = 1024;
+    const std::uint64_t seed = number_from("--seed", options_.seed, 0, any);
+    const std::uint64_t workers = options_.workers
+                                      ? number_from("--workers", *options_.workers, 1, most_workers)
+                                      : std::clamp<std::uint64_t>(std::thread::hardware_concurrency(), 1, most_workers);
+    ReplayHead head{.file = recording_.path(), .seed = seed, .costs = costs_from(options_.cost)};
+    const auto recording = recording_.load();
+    if (!recording) return refuse(recording.error());
+    head.references = recording->references();
+    head.pages = recording->page_count;
+
+    std::vector<NamedPolicy> policies = named;
+    head.opt_was_added =
+        std::none_of(policies.begin(), policies.end(), [](const NamedPolicy& policy) { return policy.text == "opt"; });
+    if (head.opt_was_added) policies.push_back({"opt", *replacement::parse_policy("opt")});
+    const lab::PreparedString string(recording->string);
+    std::vector<ReplayCrew::Task> tasks;
+    for (const std::uint32_t frames : grid.sizes(string.page_limit()))
+        for (const NamedPolicy& policy : policies) tasks.push_back({&policy.choice, {policy.text, frames, {}}});
+    const auto useful = static_cast<unsigned>(std::min<std::uint64_t>(workers, std::max<std::size_t>(tasks.size(), 1)));
+    if (const std::string error = ReplayCrew(string, seed, tasks).run(useful); !error.empty()) return refuse(error);
+
+    std::vector<ReplayRow> rows;
+    for (ReplayCrew::Task& task : tasks) rows.push_back(std::move(task.row));
+    if (!write_file(options_.csv, replay_csv(head, rows)) || !write_file(options_.json, replay_json(head, rows)))
+        return exit_output_failed;
+    return print_output(replay_table(head, rows)) ? 0 : exit_output_failed;
+}
+
+int ReplayCommand::explain(const std::vector<NamedPolicy>& policies, const FrameGrid& grid) const {
+    const std::uint64_t seed = number_from("--seed", options_.seed, 0, any);
+    const std::uint64_t count = number_from("-n", options_.explained_count, 0, any);
+    const std::uint64_t from = number_from("--from", options_.explained_from, 1, any);
+    if (policies.size() != 1) throw UsageError("--explain: want one policy");
+    if (options_.csv || options_.json) throw UsageError("--explain: is text, it has no --csv and no --json");
+    const auto recording = recording_.load();
+    if (!recording) return refuse(recording.error());
+    const lab::PreparedString string(recording->string);
+    const std::vector<std::uint32_t> sizes = grid.sizes(string.page_limit());
+    if (sizes.size() != 1) throw UsageError("--explain: want one number of frames");
+    const auto text = explanation_text(*recording, string, policies.front(),
+                                       {.frames = sizes.front(), .seed = seed, .from = from, .count = count});
+    if (!text) return refuse(text.error());
+    return print_output(*text) ? 0 : exit_output_failed;
+}
+
+}  // namespace fl::cli

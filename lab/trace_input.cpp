@@ -5,12 +5,12 @@
 #include <unistd.h>
 #include <zstd.h>
 
-#include <array>
 #include <cerrno>
 #include <cstring>
 #include <new>
 #include <streambuf>
 #include <utility>
+#include <vector>
 
 namespace fl::lab {
 

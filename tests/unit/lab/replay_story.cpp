@@ -6,6 +6,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <random>
 #include <string>
 #include <vector>
@@ -93,6 +94,64 @@ TEST_CASE("replay: every policy's story, at every size from 1, is that of the si
             for (const std::uint32_t frames : {1U, 2U, 3U, 4U, 5U, 8U, 13U, 18U, 30U})
                 check_same_story(string, policy, {.frames = frames, .seed = seed});
     }
+}
+
+TEST_CASE("replay: the pace changes and the story stays") {
+    // Quiet stretches in which hardly anything faults, and thrashing ones, each long enough to be noticed.
+    std::mt19937_64 random(7);
+    ReferenceString runs;
+    for (unsigned stretch = 0; stretch < 4; ++stretch) {
+        const bool is_quiet = stretch % 2 == 0;
+        for (std::size_t i = 0; i < (is_quiet ? 150'000U : 3'000U); ++i) {
+            const std::uint64_t page = is_quiet && random() % 4000 != 0 ? random() % 12 : random() % 60;
+            const std::uint64_t kind = random() % 5000;
+            if (kind == 0) {
+                runs.push_back(Run::gone(static_cast<PageId>(page)));
+            } else if (kind == 1) {
+                runs.push_back(Run::needed(static_cast<PageId>(page)));
+            } else {
+                runs.push_back({static_cast<PageId>(page), kind % 7 == 0 ? Access::write : Access::read,
+                                static_cast<std::uint32_t>(1 + kind % 3)});
+            }
+        }
+    }
+    const PreparedString string(runs);
+    for (const char* policy :
+         {"fifo", "clock", "sieve", "nru", "wsclock,window=500", "linux-2list", "pff,threshold=100", "lru", "lirs",
+          "working-set,window=2000", "nfu-aging,interval=1000"})
+        check_same_story(string, policy, {.frames = 20});
+}
+
+TEST_CASE("occurrences: of pages, writes, events, and references before a run") {
+    ReferenceString string;
+    for (std::uint32_t i = 0; i < 200; ++i) {
+        string.push_back({i % 3, i % 2 == 0 ? Access::write : Access::read, i + 1});
+        if (i % 50 == 49) string.push_back(Run::gone(1));
+    }
+    const Occurrences occurrences(string, page_limit(string));
+    std::uint64_t references = 0;
+    std::vector<std::vector<std::uint32_t>> all(3), writes(3);
+    std::vector<std::uint32_t> events;
+    for (std::uint32_t i = 0; i < string.size(); ++i) {
+        CHECK(occurrences.references_before(i) == references);
+        references += string[i].count;
+        all[string[i].page].push_back(i);
+        if (!string[i].is_reference()) events.push_back(i);
+        if (string[i].is_reference() && string[i].access == Access::write) writes[string[i].page].push_back(i);
+    }
+    CHECK(occurrences.references_before(static_cast<std::uint32_t>(string.size())) == references);
+    for (PageId page = 0; page < 3; ++page) {
+        CHECK(std::ranges::equal(occurrences.of(page), all[page]));
+        CHECK(std::ranges::equal(occurrences.writes_of(page), writes[page]));
+        for (std::uint32_t limit = 0; limit <= string.size(); ++limit) {
+            const auto below = std::lower_bound(all[page].begin(), all[page].end(), limit) - all[page].begin();
+            for (const std::uint32_t known :
+                 {0U, static_cast<std::uint32_t>(below / 2), static_cast<std::uint32_t>(below)})
+                CHECK(count_below(all[page], limit, known) == below);
+        }
+    }
+    CHECK(std::ranges::equal(occurrences.events(), events));
+    CHECK(Occurrences({}, 0).references_before(0) == 0);
 }
 
 }  // namespace fl::lab

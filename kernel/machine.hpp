@@ -66,7 +66,7 @@ struct MachineOptions {
     // Must outlive run(). An event's file belongs to the machine: nobody may keep it for longer than the machine lives.
     mm::FaultObserver* fault_observer = nullptr;
     mm::MemoryObserver* memory_observer = nullptr;  // the same; every reference is reported then, which takes time
-    strace::LogOptions strace;                   // where system calls are logged; the default: nowhere
+    strace::LogOptions strace;                      // where system calls are logged; the default: nowhere
     std::function<void()> at_end;                // called when the program is over and its address space is still there
     std::vector<VirtAddr>* cpuid_log = nullptr;  // where CPUID was executed, in order; must outlive run()
 };

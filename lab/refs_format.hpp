@@ -5,11 +5,10 @@
 //            zstd with a checksum and holds whole records, plain_bytes in all
 //   record = token ...; its two lowest bits say what it is: a touch by fetch, read or write, or an event
 //
-// A touch's token: bits 2-3 the count less 1, or 3: the count less 4 follows as a varint; bits 4-7 where the page stands
-// among the latest that differ, from 0, or 15: its number follows as a varint, before the count.
-// An event's token has its kind in bits 2-7; what follows are varints, and texts as a length and bytes.
-// A varint has seven bits a byte, the lowest first, bit 7 where more follow (LEB128). No state outlives a block, but for
-// which pages exist.
+// A touch's token: bits 2-3 the count less 1, or 3: the count less 4 follows as a varint; bits 4-7 where the page
+// stands among the latest that differ, from 0, or 15: its number follows as a varint, before the count. An event's
+// token has its kind in bits 2-7; what follows are varints, and texts as a length and bytes. A varint has seven bits a
+// byte, the lowest first, bit 7 where more follow (LEB128). No state outlives a block, but for which pages exist.
 #pragma once
 
 #include "lab/reference_string.hpp"

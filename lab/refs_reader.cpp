@@ -76,8 +76,10 @@ private:
 tl::expected<RefsReader, std::string> RefsReader::open(std::istream& in) {
     RefsReader reader(in);
     std::array<char, header_bytes> header{};
-    if (!reader.read_exactly(header.data(), header.size())) return tl::unexpected(std::string("too short to be a recording"));
-    if (!recognizes(std::string_view(header.data(), header.size()))) return tl::unexpected(std::string("not a recording"));
+    if (!reader.read_exactly(header.data(), header.size()))
+        return tl::unexpected(std::string("too short to be a recording"));
+    if (!recognizes(std::string_view(header.data(), header.size())))
+        return tl::unexpected(std::string("not a recording"));
     if (const std::uint32_t found = u32_at(header.data() + magic.size()); found != version) {
         return tl::unexpected(fmt::format("a recording of version {}, and only version {} is known", found, version));
     }

@@ -270,6 +270,13 @@ void Reclaimer::settle() {
     pending_.clear();
 }
 
+// A system call has brought pages in. Of the access that it was for admit() tells already.
+void Reclaimer::settle_for_access(Pfn pfn) {
+    const bool is_new = std::ranges::find(pending_, pfn) != pending_.end();
+    settle();
+    if (is_new) pages_[memory_.frames()[pfn].page - 1].faulted = policy_needs_references();
+}
+
 void Reclaimer::admit(Pfn pfn) {
     const Frame& frame = memory_.frames()[pfn];
     const PageId page = frame.page - 1;

@@ -229,13 +229,13 @@ public:
     const WorkingSetHistory& working_set() const { return history_; }
 
     // The processor's, and the kernel's for the program: for policies that need every reference, and for the memory
-    // observer. What a policy of variable allocation lets go of before it leaves when the program is between two blocks of
-    // code, or faults.
+    // observer. What a policy of variable allocation lets go of before it leaves when the program is between two blocks
+    // of code, or faults.
     bool needs_references() const { return policy_needs_references() || memory_observer_ != nullptr; }
     emu::AfterReference on_reference(Pfn pfn, emu::Access access, std::uint32_t count) noexcept override;
     // The kernel touches a page for the program.
     void note_kernel_access(Pfn pfn, emu::Access access) {
-        if (fault_ == 0) settle();
+        if (fault_ == 0 && !pending_.empty()) settle_for_access(pfn);
         if (needs_references()) (void)on_reference(pfn, access, 1);
     }
     // The kernel reads a page to copy it to the one that is touched next.
@@ -331,6 +331,7 @@ private:
     void visit_entries(Pfn pfn, Visit&& visit) const;
     PageName name_of(PageId page, Pfn pfn) const;
     bool policy_needs_references() const { return policy_info().needs == replacement::Needs::every_reference; }
+    void settle_for_access(Pfn pfn);
     void tell_of(PageId page);
     void tell_gone(PageId page);
     void take_sample();

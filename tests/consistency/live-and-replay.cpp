@@ -1,13 +1,12 @@
 // live-and-replay FRAMES POLICY PROGRAM [ARGUMENTS...]
 //
-// Runs a program three times over: with all the memory that it wants, recorded; with FRAMES frames, recorded as well; and
-// not at all, but replays the recording at FRAMES. The two recordings are the same, and the run with few frames and the
-// replay agree on the number of pages that were brought in and on the victims, one by one.
+// Runs a program three times over: with all the memory that it wants, recorded; with FRAMES frames, recorded as well;
+// and not at all, but replays the recording at FRAMES. The two recordings are the same, and the run with few frames and
+// the replay agree on the number of pages that were brought in and on the victims, one by one.
 //
 // The rules under which that holds (docs/refs.md): faults take no time, so that processes take turns at the same
-// instructions; nothing is read ahead or mapped around (--fault-around 0); the program locks nothing and gives no advice
-// that depends on what is in memory.
-// Exit status: 0 agreed, 1 not, 2 usage.
+// instructions; nothing is read ahead or mapped around (--fault-around 0); the program locks nothing and gives no
+// advice that depends on what is in memory. Exit status: 0 agreed, 1 not, 2 usage.
 #include "kernel/machine.hpp"
 #include "lab/recorder.hpp"
 #include "lab/recording.hpp"
@@ -108,7 +107,8 @@ std::string compare(const lab::ReferenceString& plenty, const lab::ReferenceStri
 std::string compare(const std::vector<lab::PageId>& live, const std::vector<lab::PageId>& replayed) {
     for (std::size_t i = 0; i < std::min(live.size(), replayed.size()); ++i) {
         if (live[i] == replayed[i]) continue;
-        return fmt::format("victim {} of {}: page {} live, page {} in the replay", i, live.size(), live[i], replayed[i]);
+        return fmt::format("victim {} of {}: page {} live, page {} in the replay", i, live.size(), live[i],
+                           replayed[i]);
     }
     if (live.size() == replayed.size()) return {};
     return fmt::format("{} victims live, {} in the replay", live.size(), replayed.size());
@@ -137,7 +137,8 @@ int main(int count, char** words) {
         fmt::print(stderr, "live-and-replay: {}\n", counts.error());
         return 1;
     }
-    fmt::print(stderr, "{} references to {} pages; with {} frames {} brought in, {} evicted; replayed {} faults, {} evicted\n",
+    fmt::print(stderr,
+               "{} references to {} pages; with {} frames {} brought in, {} evicted; replayed {} faults, {} evicted\n",
                plenty.recording.references(), plenty.recording.page_count, frames, few.brought_in, few.victims.size(),
                counts->faults, replayed.pages.size());
     int status = 0;

@@ -103,6 +103,62 @@ TEST_CASE("references: the access that faulted is told of with admit() alone") {
     CHECK(Told::heard == " +3 +4 +5 +6 4");
 }
 
+TEST_CASE("references: a page that read(2) brings in is told of with admit() alone, and is a hit from then on") {
+    ToldMachine machine(ToldMachine::told());
+    const auto file = machine.open(numbered_pages(4 * page_size));
+    std::array<std::byte, 8> bytes{};
+    REQUIRE(file->read(0, bytes).has_value());
+    REQUIRE(file->read(page_size, bytes).has_value());
+    REQUIRE(file->read(0, bytes).has_value());
+    CHECK(Told::heard == " +1 +2 1");
+}
+
+// What the memory observer hears, a word each.
+class Witness final : public MemoryObserver {
+public:
+    void on_page(const PageName& page) noexcept override { say("page", page.id); }
+    void on_page_reference(std::uint32_t page, emu::Access access, std::uint32_t count) noexcept override {
+        say(access == emu::Access::write ? "w" : "r", page);
+        if (count > 1) heard += "*" + std::to_string(count);
+    }
+    void on_page_held(std::uint32_t page) noexcept override { say("held", page); }
+    void on_page_gone(std::uint32_t page) noexcept override { say("gone", page); }
+    void on_address_space(std::uint32_t process) noexcept override { say("space", process); }
+    void on_mappings(std::uint32_t, const MmStruct&) noexcept override {}
+    void on_fork(std::uint32_t, std::uint32_t) noexcept override {}
+    void on_exec(std::uint32_t, const std::string&) noexcept override {}
+    void on_exit(std::uint32_t) noexcept override {}
+
+    std::string heard;
+
+private:
+    void say(const std::string& what, std::uint32_t number) { heard += " " + what + std::to_string(number); }
+};
+
+TEST_CASE("references: the memory observer hears of each page before its first reference, and of its end") {
+    Witness witness;
+    ShortMachine machine(pressure(8));
+    machine.reclaimer->observe_memory(&witness, nullptr);
+    REQUIRE(machine.map(page(0), 4).has_value());
+    machine.put(0, 10);
+    CHECK(witness.heard.empty());
+    const Pfn pfn = machine.pte(page(0)).pfn();
+    CHECK(machine.reclaimer->on_reference(pfn, emu::Access::write, 2) == AfterReference::go_on);
+    CHECK(machine.reclaimer->on_reference(pfn, emu::Access::read, 1) == AfterReference::go_on);
+    CHECK(std::exchange(witness.heard, {}) == " page1 w1*2 r1");
+    // A copy: its source is read, and stays until then.
+    auto child = machine.mm->fork();
+    REQUIRE(child.has_value());
+    machine.put(0, 11);
+    CHECK(std::exchange(witness.heard, {}) == " r1 held1");
+    CHECK(machine.reclaimer->on_reference(machine.pte(page(0)).pfn(), emu::Access::write, 1) == AfterReference::go_on);
+    CHECK(std::exchange(witness.heard, {}) == " page2 w2");
+    REQUIRE(machine.mm->munmap(page(0), page_size).has_value());
+    CHECK(std::exchange(witness.heard, {}) == " gone2");
+    child->reset();
+    CHECK(witness.heard == " gone1");
+}
+
 TEST_CASE("references: what is let go of at a reference leaves when the program stops, with its bytes") {
     ToldMachine machine(ToldMachine::told());
     for (std::uint64_t i = 0; i < 3; ++i) (void)machine.use(i);

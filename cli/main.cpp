@@ -7,6 +7,7 @@
 #include "cli/messages.hpp"
 #include "cli/policies.hpp"
 #include "cli/refs.hpp"
+#include "cli/replay.hpp"
 #include "cli/run.hpp"
 #include "cli/sweep.hpp"
 
@@ -55,6 +56,7 @@ int run_command_line(std::vector<std::string> words) {
     fl::cli::CompareNativeCommand compare_native(application);
     fl::cli::PoliciesCommand policies(application);
     fl::cli::RefsCommand refs(application);
+    fl::cli::ReplayCommand replay(application);
     fl::cli::SweepCommand sweep(application);
     fl::cli::CurveCommand curve(application);
     if (words.empty()) {
@@ -78,7 +80,7 @@ int run_command_line(std::vector<std::string> words) {
             words.insert(words.end(), own.begin(), own.end());
         }
         if (words.front() == fl::cli::RefsCommand::name || words.front() == fl::cli::SweepCommand::name ||
-            words.front() == fl::cli::CurveCommand::name) {
+            words.front() == fl::cli::CurveCommand::name || words.front() == fl::cli::ReplayCommand::name) {
             help_command += " " + words.front();
             refuse_empty_values(words);
         }
@@ -98,6 +100,7 @@ int run_command_line(std::vector<std::string> words) {
     if (compare_native.subcommand().parsed()) return compare_native.execute(operands);
     if (policies.subcommand().parsed()) return fl::cli::PoliciesCommand::execute(operands);
     if (refs.subcommand().parsed()) return refs.execute();
+    if (replay.subcommand().parsed()) return replay.execute();
     if (sweep.subcommand().parsed()) return sweep.execute();
     if (curve.subcommand().parsed()) return curve.execute();
     return run.execute(operands);

@@ -138,7 +138,7 @@ bad "out.lackey: lackey's format is only read" convert list.txt out.lackey
 bad "nowhere/out.refs: cannot be written: No such file or directory" convert list.txt nowhere/out.refs
 bad "--to" convert list.txt out --to lackey
 bad "--format" info list.txt --format pcap
-bad "--format needs a value" info list.txt --format=
+bad "needs a value" info list.txt --format=
 bad "FILE is required" info
 bad "OUT is required" convert list.txt
 bad "-n" head list.txt -n x

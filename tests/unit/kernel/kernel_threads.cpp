@@ -14,10 +14,10 @@ namespace {
 
 // A thread that counts how often it was woken, until it is to end.
 struct Counter {
-    explicit Counter(TestSystem& system)
-        : system(system),
-          thread(system.processes().add_kernel_thread(system.system(),
-                                                      {.name = "counter", .work = [this](System& own) { run(own); }})),
+    explicit Counter(TestSystem& in)
+        : system(in),
+          thread(in.processes().add_kernel_thread(in.system(),
+                                                  {.name = "counter", .work = [this](System& own) { run(own); }})),
           task(thread.task) {
         system.processes().start_kernel_threads();
         system.call(SYS_sched_yield);

@@ -83,6 +83,28 @@ public:
     bool is_due() const { return reclaimer->next_due_ns() == 0; }
 };
 
+// What the memory observer hears, a word each.
+class Witness final : public MemoryObserver {
+public:
+    void on_page(const PageName& page) noexcept override { say("page", page.id); }
+    void on_page_reference(std::uint32_t page, emu::Access access, std::uint32_t count) noexcept override {
+        say(access == emu::Access::write ? "w" : "r", page);
+        if (count > 1) heard += "*" + std::to_string(count);
+    }
+    void on_page_held(std::uint32_t page) noexcept override { say("held", page); }
+    void on_page_gone(std::uint32_t page) noexcept override { say("gone", page); }
+    void on_address_space(std::uint32_t process) noexcept override { say("space", process); }
+    void on_mappings(std::uint32_t, const MmStruct&) noexcept override {}
+    void on_fork(std::uint32_t, std::uint32_t) noexcept override {}
+    void on_exec(std::uint32_t, const std::string&) noexcept override {}
+    void on_exit(std::uint32_t) noexcept override {}
+
+    std::string heard;
+
+private:
+    void say(const std::string& what, std::uint32_t number) { heard += " " + what + std::to_string(number); }
+};
+
 }  // namespace
 
 TEST_CASE("references: the access that faulted is told of with admit() alone") {
@@ -113,28 +135,6 @@ TEST_CASE("references: a page that read(2) brings in is told of with admit() alo
     CHECK(Told::heard == " +1 +2 1");
 }
 
-// What the memory observer hears, a word each.
-class Witness final : public MemoryObserver {
-public:
-    void on_page(const PageName& page) noexcept override { say("page", page.id); }
-    void on_page_reference(std::uint32_t page, emu::Access access, std::uint32_t count) noexcept override {
-        say(access == emu::Access::write ? "w" : "r", page);
-        if (count > 1) heard += "*" + std::to_string(count);
-    }
-    void on_page_held(std::uint32_t page) noexcept override { say("held", page); }
-    void on_page_gone(std::uint32_t page) noexcept override { say("gone", page); }
-    void on_address_space(std::uint32_t process) noexcept override { say("space", process); }
-    void on_mappings(std::uint32_t, const MmStruct&) noexcept override {}
-    void on_fork(std::uint32_t, std::uint32_t) noexcept override {}
-    void on_exec(std::uint32_t, const std::string&) noexcept override {}
-    void on_exit(std::uint32_t) noexcept override {}
-
-    std::string heard;
-
-private:
-    void say(const std::string& what, std::uint32_t number) { heard += " " + what + std::to_string(number); }
-};
-
 TEST_CASE("references: the memory observer hears of each page before its first reference, and of its end") {
     Witness witness;
     ShortMachine machine(pressure(8));
@@ -153,7 +153,7 @@ TEST_CASE("references: the memory observer hears of each page before its first r
     CHECK(std::exchange(witness.heard, {}) == " r1 held1");
     CHECK(machine.reclaimer->on_reference(machine.pte(page(0)).pfn(), emu::Access::write, 1) == AfterReference::go_on);
     CHECK(std::exchange(witness.heard, {}) == " page2 w2");
-    REQUIRE(machine.mm->munmap(page(0), page_size).has_value());
+    REQUIRE(machine.mm->unmap(page(0), page_size).has_value());
     CHECK(std::exchange(witness.heard, {}) == " gone2");
     child->reset();
     CHECK(witness.heard == " gone1");

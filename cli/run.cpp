@@ -322,8 +322,7 @@ void add_options(CLI::App& subcommand, RunOptions& options) {
         ->expected(0, 1)
         ->option_text("[=FILE]");
     add_value_option(subcommand, "--record", options.record,
-                     "Keep every page reference in FILE, for faultline replay, curve and refs; slows the program down",
-                     "FILE");
+                     "Keep every page reference in FILE, for replay, curve and sweep; slows the program down", "FILE");
     add_value_option(subcommand, "--seed", options.seed, "Where the program's random numbers start from (0)", "N");
     subcommand
         .add_option("--clock", options.clock, "Time by instructions and faults (the default), or the host's: faster")

@@ -48,9 +48,7 @@ std::span<const MemoryOperand> CurrentInstruction::operands() const {
     return decoder_.operands(std::span(code).first(code_bytes));
 }
 
-bool CurrentInstruction::writes_memory() const {
-    return std::ranges::any_of(operands(), &MemoryOperand::is_written);
-}
+bool CurrentInstruction::writes_memory() const { return std::ranges::any_of(operands(), &MemoryOperand::is_written); }
 
 bool CurrentInstruction::writes(VirtAddr page) const {
     return std::ranges::any_of(operands(), [&](const MemoryOperand& operand) {

@@ -41,7 +41,8 @@ tl::expected<Ram, std::string> Ram::create(PageCount frames) {
     return Ram(static_cast<std::byte*>(base), frames);
 }
 
-Ram::Ram(std::byte* base, PageCount frames) : base_(base), frames_(frames), code_frames_(frames), cached_translations_(frames) {}
+Ram::Ram(std::byte* base, PageCount frames)
+    : base_(base), frames_(frames), code_frames_(frames), cached_translations_(frames) {}
 
 Ram::Ram(Ram&& other) noexcept
     : base_(std::exchange(other.base_, nullptr)),

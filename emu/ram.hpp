@@ -71,8 +71,8 @@ private:
     bool any_stale_ = false;
 };
 
-// Which frames the TLB may hold an entry for, told from the flushes: what was walked to since the last one. Who takes an
-// entry's ground away need not flush for a frame that has not been walked to.
+// Which frames the TLB may hold an entry for, told from the flushes: what was walked to since the last one. Who takes
+// an entry's ground away need not flush for a frame that has not been walked to.
 class CachedTranslations {
 public:
     explicit CachedTranslations(PageCount frames);

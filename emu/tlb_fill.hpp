@@ -55,7 +55,8 @@ private:
     VirtAddr locate(const PageFault& fault) const override;
     InstructionAttempt attempt() const override;
     bool current_instruction_writes(VirtAddr page) const;
-    // After a flush within a block: the page that executes is not asked for again, and so counts as held by the TLB still.
+    // After a flush within a block: the page that executes is not asked for again, and so counts as held by the TLB
+    // still.
     void keep_code_page();
     Vector non_canonical_vector(VirtAddr page, Access access) const;
     static bool on_tlb_fill(uc_engine*, std::uint64_t address, uc_mem_type type, uc_tlb_entry* entry,

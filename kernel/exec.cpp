@@ -1,11 +1,11 @@
 #include "kernel/exec.hpp"
 
+#include "kernel/memory_observer.hpp"
 #include "kernel/process_timers.hpp"
 #include "kernel/processes.hpp"
 #include "kernel/vfs/path.hpp"
 #include "kernel/vfs/regular_file.hpp"
 #include "loader/exec.hpp"
-#include "mm/reclaimer.hpp"
 
 #include <algorithm>
 #include <array>
@@ -117,7 +117,8 @@ tl::expected<void, std::string> load_into_task(System& system, const ExecRequest
     const auto old_user = std::exchange(task.user_memory, user);
     system.processes.track(mm);
     const std::string old_name = std::exchange(task.name, comm_of(request.path));
-    if (mm::MemoryObserver* observer = system.memory.reclaimer()->memory_observer()) observer->on_exec(task.process->pid, request.path);
+    if (mm::MemoryObserver* observer = memory_observer(system.memory))
+        observer->on_exec(task.process->pid, request.path);
     use(mm.get());
     loader::ProgramArguments arguments{request.path, request.argv, request.environment, {}, request.rights};
     system.random.fill(arguments.random_bytes);

@@ -2,6 +2,7 @@
 
 #include "kernel/fiber.hpp"
 #include "kernel/futex.hpp"
+#include "kernel/memory_observer.hpp"
 #include "kernel/path_argument.hpp"
 #include "kernel/pidfd.hpp"
 #include "kernel/process_timers.hpp"
@@ -9,7 +10,6 @@
 #include "kernel/sysv_ipc.hpp"
 #include "kernel/terminal.hpp"
 #include "kernel/userfaultfd.hpp"
-#include "mm/reclaimer.hpp"
 
 #include <sched.h>
 #include <sys/wait.h>
@@ -216,7 +216,7 @@ Result<std::uint32_t> Processes::clone(System& parent, const CloneRequest& reque
         if (auto done = share_or_copy(parent, child, request); !done) return fail(done.error());
         // Both may wait for a userfaultfd: before anybody knows of the child.
         if (task.mm != parent.task.mm) tell_userfault_fork(parent, task.mm);
-        mm::MemoryObserver* observer = parent.memory.reclaimer()->memory_observer();
+        mm::MemoryObserver* observer = memory_observer(parent.memory);
         if (observer != nullptr && task.process != parent.task.process) {
             observer->on_fork(parent.task.process->pid, task.process->pid);
         }
@@ -352,7 +352,7 @@ void Processes::exit_task(System& system) {
     const bool last = process.threads.size() == 1;
     if (last) {
         if (!process.exit) process.exit = task.exit;
-        if (mm::MemoryObserver* observer = system.memory.reclaimer()->memory_observer()) observer->on_exit(process.pid);
+        if (mm::MemoryObserver* observer = memory_observer(system.memory)) observer->on_exit(process.pid);
         if (options_.at_end) options_.at_end(system);
     }
     task.usage.max_rss = task.mm->hiwater_rss();

@@ -9,9 +9,7 @@ void RecordingBuilder::on_about(const std::string& key, const std::string& value
 }
 
 void RecordingBuilder::on_touch(PageId page, Touch touch, std::uint64_t count) {
-    (touch == Touch::fetch  ? recording_.fetches
-     : touch == Touch::read ? recording_.reads
-                            : recording_.writes) += count;
+    (touch == Touch::fetch ? recording_.fetches : touch == Touch::read ? recording_.reads : recording_.writes) += count;
     const Access access = touch == Touch::write ? Access::write : Access::read;
     while (count > 0) {
         const std::uint64_t now = std::min<std::uint64_t>(count, Run::max_count);

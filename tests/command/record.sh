@@ -34,8 +34,9 @@ check "head: and its pages" contains "$stdout" "$GUESTS/matrix-sum-musl"
 number() { tr -d ' \n' <"$2" | sed "s/.*$1\([0-9]*\).*/\1/"; }
 column() { awk -F, -v name="$1" 'NR == 1 { for (i = 1; i <= NF; ++i) if ($i == name) at = i } NR == 2 { print $at }' "$2"; }
 for policy in fifo lru clock; do
-  run "$FAULTLINE" run --frames 32 --policy $policy --fault-around 0 --cost minor=0,major=0 --stats=stats.json \
+  run "$FAULTLINE" run --frames 32 --policy $policy --fault-around 0 --cost minor=0ns,major=0ns --stats=stats.json \
     "$GUESTS/matrix-sum-musl"
+  check "live: status" is "$status" 0
   faultline replay a.refs --policy $policy --frames 32 --csv replay.csv
   check "replay: status" is "$status" 0
   check "replay: the policy comes first" contains "$(column policy replay.csv)" $policy
@@ -59,7 +60,8 @@ faultline run --record long.refs --max-instructions 30000000 "$GUESTS/bench-comp
 check "a run that is stopped is recorded whole" is "$status" 124
 faultline refs info long.refs
 check "stopped: not damaged" is "$(row damage)" none
-head -c $(($(stat -c %s long.refs) / 2)) long.refs >cut.refs
+faultline run --record blocks.refs "$GUESTS/malloc-mix-musl"
+head -c $(($(stat -c %s blocks.refs) / 2)) blocks.refs >cut.refs
 faultline refs info cut.refs
 check "cut: status" is "$status" 0
 check "cut: one line" one_line "$stderr"

@@ -103,8 +103,8 @@ TEST_CASE("refs: a recording that is cut off anywhere gives what came before, an
         CAPTURE(size);
         const Outcome outcome = read(bytes.substr(0, size));
         CHECK(outcome.state == RefsReader::State::damaged);
-        CHECK(outcome.damage == (size < refs::header_bytes ? "too short to be a recording"
-                                                           : fmt::format("cut off at byte {}", size)));
+        CHECK(outcome.damage ==
+              (size < refs::header_bytes ? "too short to be a recording" : fmt::format("cut off at byte {}", size)));
         CHECK(all.starts_with(outcome.text));
     }
     // Two blocks: the first is there.
@@ -145,24 +145,28 @@ TEST_CASE("refs: records that no recorder writes are refused, whatever their che
     using refs::Event;
     const std::string page0 = event(Event::page, std::string(4, '\0'));
     const std::string end = event(Event::end, std::string("\1\1", 2));
-    const auto touch = [](unsigned place, unsigned count) { return std::string(1, static_cast<char>(place << 4U | count << 2U)); };
+    const auto touch = [](unsigned place, unsigned count) {
+        return std::string(1, static_cast<char>(place << 4U | count << 2U));
+    };
     CHECK(read(recording_of(page0 + touch(15, 0) + std::string(1, '\0') + end)).state == RefsReader::State::complete);
     const std::vector<std::string> hostile = {
-        touch(0, 0),                                                  // the latest of none
-        touch(15, 0) + std::string(1, '\0'),                          // a page that was never there
-        page0 + touch(15, 0),                                         // ends within a record
-        page0 + page0,                                                // there already
-        event(Event::page, std::string("\1\0\0\0", 4)),               // a number was left out
-        event(Event::gone, std::string(1, '\0')),                     // gone before it came
+        touch(0, 0),                                                       // the latest of none
+        touch(15, 0) + std::string(1, '\0'),                               // a page that was never there
+        page0 + touch(15, 0),                                              // ends within a record
+        page0 + page0,                                                     // there already
+        event(Event::page, std::string("\1\0\0\0", 4)),                    // a number was left out
+        event(Event::gone, std::string(1, '\0')),                          // gone before it came
         event(Event::page, std::string("\0\xff\xff\xff\xff\x1f\0\0", 8)),  // the process has more than 32 bits
-        event(Event::about, "\x05" "abc"),                            // the text is longer than the block
+        event(Event::about,
+              "\x05"
+              "abc"),  // the text is longer than the block
         event(Event::about, std::string("\x81\x20", 2) + std::string(4097, 'x') + std::string(1, '\0')),  // too long
-        event(Event::process, std::string(11, '\xff')),               // a number without an end
-        event(static_cast<Event>(60), ""),                            // no such event
+        event(Event::process, std::string(11, '\xff')),  // a number without an end
+        event(static_cast<Event>(60), ""),               // no such event
         page0 + touch(15, 0) + std::string(1, '\0') + event(Event::end, std::string("\2\1", 2)),  // wrong sums
-        page0 + touch(15, 0) + std::string(1, '\0') + end + page0,    // more behind the end
-        page0 + touch(15, 3) + std::string(1, '\0') + std::string(9, '\xff') + "\1" +
-            touch(0, 3) + std::string(9, '\xff') + "\1",              // more references than can be counted
+        page0 + touch(15, 0) + std::string(1, '\0') + end + page0,                                // more behind the end
+        page0 + touch(15, 3) + std::string(1, '\0') + std::string(9, '\xff') + "\1" + touch(0, 3) +
+            std::string(9, '\xff') + "\1",  // more references than can be counted
     };
     for (std::size_t i = 0; i < hostile.size(); ++i) {
         CAPTURE(i);
@@ -181,7 +185,8 @@ TEST_CASE("refs: a version that is not known, and other files") {
 
 TEST_CASE("refs: a write that fails is told once, and ends the writing") {
     int calls = 0;
-    RefsWriter writer([&](std::string_view) -> std::optional<int> { return ++calls == 2 ? std::optional(ENOSPC) : std::nullopt; });
+    RefsWriter writer(
+        [&](std::string_view) -> std::optional<int> { return ++calls == 2 ? std::optional(ENOSPC) : std::nullopt; });
     writer.on_page(0, {});
     writer.finish();
     CHECK(writer.error() == ENOSPC);

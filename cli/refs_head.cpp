@@ -94,7 +94,7 @@ RefsHead::RefsHead(CLI::App& refs)
     : subcommand_(*refs.add_subcommand("head", "Show the first events")), recording_(subcommand_) {
     subcommand_.formatter(std::make_shared<HelpFormatter>("[OPTIONS] FILE.refs"));
     subcommand_.footer(footer);
-    subcommand_.add_option("-n", count_, "How many (10)")->type_name("N")->option_text("N");
+    add_value_option(subcommand_, "-n", count_, "How many (10)", "N");
 }
 
 int RefsHead::execute() const {

@@ -272,25 +272,20 @@ SweepCommand::SweepCommand(CLI::App& application)
     subcommand_.footer(footer);
     subcommand_.option_defaults()->take_last();
     add_sweep_plan_options(subcommand_, options_.plan);
-    subcommand_.add_option("-o,--output", options_.output, "Where the results go (sweep.db)")
-        ->type_name("FILE")
-        ->option_text("FILE");
-    subcommand_.add_option("--workers", options_.workers, "Measure so many at once (as many as there are processors)")
-        ->type_name("N")
-        ->option_text("N");
+    add_value_option(subcommand_, "-o,--output", options_.output, "Where the results go (sweep.db)", "FILE");
+    add_value_option(subcommand_, "--workers", options_.workers,
+                     "Measure so many at once (as many as there are processors)", "N");
     subcommand_
         .add_option("--emit", options_.emit, "Measure nothing; write tasks for Slurm and others to the folder DIR")
         ->expected(2)
         ->allow_extra_args(false)
         ->option_text("slurm DIR");
-    subcommand_.add_option("--tasks", options_.tasks, "So many tasks at most (100)")->type_name("N")->option_text("N");
+    add_value_option(subcommand_, "--tasks", options_.tasks, "So many tasks at most (100)", "N");
     subcommand_.add_option("--job", options_.job, "Run task K of DIR, by one worker unless --workers says more")
         ->expected(2)
         ->allow_extra_args(false)
         ->option_text("K DIR");
-    subcommand_.add_option("--merge", options_.merge, "Put together what the tasks of DIR have measured")
-        ->type_name("DIR")
-        ->option_text("DIR");
+    add_value_option(subcommand_, "--merge", options_.merge, "Put together what the tasks of DIR have measured", "DIR");
 }
 
 int SweepCommand::execute() const {

@@ -1,5 +1,6 @@
 #include "cli/sweep_plan_options.hpp"
 
+#include "cli/command_line.hpp"
 #include "cli/memory_options.hpp"
 #include "cli/program_options.hpp"
 #include "cli/recording_option.hpp"
@@ -211,31 +212,22 @@ void add_sweep_plan_options(CLI::App& subcommand, SweepPlanOptions& options) {
         ->type_name("FILE.refs")
         ->option_text("FILE.refs...");
     add_format_option(subcommand, "--format", options.format, "The format of all FILEs, where they do not say it");
-    subcommand
-        .add_option("--program", options.programs,
-                    "A program to run, and its arguments, as a shell would split them; may be given again")
+    add_value_option(subcommand, "--program", options.programs,
+                     "A program to run, and its arguments, as a shell would split them; may be given again",
+                     "'PROGRAM [ARGUMENT...]'")
         ->take_all()
-        ->allow_extra_args(false)
-        ->type_name("'PROGRAM [ARGUMENT...]'")
-        ->option_text("'PROGRAM [ARGUMENT...]'");
-    subcommand
-        .add_option("--policy", options.policies, "Policies, as faultline policies lists them; recordings get opt too")
-        ->type_name("NAME[,key=value...][,NAME...]|all")
-        ->option_text("NAME[,key=value...][,NAME...]|all");
-    subcommand.add_option("--frames", options.frames, "Numbers of frames; all: up to the recording's pages")
-        ->type_name("LIST|MIN..MAX[+STEP|xFACTOR]|all")
-        ->option_text("LIST|MIN..MAX[+STEP|xFACTOR]|all");
-    subcommand.add_option("--seed", options.seeds, "What random policies, and programs, start from (0)")
-        ->type_name("N[,N...]")
-        ->option_text("N[,N...]");
-    subcommand
-        .add_option("--cost", options.cost, "What faults cost (minor=500ns,major=100us), and references (memory=1ns)")
-        ->type_name("KIND=TIME[,...]")
-        ->option_text("KIND=TIME[,...]");
-    subcommand
-        .add_option("--run-options", options.run_options, "Options of faultline run for all programs, such as --mem")
-        ->type_name("'OPTIONS'")
-        ->option_text("'OPTIONS'");
+        ->allow_extra_args(false);
+    add_value_option(subcommand, "--policy", options.policies,
+                     "Policies, as faultline policies lists them; recordings get opt too",
+                     "NAME[,key=value...][,NAME...]|all");
+    add_value_option(subcommand, "--frames", options.frames, "Numbers of frames; all: up to the recording's pages",
+                     "LIST|MIN..MAX[+STEP|xFACTOR]|all");
+    add_value_option(subcommand, "--seed", options.seeds, "What random policies, and programs, start from (0)",
+                     "N[,N...]");
+    add_value_option(subcommand, "--cost", options.cost,
+                     "What faults cost (minor=500ns,major=100us), and references (memory=1ns)", "KIND=TIME[,...]");
+    add_value_option(subcommand, "--run-options", options.run_options,
+                     "Options of faultline run for all programs, such as --mem", "'OPTIONS'");
 }
 
 lab::SweepPlan make_sweep_plan(const SweepPlanOptions& options, RecordingStore& recordings) {

@@ -1,6 +1,7 @@
 // What holds for every string: bounds, inclusion, and what may be left out of a string.
 #include "lab/opt.hpp"
 #include "lab/replay.hpp"
+#include "policy_support.hpp"
 
 #include <doctest/doctest.h>
 
@@ -56,21 +57,9 @@ std::uint64_t distinct(const ReferenceString& string) {
     return pages.size();
 }
 
-// All that can be replayed, with windows and intervals that matter on short strings.
-std::vector<std::string> every_policy() {
-    std::vector<std::string> texts;
-    for (const replacement::PolicyInfo* info : replacement::all_policies()) {
-        std::string text = info->name;
-        for (const replacement::Parameter& parameter : info->parameters) {
-            const std::string name = parameter.name;
-            if (name == "window" || name == "interval" || name == "threshold") text += "," + name + "=13";
-        }
-        texts.push_back(text);
-    }
-    texts.insert(texts.end(), {"clock,load=0", "lfu,history=forever", "nru,form=random,interval=13",
-                               "lru-k,correlated=2", "nfu-aging,form=nfu,interval=7", "s3-fifo,promote=1"});
-    return texts;
-}
+const std::vector<std::string> variants = {
+    "clock,load=0",       "lfu,history=forever",           "nru,form=random,interval=13",
+    "lru-k,correlated=2", "nfu-aging,form=nfu,interval=7", "s3-fifo,promote=1"};
 
 // The resident pages after each reference of a string.
 class Residency final : public ReplayObserver {
@@ -137,7 +126,7 @@ TEST_CASE("properties: OPT has the fewest faults of all choices of victims") {
 }
 
 TEST_CASE("properties: no policy beats OPT, and none has fewer faults than there are pages") {
-    const std::vector<std::string> policies = every_policy();
+    const std::vector<std::string> policies = every_policy(variants);
     for (std::uint64_t seed = 0; seed < 24; ++seed) {
         const ReferenceString string = random_string(seed, 400, 25);
         const std::uint64_t references = expanded(string).size();
@@ -163,7 +152,7 @@ TEST_CASE("properties: a run is as good as its references one by one, and a chec
     for (std::uint64_t seed = 0; seed < 24; ++seed) {
         const ReferenceString string = random_string(seed, 400, 25);
         for (const std::uint32_t frames : {1U, 2U, 3U, 8U, 16U}) {
-            for (const std::string& policy : every_policy()) {
+            for (const std::string& policy : every_policy(variants)) {
                 CAPTURE(policy);
                 CAPTURE(frames);
                 const ReplayCounts result = counts(string, policy, {.frames = frames});

@@ -4,10 +4,47 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <fstream>
+#include <map>
 #include <random>
+#include <set>
+#include <utility>
 
 namespace fl::lab {
+
+namespace {
+
+using Known = std::map<std::pair<std::size_t, std::set<PageId>>, std::uint64_t>;
+
+// From run `index` on.
+std::uint64_t fewest_faults(const ReferenceString& string, std::size_t index, const std::set<PageId>& resident,
+                            std::size_t frames, Known& known) {
+    if (index == string.size()) return 0;
+    if (const auto found = known.find({index, resident}); found != known.end()) return found->second;
+    const Run& run = string[index];
+    std::uint64_t best = string.size() + 1;
+    std::set<PageId> next = resident;
+    if (run.is_gone()) {
+        next.erase(run.page);
+        best = fewest_faults(string, index + 1, next, frames, known);
+    } else if (resident.contains(run.page)) {
+        best = fewest_faults(string, index + 1, next, frames, known);
+    } else {
+        next.insert(run.page);
+        if (resident.size() < frames) best = 1 + fewest_faults(string, index + 1, next, frames, known);
+        for (const PageId victim : resident) {
+            if (resident.size() < frames) break;
+            std::set<PageId> without = next;
+            without.erase(victim);
+            best = std::min(best, 1 + fewest_faults(string, index + 1, without, frames, known));
+        }
+    }
+    known[{index, resident}] = best;
+    return best;
+}
+
+}  // namespace
 
 ReferenceString string_of_shape(const StringShape& shape) {
     std::mt19937_64 random(shape.seed);
@@ -62,6 +99,11 @@ ReferenceString textbook_string(const nlohmann::json& entry) {
     ReferenceString string;
     for (const auto& page : entry.at("string")) string.emplace_back(page.get<PageId>());
     return string;
+}
+
+std::uint64_t fewest_faults(const ReferenceString& string, std::size_t frames) {
+    Known known;
+    return fewest_faults(string, 0, {}, frames, known);
 }
 
 }  // namespace fl::lab

@@ -24,6 +24,9 @@ ReferenceString string_of_shape(const StringShape& shape);
 // The faults of a replay.
 std::uint64_t replay_faults(const ReferenceString& string, const std::string& policy, std::uint32_t frames);
 
+// The fewest faults there can be with so many frames: every choice of victims is tried. For short strings.
+std::uint64_t fewest_faults(const ReferenceString& string, std::size_t frames);
+
 // The strings of tests/data/textbook-strings.json.
 const nlohmann::json& textbook_strings();
 ReferenceString textbook_string(const nlohmann::json& entry);

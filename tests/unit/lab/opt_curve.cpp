@@ -5,46 +5,9 @@
 
 #include <doctest/doctest.h>
 
-#include <algorithm>
-#include <map>
-#include <set>
-#include <utility>
 #include <vector>
 
 namespace fl::lab {
-
-namespace {
-
-using Known = std::map<std::pair<std::size_t, std::set<PageId>>, std::uint64_t>;
-
-// The fewest faults there can be from run `index` on: every choice of victims is tried.
-std::uint64_t fewest_faults(const ReferenceString& string, std::size_t index, const std::set<PageId>& resident,
-                            std::size_t frames, Known& known) {
-    if (index == string.size()) return 0;
-    if (const auto found = known.find({index, resident}); found != known.end()) return found->second;
-    const Run& run = string[index];
-    std::uint64_t best = string.size() + 1;
-    std::set<PageId> next = resident;
-    if (run.is_gone()) {
-        next.erase(run.page);
-        best = fewest_faults(string, index + 1, next, frames, known);
-    } else if (resident.contains(run.page)) {
-        best = fewest_faults(string, index + 1, next, frames, known);
-    } else {
-        next.insert(run.page);
-        if (resident.size() < frames) best = 1 + fewest_faults(string, index + 1, next, frames, known);
-        for (const PageId victim : resident) {
-            if (resident.size() < frames) break;
-            std::set<PageId> without = next;
-            without.erase(victim);
-            best = std::min(best, 1 + fewest_faults(string, index + 1, without, frames, known));
-        }
-    }
-    known[{index, resident}] = best;
-    return best;
-}
-
-}  // namespace
 
 TEST_CASE("OPT curve: by hand") {
     // With 2 frames 1 stays for its second use and 2 does not; the end of 1 makes room for 3 beside 2.
@@ -83,8 +46,7 @@ TEST_CASE("OPT curve: no choice of victims has fewer faults") {
         CAPTURE(seed);
         const MissCurve curve = opt_curve(string);
         for (std::size_t frames = 1; frames <= 6; ++frames) {
-            Known known;
-            CHECK(curve.faults(frames) == fewest_faults(string, 0, {}, frames, known));
+            CHECK(curve.faults(frames) == fewest_faults(string, frames));
         }
     }
 }

@@ -93,7 +93,7 @@ void add(const Subject& subject) {
     for (const fl::replacement::PolicyInfo* info : fl::replacement::all_policies()) {
         const auto choice = fl::replacement::parse_policy(info->name);
         for (const auto& [name, cost] :
-             {std::pair{"references", CostFollows::references}, std::pair{"fault_rate", CostFollows::fault_rate}}) {
+             {std::pair{"references", CostFollows::references}, std::pair{"faults", CostFollows::faults}}) {
             benchmark::RegisterBenchmark((subject.name + "/" + info->name + "/" + name).c_str(),
                                          [&subject, choice = *choice, cost = cost](benchmark::State& state) {
                                              play(state, subject, choice, cost);
@@ -140,6 +140,7 @@ int main(int count, char** arguments) {
     for (Subject& subject : subjects) {
         subject.prepared = std::make_unique<PreparedString>(subject.string);
         subject.prepared->occurrences();
+        subject.prepared->chunks();
         std::printf("%s: %llu references in %zu runs, %zu pages, %u frames\n", subject.name.c_str(),
                     static_cast<unsigned long long>(reference_count(subject.string)), subject.string.size(),
                     page_limit(subject.string), subject.frames);

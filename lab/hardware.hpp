@@ -1,12 +1,11 @@
 // What a replay knows of each page: the bits that hardware keeps, in one byte.
-//
-// Where the bits lag behind, hits are not told to it: what they did to a page is looked up in the string's index when
-// somebody asks about the page.
 #pragma once
 
+#include "lab/chunks.hpp"
 #include "lab/prepared_string.hpp"
 #include "lab/replay.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -16,11 +15,11 @@ namespace fl::lab {
 class Hardware final : public replacement::Pages {
 public:
     Hardware(const PreparedString& string, ReplayCounts& counts)
-        : string_(string), flags_(string.page_limit()), counts_(counts) {}
+        : string_(string.string()), flags_(string.page_limit()), counts_(counts) {}
 
-    bool accessed(PageId page) const override { return (up_to_date(page) & accessed_flag) != 0; }
+    bool accessed(PageId page) const override { return (flags_[page] & accessed_flag) != 0; }
     void clear_accessed(PageId page) override { clear(page, accessed_flag); }
-    bool dirty(PageId page) const override { return (up_to_date(page) & dirty_flag) != 0; }
+    bool dirty(PageId page) const override { return (flags_[page] & dirty_flag) != 0; }
     bool evictable(PageId page) const override { return page != held_; }
     void write_back(PageId page) override {
         if (dirty(page)) ++counts_.write_backs;
@@ -46,57 +45,50 @@ public:
     void forget(PageId page);
 
     // From run `from` on: touches the pages of all runs that are hits of fewer references than are left, and takes
-    // their references off `left`. The first run that is none of these; an event is none.
-    std::size_t pass_hits(std::size_t from, std::uint64_t& left);
-    // Calls on_hit(run) for each of them before the next is looked at; stops as well where it says so.
-    template <class OnHit>
-    std::size_t pass_hits(std::size_t from, std::uint64_t& left, OnHit on_hit);
-    // Calls on_first_hit(page) where the page was not hit before, or not since take_hit(page), and on_hit(run, left)
-    // for each, with the references that are left behind it. Ends before a run whose on_first_hit() says no.
-    template <class OnFirstHit, class OnHit>
-    std::size_t pass_hits(std::size_t from, std::uint64_t& left, OnFirstHit on_first_hit, OnHit on_hit);
-    void take_hit(PageId page) { flags_[page] = static_cast<std::uint8_t>(flags_[page] & ~hit_flag); }
-
-    // The bits lag behind from run() on / are true again at run().
-    void begin_to_lag();
-    void stop_lagging();
-    bool lags() const { return lags_; }
+    // their references off `left`. The first run that is none of these; an event is none. What else is done about hits
+    // is up to Hits:
+    //
+    //   marks                  whether pages are marked, until take_mark()
+    //   may_hit(page)          of a page without a mark: whether it may be hit; else its run ends it
+    //   on_mark(page)          the page gets its mark
+    //   on_hit(run, left)      a run, before the next is looked at, with the references that are left behind it; false
+    //                          ends it
+    //   on_use(use, left)      where there are chunks, for each page of a chunk instead, with the references that are
+    //                          left before the chunk
+    template <class Hits>
+    std::size_t pass_hits(std::size_t from, std::uint64_t& left, Hits hits, const Chunks* chunks);
+    void take_mark(PageId page) { clear(page, mark_flag); }
 
 private:
     static constexpr std::uint8_t resident_flag = 1;
     static constexpr std::uint8_t accessed_flag = 2;
     static constexpr std::uint8_t dirty_flag = 4;
     static constexpr std::uint8_t seen_flag = 8;
-    static constexpr std::uint8_t hit_flag = 16;  // for pass_hits()
-
-    // How many of a page's runs, and of its writes, its bits tell of.
-    struct Place {
-        std::uint32_t all = 0;
-        std::uint32_t writes = 0;
-    };
+    static constexpr std::uint8_t mark_flag = 16;
 
     static std::uint8_t bits_of(Access access) {
         return access == Access::write ? accessed_flag | dirty_flag : accessed_flag;
     }
-    std::uint8_t up_to_date(PageId page) const {
-        if (lags_) catch_up(page, run_);
-        return flags_[page];
+    template <class Hits>
+    static constexpr std::uint8_t mark_of() {
+        return Hits::marks ? mark_flag : 0;
     }
-    void clear(PageId page, std::uint8_t flag) { flags_[page] = static_cast<std::uint8_t>(up_to_date(page) & ~flag); }
-    template <std::uint8_t mark, class OnFirstHit, class OnHit>
-    std::size_t pass(std::size_t from, std::uint64_t& left, OnFirstHit on_first_hit, OnHit on_hit);
-    void catch_up(PageId page, std::size_t run) const;
-    void move_place(PageId page, std::size_t run) const;
+    void clear(PageId page, std::uint8_t flag) { flags_[page] = static_cast<std::uint8_t>(flags_[page] & ~flag); }
+    template <class Hits>
+    std::size_t pass_runs(std::size_t from, std::size_t end, std::uint64_t& left, Hits& hits);
+    template <class Hits>
+    std::size_t pass_chunk(std::size_t from, std::uint64_t& left, Hits& hits, const Chunks& chunks);
+    template <class Hits>
+    bool play(const Chunks::Chunk& chunk, std::uint64_t& left, Hits& hits);
 
-    const PreparedString& string_;
-    mutable std::vector<std::uint8_t> flags_;
-    mutable std::vector<Place> places_;
+    const ReferenceString& string_;
+    std::vector<std::uint8_t> flags_;
     ReplayCounts& counts_;
     std::uint64_t time_ = 0;
     PageId held_ = replacement::no_page;
     std::size_t run_ = 0;
     std::uint64_t resident_count_ = 0;
-    bool lags_ = false;
+    unsigned tried_levels_ = 0;  // of chunks: those below this one are worth a try
 };
 
 inline void Hardware::load(PageId page, Access access) {
@@ -104,8 +96,6 @@ inline void Hardware::load(PageId page, Access access) {
     if ((flags_[page] & seen_flag) != 0) ++counts_.refaults;
     flags_[page] = static_cast<std::uint8_t>(resident_flag | seen_flag | bits_of(access));
     ++resident_count_;
-    // What this run does more is told as it comes.
-    if (lags_) move_place(page, run_ + 1);
 }
 
 inline bool Hardware::evict(PageId page) {
@@ -121,10 +111,29 @@ inline void Hardware::forget(PageId page) {
     flags_[page] = 0;
 }
 
-template <std::uint8_t mark, class OnFirstHit, class OnHit>
-std::size_t Hardware::pass(std::size_t from, std::uint64_t& left, OnFirstHit on_first_hit, OnHit on_hit) {
-    const Run* const runs = string_.string().data();
-    const std::size_t end = string_.string().size();
+template <class Hits>
+std::size_t Hardware::pass_hits(std::size_t from, std::uint64_t& left, Hits hits, const Chunks* chunks) {
+    if (chunks == nullptr) return pass_runs(from, string_.size(), left, hits);
+    std::size_t at = from;
+    while (true) {
+        if (at % Chunks::length(0) == 0) {
+            if (const std::size_t passed = pass_chunk(at, left, hits, *chunks); passed != 0) {
+                at += passed;
+                continue;
+            }
+        }
+        const std::size_t boundary = (at / Chunks::length(0) + 1) * Chunks::length(0);
+        const std::size_t end = std::min(boundary, string_.size());
+        at = pass_runs(at, end, left, hits);
+        if (at < end || at == string_.size()) return at;
+        tried_levels_ = std::max(tried_levels_, 1U);
+    }
+}
+
+template <class Hits>
+std::size_t Hardware::pass_runs(std::size_t from, std::size_t end, std::uint64_t& left, Hits& hits) {
+    constexpr std::uint8_t mark = mark_of<Hits>();
+    const Run* const runs = string_.data();
     std::uint8_t* const flags = flags_.data();
     std::uint64_t now_left = left;
     std::size_t i = from;
@@ -136,11 +145,14 @@ std::size_t Hardware::pass(std::size_t from, std::uint64_t& left, OnFirstHit on_
         if (std::uint64_t{run.count} - 1 >= now_left) break;
         if ((flag & wanted) != wanted) {
             if ((flag & resident_flag) == 0) break;
-            if ((flag & mark) != mark && !on_first_hit(PageId{run.page})) break;
+            if ((flag & mark) != mark) {
+                if (!hits.may_hit(PageId{run.page})) break;
+                hits.on_mark(PageId{run.page});
+            }
             flags[run.page] = flag | wanted;
         }
         now_left -= run.count;
-        if (!on_hit(run, now_left)) {
+        if (!hits.on_hit(run, now_left)) {
             ++i;
             break;
         }
@@ -149,19 +161,39 @@ std::size_t Hardware::pass(std::size_t from, std::uint64_t& left, OnFirstHit on_
     return i;
 }
 
-template <class OnFirstHit, class OnHit>
-std::size_t Hardware::pass_hits(std::size_t from, std::uint64_t& left, OnFirstHit on_first_hit, OnHit on_hit) {
-    return pass<hit_flag>(from, left, on_first_hit, on_hit);
+// The runs passed: the longest chunk that is worth a try and all hits; 0: none was.
+template <class Hits>
+std::size_t Hardware::pass_chunk(std::size_t from, std::uint64_t& left, Hits& hits, const Chunks& chunks) {
+    unsigned levels = tried_levels_;
+    while (levels > 1 && from % Chunks::length(levels - 1) != 0) --levels;
+    for (; levels > 0; --levels) {
+        const auto chunk = chunks.at(levels - 1, from);
+        if (chunk && play(*chunk, left, hits)) {
+            tried_levels_ = std::max(tried_levels_, std::min(levels + 1, Chunks::level_count));
+            return Chunks::length(levels - 1);
+        }
+        tried_levels_ = levels - 1;
+    }
+    return 0;
 }
 
-template <class OnHit>
-std::size_t Hardware::pass_hits(std::size_t from, std::uint64_t& left, OnHit on_hit) {
-    return pass<0>(
-        from, left, [](PageId) { return true; }, on_hit);
-}
-
-inline std::size_t Hardware::pass_hits(std::size_t from, std::uint64_t& left) {
-    return pass_hits(from, left, [](const Run&, std::uint64_t) { return true; });
+// Whether all of it was hits; else nothing has changed.
+template <class Hits>
+bool Hardware::play(const Chunks::Chunk& chunk, std::uint64_t& left, Hits& hits) {
+    constexpr std::uint8_t mark = mark_of<Hits>();
+    if (std::uint64_t{chunk.references} - 1 >= left) return false;
+    for (const Chunks::Use& use : chunk.uses) {
+        const std::uint8_t flag = flags_[use.page];
+        if ((flag & resident_flag) == 0 || ((flag & mark) != mark && !hits.may_hit(PageId{use.page}))) return false;
+    }
+    for (const Chunks::Use& use : chunk.uses) {
+        std::uint8_t& flag = flags_[use.page];
+        if ((flag & mark) != mark) hits.on_mark(PageId{use.page});
+        flag |= static_cast<std::uint8_t>(mark | bits_of(use.written != 0 ? Access::write : Access::read));
+        hits.on_use(use, left);
+    }
+    left -= chunk.references;
+    return true;
 }
 
 }  // namespace fl::lab

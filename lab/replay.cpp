@@ -9,10 +9,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <functional>
 #include <limits>
 #include <memory>
-#include <queue>
 #include <utility>
 #include <vector>
 
@@ -39,12 +37,11 @@ public:
         shrinks_at_faults_ = !shrinks_always_ && (checked_ != nullptr || policy_->variable_allocation());
         interval_ = policy_->tick_interval();
         next_tick_ = interval_;
-        may_lag_ = !is_told_of_hits_ && interval_ == 0 && options_.cost != CostFollows::references &&
-                   (options_.cost == CostFollows::faults || prepared_.indexing() == Indexing::always);
-        if (may_lag_ && options_.cost == CostFollows::faults) begin_to_lag(0);
         // A policy that is checked is told of everything as it comes.
         late_ = is_told_of_hits_ ? dynamic_cast<LateHits*>(policy_.get()) : nullptr;
         if (late_ != nullptr) hits_.resize(prepared_.page_limit());
+        if (options_.cost == CostFollows::faults && (late_ != nullptr || !is_told_of_hits_))
+            chunks_ = prepared_.chunks();
         return shrinks_always_ && late_ == nullptr ? play_all() : play_what_is_no_hit();
     }
 
@@ -82,16 +79,57 @@ private:
     }
     tl::expected<ReplayCounts, std::string> play_what_is_no_hit() {
         for (std::size_t i = 0;; ++i) {
-            if (may_lag_) choose_pace(i);
-            i = hardware_.lags() ? next_fault_or_event(i) : late_ != nullptr ? pass_hits_late_or_not(i) : pass_hits(i);
+            i = late_ != nullptr ? pass_hits_late_or_not(i) : pass_hits(i);
             hardware_.set_run(i);
             if (!is_well()) return tl::unexpected(error_);
             if (i == string_.size()) return counts_;
-            const Run run = string_[i];
-            if (!play(run)) return tl::unexpected(error_);
-            if (hardware_.lags()) wait_for(run.page);
+            if (!play(string_[i])) return tl::unexpected(error_);
         }
     }
+
+    struct HitCount {
+        std::uint64_t time = 0;  // of the last
+        std::uint64_t count = 0;
+    };
+    // What is done about hits (Hardware::pass_hits). `quiet` references were left at first.
+    struct Untold {
+        static constexpr bool marks = false;
+        static bool may_hit(PageId /*page*/) { return true; }
+        static void on_mark(PageId /*page*/) {}
+        static bool on_hit(const Run& /*run*/, std::uint64_t /*left*/) { return true; }
+        static void on_use(const Chunks::Use& /*use*/, std::uint64_t /*left*/) {}
+    };
+    struct ToldAtOnce : Untold {
+        ToldAtOnce(Replay& replay_, std::uint64_t quiet_) : replay(replay_), quiet(quiet_) {}
+
+        bool on_hit(const Run& run, std::uint64_t left) {
+            replay.hardware_.set_time(replay.counts_.references + (quiet - left));
+            replay.policy_->reference(run.page, run.access, run.count);
+            return replay.checked_ == nullptr || replay.checked_->error().empty();
+        }
+
+        Replay& replay;
+        std::uint64_t quiet;
+    };
+    struct ToldLate {
+        static constexpr bool marks = true;
+        bool may_hit(PageId page) const { return replay.late_->may_be_late(page); }
+        void on_mark(PageId page) { replay.hit_pages_.push_back(page); }
+        bool on_hit(const Run& run, std::uint64_t left) {
+            HitCount& hits = replay.hits_[run.page];
+            hits.time = replay.counts_.references + (quiet - left);
+            hits.count += run.count;
+            return true;
+        }
+        void on_use(const Chunks::Use& use, std::uint64_t left) {
+            HitCount& hits = replay.hits_[use.page];
+            hits.time = replay.counts_.references + (quiet - left) + use.last;
+            hits.count += use.count;
+        }
+
+        Replay& replay;
+        std::uint64_t quiet;
+    };
 
     // How many references can be hits before a tick, or before somebody may leave.
     std::uint64_t quiet_references() const {
@@ -111,36 +149,17 @@ private:
     std::size_t pass_hits(std::size_t from, std::uint64_t most = std::numeric_limits<std::uint64_t>::max()) {
         const std::uint64_t quiet = std::min(quiet_references(), most);
         std::uint64_t left = quiet;
-        std::size_t at = 0;
-        if (is_told_of_hits_) {
-            at = hardware_.pass_hits(from, left, [&](const Run& run, std::uint64_t now_left) {
-                hardware_.set_time(counts_.references + (quiet - now_left));
-                policy_->reference(run.page, run.access, run.count);
-                return checked_ == nullptr || checked_->error().empty();
-            });
-        } else {
-            at = hardware_.pass_hits(from, left);
-        }
+        const std::size_t at = is_told_of_hits_ ? hardware_.pass_hits(from, left, ToldAtOnce{*this, quiet}, nullptr)
+                                                : hardware_.pass_hits(from, left, Untold{}, chunks_);
         count(quiet - left);
         return at;
     }
-    // The same without that; the policy is told of each page once, at the end.
+    // The same; the policy is told of each page once, at the end.
     std::size_t pass_hits_late(std::size_t from) {
         const std::uint64_t quiet = quiet_references();
         std::uint64_t left = quiet;
         hit_pages_.clear();
-        const std::size_t at = hardware_.pass_hits(
-            from, left,
-            [&](PageId page) {
-                if (!late_->may_be_late(page)) return false;
-                hit_pages_.push_back(page);
-                return true;
-            },
-            [&](const Run& run, std::uint64_t now_left) {
-                hits_[run.page].time = counts_.references + (quiet - now_left);
-                hits_[run.page].count += run.count;
-                return true;
-            });
+        const std::size_t at = hardware_.pass_hits(from, left, ToldLate{*this, quiet}, chunks_);
         std::sort(hit_pages_.begin(), hit_pages_.end(),
                   [&](PageId a, PageId b) { return hits_[a].time < hits_[b].time; });
         for (const PageId page : hit_pages_) tell_of_hits(page);
@@ -148,7 +167,7 @@ private:
         return at;
     }
     void tell_of_hits(PageId page) {
-        hardware_.take_hit(page);
+        hardware_.take_mark(page);
         hardware_.set_time(hits_[page].time);
         for (std::uint64_t left = std::exchange(hits_[page].count, 0); left > 0;) {
             const auto now = static_cast<std::uint32_t>(std::min<std::uint64_t>(left, Run::max_count));
@@ -240,7 +259,6 @@ private:
     void evict(PageId page) {
         const bool dirty = hardware_.evict(page);
         if (options_.observer != nullptr) options_.observer->on_eviction(hardware_.time(), page, dirty);
-        if (hardware_.lags()) wait_for(page);
     }
     void count(std::uint64_t references) {
         counts_.references += references;
@@ -251,62 +269,6 @@ private:
         policy_->tick();
         next_tick_ += interval_;
     }
-
-    // Where bits lag, the next fault is looked up: the nearest of the next uses of all pages that are not resident.
-    void begin_to_lag(std::size_t run) {
-        hardware_.set_run(run);
-        hardware_.begin_to_lag();
-        std::vector<std::uint32_t> uses;
-        waiting_places_.resize(prepared_.page_limit());
-        for (PageId page = 0; page < prepared_.page_limit(); ++page) {
-            if (hardware_.resident(page)) continue;
-            const std::span<const std::uint32_t> all = prepared_.occurrences().of(page);
-            std::uint32_t& place = waiting_places_[page];
-            place = count_below(all, static_cast<std::uint32_t>(run), place);
-            if (place < all.size()) uses.push_back(all[place]);
-        }
-        waiting_ = Waiting(std::greater<>(), std::move(uses));
-    }
-    // After run(): the page may have to be waited for.
-    void wait_for(PageId page) {
-        if (hardware_.resident(page)) return;
-        const std::span<const std::uint32_t> all = prepared_.occurrences().of(page);
-        std::uint32_t& place = waiting_places_[page];
-        place = count_below(all, static_cast<std::uint32_t>(hardware_.run() + 1), place);
-        if (place < all.size()) waiting_.push(all[place]);
-    }
-    std::size_t next_fault_or_event(std::size_t from) {
-        const Occurrences& occurrences = prepared_.occurrences();
-        while (!waiting_.empty() && waiting_.top() < from) waiting_.pop();
-        std::size_t next = waiting_.empty() ? string_.size() : waiting_.top();
-        const std::span<const std::uint32_t> events = occurrences.events();
-        next_event_ = count_below(events, static_cast<std::uint32_t>(from), next_event_);
-        if (next_event_ < events.size()) next = std::min<std::size_t>(next, events[next_event_]);
-        count(occurrences.references_before(static_cast<std::uint32_t>(next)) - counts_.references);
-        return next;
-    }
-    // Now and then looks back at how many faults there were lately.
-    void choose_pace(std::size_t run) {
-        constexpr std::uint64_t faults_looked_at = 256;
-        constexpr std::size_t runs_looked_at = std::size_t{1} << 16U;
-        // In runs for each fault.
-        constexpr std::size_t few = 1000;
-        constexpr std::size_t many = 200;
-        if (options_.cost == CostFollows::faults) return;
-        const std::uint64_t faults = counts_.faults - last_faults_;
-        if (faults < faults_looked_at && run - last_run_ < runs_looked_at) return;
-        const std::size_t runs = run - last_run_;
-        last_run_ = run;
-        last_faults_ = counts_.faults;
-        if (!hardware_.lags() && runs >= few * faults && string_.size() - run > prepared_.page_limit()) {
-            begin_to_lag(run);
-        } else if (hardware_.lags() && runs < many * faults) {
-            hardware_.set_run(run);
-            hardware_.stop_lagging();
-        }
-    }
-
-    using Waiting = std::priority_queue<std::uint32_t, std::vector<std::uint32_t>, std::greater<>>;
 
     const PreparedString& prepared_;
     const ReferenceString& string_;
@@ -323,21 +285,11 @@ private:
     std::uint64_t interval_ = 0;
     std::uint64_t next_tick_ = 0;
 
-    LateHits* late_ = nullptr;  // policy_, where it may be told late
-    struct Hits {
-        std::uint64_t time = 0;  // of the last
-        std::uint64_t count = 0;
-    };
-    std::vector<Hits> hits_;  // by page: not told yet
+    const Chunks* chunks_ = nullptr;
+    LateHits* late_ = nullptr;    // policy_, where it may be told late
+    std::vector<HitCount> hits_;  // by page: not told yet
     std::vector<PageId> hit_pages_;
     bool had_many_hits_ = true;
-
-    bool may_lag_ = false;
-    Waiting waiting_;                            // the next uses of pages that are not resident
-    std::vector<std::uint32_t> waiting_places_;  // by page: how many of its occurrences are over
-    std::uint32_t next_event_ = 0;
-    std::size_t last_run_ = 0;
-    std::uint64_t last_faults_ = 0;
 };
 
 }  // namespace
@@ -349,7 +301,7 @@ tl::expected<ReplayCounts, std::string> replay(const PreparedString& string, con
 
 tl::expected<ReplayCounts, std::string> replay(const ReferenceString& string, const replacement::PolicyChoice& policy,
                                                const ReplayOptions& options) {
-    return replay(PreparedString(string, Indexing::only_for_opt), policy, options);
+    return replay(PreparedString(string, Chunking::off), policy, options);
 }
 
 }  // namespace fl::lab

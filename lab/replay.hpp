@@ -45,19 +45,18 @@ protected:
 // Whose word is believed when it names a page: nobody's, or that of built-in policies.
 enum class Checks : std::uint8_t { off, on, built_in_off };
 
-// What a replay's time grows with. Counts and events are the same; so is the time of policies that are told of hits, or
-// that have ticks.
+// What a replay's time grows with: counts and events are the same. Policies that must be told of every hit as it comes
+// always cost by the reference.
 enum class CostFollows : std::uint8_t {
     references,
-    faults,     // by the index of the string, with more time for each
-    fault_rate  // whichever of both is less
+    faults  // and the pages of chunks without any, where the string has chunks
 };
 
 struct ReplayOptions {
     std::uint32_t frames = 1;  // 1 or more
     std::uint64_t seed = 0;
     Checks checks = Checks::built_in_off;
-    CostFollows cost = CostFollows::fault_rate;
+    CostFollows cost = CostFollows::faults;
     ReplayObserver* observer = nullptr;
 };
 

@@ -65,7 +65,7 @@ void check_same_story(const PreparedString& string, const std::string& text, con
     const auto choice = replacement::parse_policy(text);
     REQUIRE(choice.has_value());
     const ReplayStory simple = simple_replay(string.string(), *choice, options);
-    for (const CostFollows cost : {CostFollows::references, CostFollows::faults, CostFollows::fault_rate}) {
+    for (const CostFollows cost : {CostFollows::references, CostFollows::faults}) {
         CAPTURE(cost);
         StoryTeller teller;
         ReplayOptions observed = options;

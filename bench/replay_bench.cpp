@@ -2,8 +2,13 @@
 //
 //   replay_bench [--recording=FILE.refs [--frames=N]] [OPTIONS OF GOOGLE BENCHMARK]
 //
+// Shown with it is what a replay has of the heap at most, beside the string and what is prepared of it, for each page.
+// Of a recording it is also measured what all sizes take, from one frame to as many as there are pages.
+//
 // "phases" is what programs do: code and data alternate, and now and then the program moves on. "zipf" misses at three
 // of ten references.
+#include "heap_watch.hpp"
+#include "lab/lanes.hpp"
 #include "lab/load_recording.hpp"
 #include "lab/prepared_string.hpp"
 #include "lab/replay.hpp"
@@ -69,12 +74,14 @@ struct Subject {
     std::string name;
     ReferenceString string;
     std::uint32_t frames;
+    bool is_recording = false;
     std::unique_ptr<PreparedString> prepared{};
 };
 
 void play(benchmark::State& state, const Subject& subject, const fl::replacement::PolicyChoice& choice,
           CostFollows cost) {
     ReplayCounts counts;
+    const HeapWatch heap;
     for (auto _ : state) {
         const auto result = replay(*subject.prepared, choice, {.frames = subject.frames, .cost = cost});
         if (!result) {
@@ -85,8 +92,26 @@ void play(benchmark::State& state, const Subject& subject, const fl::replacement
     }
     state.SetItemsProcessed(static_cast<std::int64_t>(counts.references) *
                             static_cast<std::int64_t>(state.iterations()));
+    state.counters["bytes_per_page"] =
+        static_cast<double>(heap.peak_bytes()) / static_cast<double>(page_limit(subject.string));
     state.counters["misses_per_cent"] =
         100.0 * static_cast<double>(counts.faults) / static_cast<double>(counts.references);
+}
+
+void play_every_size(benchmark::State& state, const Subject& subject, const fl::replacement::PolicyChoice& choice) {
+    std::vector<LaneOptions> sizes;
+    for (std::uint32_t frames = 1; frames <= page_limit(subject.string); ++frames) sizes.push_back({frames, 0});
+    std::uint64_t faults = 0;
+    for (auto _ : state) {
+        const auto counts = replay_lanes(*subject.prepared, choice, sizes);
+        if (!counts) {
+            state.SkipWithError(counts.error().c_str());
+            return;
+        }
+        for (const ReplayCounts& one : *counts) faults += one.faults;
+    }
+    state.counters["sizes"] = static_cast<double>(sizes.size());
+    state.counters["faults"] = static_cast<double>(faults) / static_cast<double>(state.iterations());
 }
 
 void add(const Subject& subject) {
@@ -100,6 +125,11 @@ void add(const Subject& subject) {
                                          })
                 ->Unit(benchmark::kMillisecond);
         }
+        if (!subject.is_recording) continue;
+        benchmark::RegisterBenchmark(
+            (subject.name + "/" + info->name + "/every_size").c_str(),
+            [&subject, choice = *choice](benchmark::State& state) { play_every_size(state, subject, choice); })
+            ->Unit(benchmark::kMillisecond);
     }
 }
 
@@ -132,7 +162,8 @@ int main(int count, char** arguments) {
             return 2;
         }
         subjects.push_back({"recording", std::move(loaded->recording.string),
-                            frames != nullptr ? static_cast<std::uint32_t>(std::strtoul(frames, nullptr, 10)) : 64});
+                            frames != nullptr ? static_cast<std::uint32_t>(std::strtoul(frames, nullptr, 10)) : 64,
+                            true});
     } else {
         subjects.push_back({"phases", phases(references), 256});
         subjects.push_back({"zipf", zipf(references / 2, 100'000), 33'000});

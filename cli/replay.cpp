@@ -8,6 +8,7 @@
 #include "cli/replay_explain.hpp"
 #include "cli/standard_output.hpp"
 #include "lab/host_file.hpp"
+#include "lab/lanes.hpp"
 
 #include <fmt/format.h>
 
@@ -58,21 +59,46 @@ lab::SweepCosts costs_from(const std::optional<std::string>& cost) {
     return {machine.costs.memory_access_ns, machine.costs.minor_fault_ns, machine.costs.major_fault_ns};
 }
 
-// The rows of `replays`, each filled in; or what went wrong, of several the first of them.
+// Replays of one policy that are played in one pass.
+struct ReplayBatch {
+    const replacement::PolicyChoice* choice;
+    std::vector<ReplayRow*> rows;
+};
+
+// Those that take longest come first.
+std::vector<ReplayBatch> batches_of(const lab::PreparedString& string, const std::vector<NamedPolicy>& policies,
+                                    std::vector<ReplayRow>& rows, std::uint64_t workers) {
+    // The rows are by size, then by policy.
+    const std::size_t sizes = rows.size() / policies.size();
+    std::vector<ReplayBatch> batches;
+    for (std::size_t first = 0; first < sizes;) {
+        // Nobody waits while another has work that could be shared.
+        const std::size_t share = std::max<std::size_t>(sizes / workers, 1);
+        std::size_t most = 1;
+        for (const NamedPolicy& policy : policies)
+            most = std::max(most, std::min(share, lab::lanes_at_once(string, policy.choice)));
+        most = std::min(most, sizes - first);
+        for (std::size_t policy = 0; policy < policies.size(); ++policy) {
+            ReplayBatch batch{&policies[policy].choice, {}};
+            for (std::size_t size = first; size < first + most; ++size)
+                batch.rows.push_back(&rows[size * policies.size() + policy]);
+            batches.push_back(std::move(batch));
+        }
+        first += most;
+    }
+    return batches;
+}
+
+// Fills in the rows of all batches; or says what went wrong, of several the first of them.
 class ReplayCrew {
 public:
-    struct Task {
-        const replacement::PolicyChoice* choice;
-        ReplayRow row;
-    };
-
-    ReplayCrew(const lab::PreparedString& string, std::uint64_t seed, std::vector<Task>& tasks)
-        : string_(string), seed_(seed), tasks_(tasks), errors_(tasks.size()) {}
+    ReplayCrew(const lab::PreparedString& string, std::uint64_t seed, const std::vector<ReplayBatch>& batches)
+        : string_(string), seed_(seed), batches_(batches), errors_(batches.size()) {}
 
     // The error is one line; empty: all is well.
-    std::string run(unsigned workers) {
+    std::string run(std::uint64_t workers) {
         std::vector<std::thread> threads;
-        for (unsigned i = 1; i < workers; ++i) {
+        for (std::uint64_t i = 1; i < std::min<std::uint64_t>(workers, batches_.size()); ++i) {
             try {
                 threads.emplace_back([this] { work(); });
             } catch (const std::system_error&) {
@@ -89,22 +115,25 @@ public:
 
 private:
     void work() {
-        for (std::size_t index = next_++; index < tasks_.size(); index = next_++) {
-            Task& task = tasks_[index];
+        for (std::size_t index = next_++; index < batches_.size(); index = next_++) {
+            const ReplayBatch& batch = batches_[index];
             try {
-                const auto counts = lab::replay(string_, *task.choice, {.frames = task.row.frames, .seed = seed_});
-                if (counts) task.row.counts = *counts;
+                std::vector<lab::LaneOptions> lanes;
+                for (const ReplayRow* row : batch.rows) lanes.push_back({row->frames, seed_});
+                const auto counts = lab::replay_lanes(string_, *batch.choice, lanes);
                 if (!counts) errors_[index] = counts.error();
+                for (std::size_t i = 0; counts && i < counts->size(); ++i) batch.rows[i]->counts = (*counts)[i];
             } catch (const std::bad_alloc&) {
-                errors_[index] = fmt::format("policy {}: the host has too little memory for it", task.row.policy);
+                errors_[index] =
+                    fmt::format("policy {}: the host has too little memory for it", batch.rows.front()->policy);
             }
         }
     }
 
     const lab::PreparedString& string_;
     std::uint64_t seed_;
-    std::vector<Task>& tasks_;
-    std::vector<std::string> errors_;  // by task
+    const std::vector<ReplayBatch>& batches_;
+    std::vector<std::string> errors_;  // by batch
     std::atomic<std::size_t> next_ = 0;
 };
 
@@ -182,14 +211,12 @@ int ReplayCommand::compare(const std::vector<NamedPolicy>& named, const FrameGri
         std::none_of(policies.begin(), policies.end(), [](const NamedPolicy& policy) { return policy.text == "opt"; });
     if (head.opt_was_added) policies.push_back({"opt", *replacement::parse_policy("opt")});
     const lab::PreparedString string(recording->string);
-    std::vector<ReplayCrew::Task> tasks;
-    for (const std::uint32_t frames : grid.sizes(string.page_limit()))
-        for (const NamedPolicy& policy : policies) tasks.push_back({&policy.choice, {policy.text, frames, {}}});
-    const auto useful = static_cast<unsigned>(std::min<std::uint64_t>(workers, std::max<std::size_t>(tasks.size(), 1)));
-    if (const std::string error = ReplayCrew(string, seed, tasks).run(useful); !error.empty()) return refuse(error);
-
     std::vector<ReplayRow> rows;
-    for (ReplayCrew::Task& task : tasks) rows.push_back(std::move(task.row));
+    for (const std::uint32_t frames : grid.sizes(string.page_limit()))
+        for (const NamedPolicy& policy : policies) rows.push_back({policy.text, frames, {}});
+    const std::vector<ReplayBatch> batches = batches_of(string, policies, rows, workers);
+    if (const std::string error = ReplayCrew(string, seed, batches).run(workers); !error.empty()) return refuse(error);
+
     if (!write_file(options_.csv, replay_csv(head, rows)) || !write_file(options_.json, replay_json(head, rows)))
         return exit_output_failed;
     return print_output(replay_table(head, rows)) ? 0 : exit_output_failed;

@@ -2,6 +2,7 @@
 
 #include "cli/messages.hpp"
 #include "cli/progress_bar.hpp"
+#include "lab/lanes.hpp"
 #include "mm/replacement/registry.hpp"
 
 #include <poll.h>
@@ -39,6 +40,7 @@ SweepRun::~SweepRun() {
 SweepRun::Outcome SweepRun::measure(const std::vector<std::uint64_t>& configurations, unsigned workers,
                                     const std::string& last_words) {
     std::vector<std::thread> threads;
+    workers_ = workers;
     for (unsigned i = 0; i < workers; ++i) {
         ++working_;
         try {
@@ -58,13 +60,68 @@ SweepRun::Outcome SweepRun::measure(const std::vector<std::uint64_t>& configurat
 
 void SweepRun::work(const std::vector<std::uint64_t>& configurations) {
     while (!is_over_) {
-        const std::size_t index = next_++;
-        if (index >= configurations.size()) break;
-        keep(configurations[index], measure_one(plan_.configuration(configurations[index])));
+        const std::span<const std::uint64_t> batch = take(configurations);
+        if (batch.empty()) break;
+        if (batch.size() == 1) {
+            keep(batch.front(), measure_one(plan_.configuration(batch.front())));
+        } else {
+            measure_batch(batch);
+        }
     }
     --working_;
     const std::uint64_t one = 1;
     static_cast<void>(::write(worker_done_, &one, sizeof one) == sizeof one);
+}
+
+std::span<const std::uint64_t> SweepRun::take(const std::vector<std::uint64_t>& configurations) {
+    const std::lock_guard lock(taking_);
+    const std::span rest = std::span(configurations).subspan(next_);
+    const std::size_t count = rest.empty() ? 0 : batch_size(rest);
+    next_ += count;
+    return rest.first(count);
+}
+
+// Of the first configurations how many are measured at once, nobody waiting while another has work to share.
+std::size_t SweepRun::batch_size(std::span<const std::uint64_t> rest) try {
+    const lab::SweepConfiguration first = plan_.configuration(rest.front());
+    if (first.source.kind == lab::SweepKind::live) return 1;
+    const auto is_of_another = [&](std::uint64_t number) {
+        const lab::SweepConfiguration other = plan_.configuration(number);
+        return other.source_index != first.source_index || other.policy != first.policy;
+    };
+    const auto alike = static_cast<std::size_t>(std::find_if(rest.begin(), rest.end(), is_of_another) - rest.begin());
+    const auto recording = recordings_.get(first.source);
+    const auto policy = replacement::parse_policy(first.policy);
+    if (!recording || !policy) return 1;
+    const std::size_t share = std::max<std::size_t>(alike / workers_, 1);
+    return std::min({alike, share, lab::lanes_at_once((*recording)->string, *policy)});
+} catch (const std::bad_alloc&) {
+    return 1;
+}
+
+// Replays of one recording under one policy.
+void SweepRun::measure_batch(std::span<const std::uint64_t> batch) {
+    const auto keep_error = [&](const tl::expected<lab::SweepResult, std::string>& error) {
+        for (const std::uint64_t number : batch) keep(number, error);
+    };
+    try {
+        const lab::SweepConfiguration first = plan_.configuration(batch.front());
+        const auto recording = recordings_.get(first.source);
+        if (!recording) return keep_error(tl::unexpected(recording.error()));
+        const auto policy = replacement::parse_policy(first.policy);
+        if (!policy) return keep_error(tl::unexpected(policy.error()));
+        std::vector<lab::LaneOptions> lanes;
+        for (const std::uint64_t number : batch) {
+            const lab::SweepConfiguration configuration = plan_.configuration(number);
+            lanes.push_back({configuration.frames, configuration.seed});
+        }
+        const auto counts = lab::replay_lanes((*recording)->string, *policy, lanes);
+        if (!counts) return keep_error(lab::failed_result(counts.error()));
+        for (std::size_t i = 0; i < batch.size(); ++i) keep(batch[i], lab::replay_result((*counts)[i], plan_.costs));
+    } catch (const std::bad_alloc&) {
+        keep_error(
+            tl::unexpected(plan_.configuration(batch.front()).source.path + ": the host has too little memory for it"));
+    }
 }
 
 tl::expected<lab::SweepResult, std::string> SweepRun::measure_one(const lab::SweepConfiguration& configuration) try {

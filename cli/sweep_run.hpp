@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cstdint>
 #include <mutex>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -33,6 +34,9 @@ public:
 
 private:
     void work(const std::vector<std::uint64_t>& configurations);
+    std::span<const std::uint64_t> take(const std::vector<std::uint64_t>& configurations);
+    std::size_t batch_size(std::span<const std::uint64_t> rest);
+    void measure_batch(std::span<const std::uint64_t> batch);
     tl::expected<lab::SweepResult, std::string> measure_one(const lab::SweepConfiguration& configuration);
     void keep(std::uint64_t configuration, const tl::expected<lab::SweepResult, std::string>& result);
     void wait(std::uint64_t total, const std::string& last_words);
@@ -46,9 +50,12 @@ private:
     const int worker_done_;  // for poll(): a worker has ended
 
     std::atomic<unsigned> working_ = 0;
-    std::atomic<std::size_t> next_ = 0;  // in the list of configurations
+    unsigned workers_ = 1;
     std::atomic<std::uint64_t> tried_ = 0;
     std::atomic<bool> is_over_ = false;
+
+    std::mutex taking_;
+    std::size_t next_ = 0;  // in the list of configurations
 
     std::mutex mutex_;  // of what follows
     lab::ShardWriter& results_;

@@ -4,6 +4,7 @@
 
 #include "lab/reference_string.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -56,6 +57,46 @@ private:
 
     std::array<Level, level_count> levels_;
 };
+
+// Finds the chunks that are worth a try: after one that could be passed over a longer one, after one that could not a
+// shorter one, and none at all until `length(0)` runs were passed one by one.
+class ChunkPasser {
+public:
+    explicit ChunkPasser(const Chunks* chunks) : chunks_(chunks) {}
+
+    // How many runs from run `from` on play(chunk) has passed over; it says whether it did, or changed nothing.
+    template <class Play>
+    std::size_t pass(std::size_t from, Play play);
+    // All runs up to this one have been passed.
+    void come_to(std::size_t run) {
+        if (run % Chunks::length(0) == 0 && levels_ == 0) levels_ = 1;
+    }
+    // Where passing runs one by one ends for now, `from` being passed next.
+    std::size_t boundary(std::size_t from, std::size_t size) const {
+        if (chunks_ == nullptr) return size;
+        return std::min((from / Chunks::length(0) + 1) * Chunks::length(0), size);
+    }
+
+private:
+    const Chunks* chunks_;
+    unsigned levels_ = 0;  // those below this one are worth a try
+};
+
+template <class Play>
+std::size_t ChunkPasser::pass(std::size_t from, Play play) {
+    if (chunks_ == nullptr || from % Chunks::length(0) != 0) return 0;
+    unsigned levels = levels_;
+    while (levels > 1 && from % Chunks::length(levels - 1) != 0) --levels;
+    for (; levels > 0; --levels) {
+        const auto chunk = chunks_->at(levels - 1, from);
+        if (chunk && play(*chunk)) {
+            levels_ = std::max(levels_, std::min(levels + 1, Chunks::level_count));
+            return Chunks::length(levels - 1);
+        }
+        levels_ = levels - 1;
+    }
+    return 0;
+}
 
 inline std::optional<Chunks::Chunk> Chunks::at(unsigned level, std::size_t run) const {
     const Level& chunks = levels_[level];

@@ -5,7 +5,6 @@
 #include "lab/prepared_string.hpp"
 #include "lab/replay.hpp"
 
-#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -31,7 +30,7 @@ public:
     // no_page: none.
     void hold(PageId page) { held_ = page; }
     // The run that is being played: those before it are over.
-    std::size_t run() const { return run_; }
+    const std::size_t& run() const { return run_; }
     void set_run(std::size_t run) { run_ = run; }
     bool resident(PageId page) const { return (flags_[page] & resident_flag) != 0; }
     std::uint64_t resident_count() const { return resident_count_; }
@@ -56,7 +55,7 @@ public:
     //   on_use(use, left)      where there are chunks, for each page of a chunk instead, with the references that are
     //                          left before the chunk
     template <class Hits>
-    std::size_t pass_hits(std::size_t from, std::uint64_t& left, Hits hits, const Chunks* chunks);
+    std::size_t pass_hits(std::size_t from, std::uint64_t& left, Hits hits, ChunkPasser& chunks);
     void take_mark(PageId page) { clear(page, mark_flag); }
 
 private:
@@ -77,8 +76,6 @@ private:
     template <class Hits>
     std::size_t pass_runs(std::size_t from, std::size_t end, std::uint64_t& left, Hits& hits);
     template <class Hits>
-    std::size_t pass_chunk(std::size_t from, std::uint64_t& left, Hits& hits, const Chunks& chunks);
-    template <class Hits>
     bool play(const Chunks::Chunk& chunk, std::uint64_t& left, Hits& hits);
 
     const ReferenceString& string_;
@@ -88,7 +85,6 @@ private:
     PageId held_ = replacement::no_page;
     std::size_t run_ = 0;
     std::uint64_t resident_count_ = 0;
-    unsigned tried_levels_ = 0;  // of chunks: those below this one are worth a try
 };
 
 inline void Hardware::load(PageId page, Access access) {
@@ -112,21 +108,18 @@ inline void Hardware::forget(PageId page) {
 }
 
 template <class Hits>
-std::size_t Hardware::pass_hits(std::size_t from, std::uint64_t& left, Hits hits, const Chunks* chunks) {
-    if (chunks == nullptr) return pass_runs(from, string_.size(), left, hits);
-    std::size_t at = from;
-    while (true) {
-        if (at % Chunks::length(0) == 0) {
-            if (const std::size_t passed = pass_chunk(at, left, hits, *chunks); passed != 0) {
-                at += passed;
-                continue;
-            }
+std::size_t Hardware::pass_hits(std::size_t from, std::uint64_t& left, Hits hits, ChunkPasser& chunks) {
+    for (std::size_t at = from;;) {
+        if (const std::size_t passed =
+                chunks.pass(at, [&](const Chunks::Chunk& chunk) { return play(chunk, left, hits); });
+            passed != 0) {
+            at += passed;
+            continue;
         }
-        const std::size_t boundary = (at / Chunks::length(0) + 1) * Chunks::length(0);
-        const std::size_t end = std::min(boundary, string_.size());
+        const std::size_t end = chunks.boundary(at, string_.size());
         at = pass_runs(at, end, left, hits);
         if (at < end || at == string_.size()) return at;
-        tried_levels_ = std::max(tried_levels_, 1U);
+        chunks.come_to(at);
     }
 }
 
@@ -159,22 +152,6 @@ std::size_t Hardware::pass_runs(std::size_t from, std::size_t end, std::uint64_t
     }
     left = now_left;
     return i;
-}
-
-// The runs passed: the longest chunk that is worth a try and all hits; 0: none was.
-template <class Hits>
-std::size_t Hardware::pass_chunk(std::size_t from, std::uint64_t& left, Hits& hits, const Chunks& chunks) {
-    unsigned levels = tried_levels_;
-    while (levels > 1 && from % Chunks::length(levels - 1) != 0) --levels;
-    for (; levels > 0; --levels) {
-        const auto chunk = chunks.at(levels - 1, from);
-        if (chunk && play(*chunk, left, hits)) {
-            tried_levels_ = std::max(tried_levels_, std::min(levels + 1, Chunks::level_count));
-            return Chunks::length(levels - 1);
-        }
-        tried_levels_ = levels - 1;
-    }
-    return 0;
 }
 
 // Whether all of it was hits; else nothing has changed.

@@ -21,16 +21,16 @@ std::vector<std::uint32_t> next_runs(const ReferenceString& string) {
     return next;
 }
 
-Opt::Opt(const PreparedString& string, const Hardware& hardware)
+Opt::Opt(const PreparedString& string, const std::size_t& run)
     : string_(string),
-      hardware_(hardware),
+      run_(run),
       none_(static_cast<std::uint32_t>(string.string().size())),
       next_uses_(string.page_limit(), not_resident),
       places_(string.page_limit()) {}
 
 std::uint32_t Opt::next_use(PageId page) const {
     const std::span<const std::uint32_t> all = string_.occurrences().of(page);
-    const auto limit = static_cast<std::uint32_t>(hardware_.run() + 1);
+    const auto limit = static_cast<std::uint32_t>(run_ + 1);
     std::uint32_t& place = places_[page];
     place = count_below(all, limit, place);
     // What ends before it is used is not used.
@@ -71,7 +71,7 @@ void Opt::forget(PageId page) {
 
 // Pages that were used since they were looked at have another next use now.
 void Opt::refresh() {
-    while (!nearest_.empty() && nearest_.top() >> 32U <= hardware_.run()) {
+    while (!nearest_.empty() && nearest_.top() >> 32U <= run_) {
         const Key top = nearest_.top();
         nearest_.pop();
         const auto page = static_cast<PageId>(top);

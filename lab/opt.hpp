@@ -1,11 +1,11 @@
 // What the best policies would do that know the future: bounds for all others.
 #pragma once
 
-#include "lab/hardware.hpp"
 #include "lab/prepared_string.hpp"
 #include "lab/reference_string.hpp"
 #include "lab/replay.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <queue>
@@ -24,8 +24,8 @@ std::vector<std::uint32_t> next_runs(const ReferenceString& string);
 // O(log frames) for each of those.
 class Opt final : public replacement::Policy {
 public:
-    // `hardware` says which run is being played.
-    Opt(const PreparedString& string, const Hardware& hardware);
+    // `run` is the run that is being played. Both outlive it.
+    Opt(const PreparedString& string, const std::size_t& run);
 
     void admit(PageId page, Access access) override;
     PageId choose_victim(PageId incoming) override;
@@ -45,7 +45,7 @@ private:
     void sweep();
 
     const PreparedString& string_;
-    const Hardware& hardware_;
+    const std::size_t& run_;
     std::uint32_t none_;
     std::uint64_t resident_ = 0;
     std::vector<std::uint32_t> next_uses_;       // by page, as the heaps have it; not_resident

@@ -41,7 +41,7 @@ public:
         late_ = is_told_of_hits_ ? dynamic_cast<LateHits*>(policy_.get()) : nullptr;
         if (late_ != nullptr) hits_.resize(prepared_.page_limit());
         if (options_.cost == CostFollows::faults && (late_ != nullptr || !is_told_of_hits_))
-            chunks_ = prepared_.chunks();
+            chunks_ = ChunkPasser(prepared_.chunks());
         return shrinks_always_ && late_ == nullptr ? play_all() : play_what_is_no_hit();
     }
 
@@ -49,7 +49,7 @@ private:
     // The error, or empty.
     std::string make(const replacement::PolicyChoice& choice) {
         if (choice.info->needs == Needs::future) {
-            policy_ = std::make_unique<Opt>(prepared_, hardware_);
+            policy_ = std::make_unique<Opt>(prepared_, hardware_.run());
             return {};
         }
         const replacement::Setup setup{options_.frames, hardware_, options_.seed, choice.parameters};
@@ -149,7 +149,7 @@ private:
     std::size_t pass_hits(std::size_t from, std::uint64_t most = std::numeric_limits<std::uint64_t>::max()) {
         const std::uint64_t quiet = std::min(quiet_references(), most);
         std::uint64_t left = quiet;
-        const std::size_t at = is_told_of_hits_ ? hardware_.pass_hits(from, left, ToldAtOnce{*this, quiet}, nullptr)
+        const std::size_t at = is_told_of_hits_ ? hardware_.pass_hits(from, left, ToldAtOnce{*this, quiet}, chunks_)
                                                 : hardware_.pass_hits(from, left, Untold{}, chunks_);
         count(quiet - left);
         return at;
@@ -285,7 +285,7 @@ private:
     std::uint64_t interval_ = 0;
     std::uint64_t next_tick_ = 0;
 
-    const Chunks* chunks_ = nullptr;
+    ChunkPasser chunks_{nullptr};
     LateHits* late_ = nullptr;    // policy_, where it may be told late
     std::vector<HitCount> hits_;  // by page: not told yet
     std::vector<PageId> hit_pages_;

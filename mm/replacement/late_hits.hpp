@@ -14,7 +14,9 @@ namespace fl::replacement {
 // faster for it.
 class LateHits {
 public:
-    // Whether that holds for the hits of this resident page, until anything but late hits is told.
+    // Whether that holds for the hits of every resident page.
+    virtual bool all_may_be_late() const { return true; }
+    // Where it does not: whether it holds for this one's, until anything but late hits is told.
     virtual bool may_be_late(PageId /*page*/) const { return true; }
     // shrink() names nobody before this Pages::time(), whatever is hit until then.
     virtual std::uint64_t quiet_until() const { return std::numeric_limits<std::uint64_t>::max(); }

@@ -38,6 +38,7 @@ public:
     }
     // A LIR page only goes to the top of S, and what is pruned below is the same in the end. A HIR page may become LIR,
     // which depends on what S held when it was used.
+    bool all_may_be_late() const override { return false; }
     bool may_be_late(PageId page) const override { return kinds_.get(page) == Kind::lir; }
     PageId choose_victim(PageId /*incoming*/) override {
         PageId victim = first_evictable(queue_, pages_);

@@ -34,6 +34,8 @@ wrong; 1: a trace, system calls, statistics or a dump could not be written in fu
 
   faultline run --trace ./program                     every page fault, explained
   faultline run --trace=t.jsonl --trace-format jsonl ./program
+  faultline run --trace=t.json --trace-format perfetto ./program          for ui.perfetto.dev
+  faultline run --trace --filter 'kind=cow && vma=[heap]' ./program
   faultline run --stats --mem 16M ./program argument
   faultline run --frames 64 --policy lru --stats ./program   with 64 frames for its pages, and swap
   faultline run --dump-mm --dump-at 7 ./program       the address space at the seventh fault and at the end)";
@@ -80,8 +82,10 @@ struct RunOutputs {
     RunOutputs(const RunOptions& options, const std::vector<std::string>& program_words) {
         const std::string& program = program_words.front();
         if (options.trace) {
-            const TraceFormat format = options.trace_format == "jsonl" ? TraceFormat::jsonl : TraceFormat::text;
-            trace = std::make_unique<TraceSession>(open_output(*options.trace, program), format);
+            trace = open_trace(options, program);
+        } else if (options.selection.filter || options.selection.last) {
+            throw UsageError(
+                fmt::format("{}: goes with --trace", options.selection.filter ? "--filter" : "--trace-last"));
         }
         if (options.dump_mm || options.dump_at) dump = open_dump(options, program);
         if (options.statistics) statistics.emplace(open_output(*options.statistics, program));
@@ -100,8 +104,16 @@ struct RunOutputs {
         return dump.get();
     }
 
-    void begin(const kernel::Machine& machine) {
-        if (trace) trace->begin(machine);
+    // The machine is there, and has no program yet.
+    void attach(const kernel::Machine& machine, const kernel::MachineOptions& options) {
+        const bool is_counted = options.clock == kernel::ClockMode::virtual_time;
+        const trace::FaultCosts costs{options.costs.minor_fault_ns, options.costs.major_fault_ns};
+        if (trace) trace->attach(machine, is_counted ? costs : trace::FaultCosts{});
+        if (dump) dump->attach(machine);
+    }
+
+    void begin() {
+        if (trace) trace->begin();
         if (strace) strace->begin();
         if (dump) dump->begin();
         if (record) record->begin();
@@ -119,6 +131,15 @@ struct RunOutputs {
     }
 
 private:
+    static std::unique_ptr<TraceSession> open_trace(const RunOptions& options, const std::string& program) {
+        auto selection = selection_from(options.selection);
+        if (!selection) throw UsageError(selection.error());
+        const TraceFormat format = trace_format_by_name(options.trace_format).value_or(TraceFormat::text);
+        OutputFile file = open_output(*options.trace, program);
+        if (const auto refusal = TraceOutput::refusal(file, format)) throw UsageError(*refusal);
+        return std::make_unique<TraceSession>(std::move(file), format, *std::move(selection));
+    }
+
     static std::unique_ptr<MmDumpSession> open_dump(const RunOptions& options, const std::string& program) {
         std::set<std::uint64_t> at_faults;
         if (options.dump_at) {
@@ -213,6 +234,7 @@ kernel::MachineOptions machine_options(const RunOptions& options, RunOutputs& ou
     machine.fault_around = fault_around_from(options.fault_around);
     set_limits(machine, options);
     machine.fault_observer = outputs.fault_observer();
+    if (outputs.trace) machine.process_observer = outputs.trace->process_observer();
     if (outputs.record) machine.memory_observer = &outputs.record->observer();
     if (outputs.dump) machine.at_end = [&outputs] { outputs.dump->at_end(); };
     if (outputs.strace) machine.strace = outputs.strace->log();
@@ -236,9 +258,9 @@ int run_program(const kernel::MachineOptions& options, const kernel::ProgramSpec
     auto created = kernel::Machine::create(options);
     if (!created) return fail_to_start(fmt::format("{}: {}", program.path, created.error()));
     kernel::Machine& machine = **created;
-    if (outputs.dump) outputs.dump->attach(machine);
+    outputs.attach(machine, options);
     if (const auto started = machine.exec(program); !started) return fail_to_start(started.error());
-    outputs.begin(machine);
+    outputs.begin();
     const auto& policy = options.pressure.policy;
     if (policy && policy->info->needs == replacement::Needs::every_reference) {
         report(
@@ -291,9 +313,12 @@ void add_options(CLI::App& subcommand, RunOptions& options) {
             "Report each page fault, to FILE or standard error")
         ->expected(0, 1)
         ->option_text("[=FILE]");
-    subcommand.add_option("--trace-format", options.trace_format, "Lines for people (the default) or JSON lines")
-        ->check(CLI::IsMember({"text", "jsonl"}))
-        ->option_text("text|jsonl");
+    subcommand
+        .add_option("--trace-format", options.trace_format,
+                    "Lines for people (the default), JSON lines, a table, for ui.perfetto.dev, a database")
+        ->check(CLI::IsMember(trace_format_names()))
+        ->option_text(fmt::format("{}", fmt::join(trace_format_names(), "|")));
+    add_selection_options(subcommand, options.selection);
     subcommand
         .add_option_function<std::vector<std::string>>(
             "--stats",

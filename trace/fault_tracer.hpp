@@ -7,6 +7,7 @@
 
 #include "trace/code_reader.hpp"
 #include "trace/disassembler.hpp"
+#include "trace/sampler.hpp"
 #include "trace/symbolizer.hpp"
 #include "trace/writer.hpp"
 
@@ -21,10 +22,19 @@
 
 namespace fl::trace {
 
+// What faults take of virtual time.
+struct FaultCosts {
+    std::uint64_t minor_ns = 0;
+    std::uint64_t major_ns = 0;
+};
+
 class FaultTracer final : public mm::FaultObserver {
 public:
     // `writer` must outlive the tracer.
     explicit FaultTracer(Writer& writer) : writer_(writer) {}
+    void set_costs(const FaultCosts& costs) { costs_ = costs; }
+    // From now on faults make samples; `sampler` must outlive the tracer.
+    void sample_with(Sampler& sampler) { sampler_ = &sampler; }
 
     // The program is loaded: from now on instructions can be named. Faults that exec itself took came before and
     // have none. `code` must live for as long as faults arrive.
@@ -59,6 +69,8 @@ private:
     void describe(KnownInstruction& known, Image& image, VirtAddr address, const Code& code);
 
     Writer& writer_;
+    FaultCosts costs_;
+    Sampler* sampler_ = nullptr;  // nullptr: nobody wants samples
     const CodeReader* code_ = nullptr;
     std::unique_ptr<Disassembler> disassembler_;
     std::map<ImageKey, Image> images_;

@@ -42,13 +42,17 @@ mm::WriteBackEvent stack_write_back();
 // heap_write() on a page that had been evicted, with stack_eviction() as the victim.
 mm::FaultEvent heap_refault();
 
+// A little trace with events of all kinds, and texts that have to be escaped.
+void write_all_kinds(Writer& writer);
+inline constexpr const char* hostile_text = "/tmp/\"quoted\", \\\n\x1b[31m \xc3\xa9";
+
 // Files that events can name.
 class Files {
 public:
     Files() : ram_(*emu::Ram::create(mm::PhysicalMemory::min_page_count)), memory_(ram_), registry_(memory_) {}
 
-    std::shared_ptr<const mm::File> named(const std::string& path) {
-        return registry_.create({.path = path}, mm::FileKind::memory);
+    std::shared_ptr<const mm::FileIdentity> named(const std::string& path) {
+        return registry_.create({.path = path}, mm::FileKind::memory)->shared_identity();
     }
 
 private:

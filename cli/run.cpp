@@ -100,8 +100,14 @@ struct RunOutputs {
         return dump.get();
     }
 
-    void begin(const kernel::Machine& machine) {
-        if (trace) trace->begin(machine);
+    // The machine is there, and has no program yet.
+    void attach(const kernel::Machine& machine) {
+        if (trace) trace->attach(machine);
+        if (dump) dump->attach(machine);
+    }
+
+    void begin() {
+        if (trace) trace->begin();
         if (strace) strace->begin();
         if (dump) dump->begin();
         if (record) record->begin();
@@ -213,6 +219,7 @@ kernel::MachineOptions machine_options(const RunOptions& options, RunOutputs& ou
     machine.fault_around = fault_around_from(options.fault_around);
     set_limits(machine, options);
     machine.fault_observer = outputs.fault_observer();
+    if (outputs.trace) machine.process_observer = outputs.trace->process_observer();
     if (outputs.record) machine.memory_observer = &outputs.record->observer();
     if (outputs.dump) machine.at_end = [&outputs] { outputs.dump->at_end(); };
     if (outputs.strace) machine.strace = outputs.strace->log();
@@ -236,9 +243,9 @@ int run_program(const kernel::MachineOptions& options, const kernel::ProgramSpec
     auto created = kernel::Machine::create(options);
     if (!created) return fail_to_start(fmt::format("{}: {}", program.path, created.error()));
     kernel::Machine& machine = **created;
-    if (outputs.dump) outputs.dump->attach(machine);
+    outputs.attach(machine);
     if (const auto started = machine.exec(program); !started) return fail_to_start(started.error());
-    outputs.begin(machine);
+    outputs.begin();
     const auto& policy = options.pressure.policy;
     if (policy && policy->info->needs == replacement::Needs::every_reference) {
         report(

@@ -30,10 +30,13 @@ TraceSession::TraceSession(OutputFile file, TraceFormat format)
     : file_(std::move(file)),
       output_(file_.descriptor(), delivery_for(file_.descriptor())),
       writer_(make_writer(format, output_, file_.descriptor())),
-      tracer_(*writer_) {}
+      tracer_(*writer_),
+      sampler_(*writer_, *this),
+      processes_(*writer_, *this, sampler_) {
+    if (writer_->wants_processes()) tracer_.sample_with(sampler_);
+}
 
-void TraceSession::begin(const kernel::Machine& machine) {
-    machine_ = &machine;
+void TraceSession::begin() {
     file_.begin();
     output_.release();
     tracer_.attach(*this);

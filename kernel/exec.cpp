@@ -1,6 +1,5 @@
 #include "kernel/exec.hpp"
 
-#include "kernel/memory_observer.hpp"
 #include "kernel/process_timers.hpp"
 #include "kernel/processes.hpp"
 #include "kernel/vfs/path.hpp"
@@ -117,8 +116,7 @@ tl::expected<void, std::string> load_into_task(System& system, const ExecRequest
     const auto old_user = std::exchange(task.user_memory, user);
     system.processes.track(mm);
     const std::string old_name = std::exchange(task.name, comm_of(request.path));
-    if (mm::MemoryObserver* observer = memory_observer(system.memory))
-        observer->on_exec(task.process->pid, request.path);
+    system.processes.observers().tell_exec(task.process->pid, request.path);
     use(mm.get());
     loader::ProgramArguments arguments{request.path, request.argv, request.environment, {}, request.rights};
     system.random.fill(arguments.random_bytes);
@@ -130,6 +128,7 @@ tl::expected<void, std::string> load_into_task(System& system, const ExecRequest
         use(old.get());
         return tl::unexpected(loaded.error());
     }
+    system.processes.observers().tell_mappings(task.process->pid, *mm);
     // A program that got this far although frames ran out on the way is not killed for it later.
     (void)system.faults.take_oom();
     if (old != nullptr) Processes::put_mm(old);

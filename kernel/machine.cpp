@@ -96,13 +96,13 @@ public:
           random_(options.seed),
           scheduler_(clock_, [this](Task& task) { switch_to(task); }),
           ipc_(clock_, [this] { return current_ != nullptr ? current_->task.pid : 0; }),
-          processes_(
-              scheduler_,
-              ProcessesOptions{
-                  .max_tasks = options.max_tasks,
-                  .run = [this](System& system) { run_task(system); },
-                  .at_end = [this](System& system) { process_ends(system); },
-                  .too_many = [this] { stop_at_limit(fmt::format("stopped at {} tasks", options_.max_tasks)); }}) {
+          processes_(scheduler_,
+                     ProcessesOptions{
+                         .max_tasks = options.max_tasks,
+                         .run = [this](System& system) { run_task(system); },
+                         .at_end = [this](System& system) { process_ends(system); },
+                         .too_many = [this] { stop_at_limit(fmt::format("stopped at {} tasks", options_.max_tasks)); },
+                         .observers = observers_of(options)}) {
         faults_.set_fault_around(options.fault_around);
         faults_.set_userfault_waiter(this);
     }
@@ -132,7 +132,16 @@ public:
         return kernel::dump_mm(*task.mm, task.pid, fmt::format("process {} ({}), {}", task.pid, task.name, occasion));
     }
 
+    std::uint64_t elapsed_ns() const override { return clock_.elapsed_ns(); }
+    mm::MemorySample memory_sample() const override;
+
 private:
+    static ProcessObservers observers_of(const MachineOptions& options) {
+        ProcessObservers observers;
+        observers.add(options.process_observer);
+        observers.add(options.memory_observer);
+        return observers;
+    }
     WorkDone work_done() const override;
     mm::FaultOrigin fault_origin(emu::Mode mode) const override;
     void on_fault(const mm::FaultEvent& event) override;
@@ -405,7 +414,7 @@ void MachineImplementation::step(System& system) {
         case emu::Exit::Reason::quantum:
         case emu::Exit::Reason::halt: break;
     }
-    if (options_.memory_observer != nullptr) options_.memory_observer->on_mappings(task.process->pid, *task.mm);
+    processes_.observers().tell_mappings(task.process->pid, *task.mm);
     reclaim_.do_due_work();
     settle(system);
     check_limits();
@@ -603,6 +612,25 @@ void MachineImplementation::check_invariants() {
     if (all.empty()) return;
     broken_ = mm::verify(memory_, all, files_.files());
     if (const auto wrong = ipc_.shm.inconsistency(all)) broken_.push_back(*wrong);
+}
+
+mm::MemorySample MachineImplementation::memory_sample() const {
+    mm::MemorySample sample{.time_ns = clock_.elapsed_ns(),
+                            .free_frames = memory_.buddy().free_page_count().value(),
+                            .free_blocks = memory_.buddy().free_blocks(),
+                            .processes = {}};
+    reclaim_.gather(sample);
+    for (const auto& [pid, process] : processes_.all()) {
+        if (process->threads.empty() || process->threads.front()->mm == nullptr) continue;
+        const mm::MmStruct& mm = *process->threads.front()->mm;
+        sample.processes.push_back({.pid = pid,
+                                    .anonymous = mm.rss().anonymous.value(),
+                                    .file = mm.rss().file.value(),
+                                    .shared_memory = mm.rss().shared_memory.value(),
+                                    .swap = mm.swap_entries().value(),
+                                    .page_tables = mm.page_table().table_count().value()});
+    }
+    return sample;
 }
 
 void MachineImplementation::gather_statistics(const mm::MmStruct& mm) {

@@ -10,6 +10,7 @@
 #include "kernel/vfs/host_tree.hpp"
 #include "mm/fault_handler.hpp"
 #include "mm/file.hpp"
+#include "mm/memory_sample.hpp"
 #include "mm/mm_struct.hpp"
 #include "mm/reclaimer.hpp"
 
@@ -63,9 +64,10 @@ struct MachineOptions {
     std::optional<std::uint64_t> max_instructions{};    // of all tasks together; not under ClockMode::host
     std::optional<std::chrono::nanoseconds> timeout{};  // of the host's time
     std::uint64_t seed = 0;                             // of every random source that the guest sees
-    // Must outlive run(). An event's file belongs to the machine: nobody may keep it for longer than the machine lives.
+    // Observers must outlive the machine.
     mm::FaultObserver* fault_observer = nullptr;
-    mm::MemoryObserver* memory_observer = nullptr;  // the same; every reference is reported then, which takes time
+    mm::ProcessObserver* process_observer = nullptr;
+    mm::MemoryObserver* memory_observer = nullptr;  // every reference is reported then, which takes time
     strace::LogOptions strace;                      // where system calls are logged; the default: nowhere
     std::function<void()> at_end;                // called when the program is over and its address space is still there
     std::vector<VirtAddr>* cpuid_log = nullptr;  // where CPUID was executed, in order; must outlive run()
@@ -130,6 +132,10 @@ public:
     virtual const std::string& policy_error() const = 0;
     // Invariants found broken at the end (checked in debug builds and under Paranoia::every_step); empty: none.
     virtual const std::vector<std::string>& broken_invariants() const = 0;
+
+    // The machine's time, and its memory now. From create() to the end of run().
+    virtual std::uint64_t elapsed_ns() const = 0;
+    virtual mm::MemorySample memory_sample() const = 0;
 
     virtual const std::string& program_path() const = 0;  // absolute, symbolic links resolved
     // Between exec() and the end of run(): the address space of the task whose turn it is; nullptr: none.

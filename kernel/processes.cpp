@@ -2,7 +2,6 @@
 
 #include "kernel/fiber.hpp"
 #include "kernel/futex.hpp"
-#include "kernel/memory_observer.hpp"
 #include "kernel/path_argument.hpp"
 #include "kernel/pidfd.hpp"
 #include "kernel/process_timers.hpp"
@@ -216,9 +215,9 @@ Result<std::uint32_t> Processes::clone(System& parent, const CloneRequest& reque
         if (auto done = share_or_copy(parent, child, request); !done) return fail(done.error());
         // Both may wait for a userfaultfd: before anybody knows of the child.
         if (task.mm != parent.task.mm) tell_userfault_fork(parent, task.mm);
-        mm::MemoryObserver* observer = memory_observer(parent.memory);
-        if (observer != nullptr && task.process != parent.task.process) {
-            observer->on_fork(parent.task.process->pid, task.process->pid);
+        if (task.process != parent.task.process) {
+            options_.observers.tell_fork(parent.task.process->pid, task.process->pid);
+            options_.observers.tell_mappings(task.process->pid, *task.mm);
         }
         if ((request.flags & CLONE_PARENT_SETTID) != 0) {
             (void)parent.user().write(VirtAddr(request.parent_tid), static_cast<std::int32_t>(*tid));
@@ -352,7 +351,7 @@ void Processes::exit_task(System& system) {
     const bool last = process.threads.size() == 1;
     if (last) {
         if (!process.exit) process.exit = task.exit;
-        if (mm::MemoryObserver* observer = memory_observer(system.memory)) observer->on_exit(process.pid);
+        options_.observers.tell_exit(process.pid, {process.exit->status, process.exit->signal});
         if (options_.at_end) options_.at_end(system);
     }
     task.usage.max_rss = task.mm->hiwater_rss();

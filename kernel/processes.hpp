@@ -4,6 +4,7 @@
 // Process 1 is the kernel's own: it has no threads, and reaps whatever becomes its child at once.
 #pragma once
 
+#include "kernel/process_observers.hpp"
 #include "kernel/system.hpp"
 
 #include <functional>
@@ -38,6 +39,7 @@ struct ProcessesOptions {
     std::function<void(System&)> at_end;
     // A task more than max_tasks was asked for.
     std::function<void()> too_many;
+    ProcessObservers observers{};
 };
 
 // Whom a timer's signal is for.
@@ -90,6 +92,7 @@ public:
     // Without kernel threads, and what is only for tests.
     std::size_t program_task_count() const { return tasks_.size() - kernel_threads_.size(); }
     bool is_full() const { return program_task_count() >= options_.max_tasks; }
+    const ProcessObservers& observers() const { return options_.observers; }
     std::size_t max_tasks() const { return options_.max_tasks; }
     std::uint32_t last_pid() const { return last_pid_; }
     std::uint64_t forks() const { return forks_; }

@@ -104,6 +104,11 @@ bool ReclaimWork::has_failed() {
     return !policy_error_.empty();
 }
 
+void ReclaimWork::gather(mm::MemorySample& sample) const {
+    sample.user_frames = reclaimer_->frames().value();
+    sample.used_swap_slots = swap_->used_slot_count().value();
+}
+
 void ReclaimWork::gather(MachineStatistics& statistics) const {
     statistics.policy = &reclaimer_->policy_info();
     statistics.policy_state = reclaimer_->policy_state();

@@ -58,6 +58,7 @@ public:
     const std::string& policy_error() const { return policy_error_; }
 
     void gather(MachineStatistics& statistics) const;
+    void gather(mm::MemorySample& sample) const;
 
 private:
     bool kswapd_is_due() const;

@@ -1,6 +1,6 @@
 #include "lab/recorder.hpp"
 
-#include "mm/file.hpp"
+#include "mm/file_identity.hpp"
 #include "mm/mm_struct.hpp"
 
 #include <algorithm>
@@ -14,7 +14,7 @@ void Recorder::on_page(const mm::PageName& page) noexcept {
     numbers_[page.id] = number;
     PageOrigin origin{.process = page.owner};
     if (page.file != nullptr) {
-        origin.file = page.file->identity().path;
+        origin.file = page.file->path;
         origin.page_number = page.file_page;
     } else if (page.address) {
         origin.page_number = page.address->vpn().value();
@@ -79,7 +79,7 @@ void Recorder::on_exec(std::uint32_t process, const std::string& path) noexcept 
     out_.on_exec(process, path);
 }
 
-void Recorder::on_exit(std::uint32_t process) noexcept {
+void Recorder::on_exit(std::uint32_t process, const mm::ProcessEnd& /*end*/) noexcept {
     tell();
     mappings_.erase(process);
     out_.on_exit(process);
@@ -112,7 +112,7 @@ Recorder::Mappings Recorder::uncovered(const Mapping& mapping, const Mappings& o
     return rest;
 }
 
-void Recorder::on_mappings(std::uint32_t process, const mm::MmStruct& mm) noexcept {
+void Recorder::on_mappings(std::uint32_t process, const mm::MmStruct& mm, VirtRange /*changed*/) noexcept {
     Mappings now = mappings_of(mm);
     Mappings& before = mappings_[process];
     if (now == before) return;

@@ -33,10 +33,10 @@ public:
     void on_page_held(std::uint32_t page) noexcept override;
     void on_page_gone(std::uint32_t page) noexcept override;
     void on_address_space(std::uint32_t process) noexcept override;
-    void on_mappings(std::uint32_t process, const mm::MmStruct& mm) noexcept override;
+    void on_mappings(std::uint32_t process, const mm::MmStruct& mm, VirtRange changed) noexcept override;
     void on_fork(std::uint32_t parent, std::uint32_t child) noexcept override;
     void on_exec(std::uint32_t process, const std::string& path) noexcept override;
-    void on_exit(std::uint32_t process) noexcept override;
+    void on_exit(std::uint32_t process, const mm::ProcessEnd& end) noexcept override;
 
 private:
     // A mapping, for as much as a recording tells of it.

@@ -297,7 +297,7 @@ PageName Reclaimer::name_of(PageId page, Pfn pfn) const {
     PageName name{.id = page, .address = std::nullopt, .file = nullptr};
     const Frame& frame = memory_.frames()[pfn];
     if (frame.state != FrameState::anonymous) {
-        name.file = frame.anchor.file().shared();
+        name.file = frame.anchor.file().shared_identity();
         name.file_page = frame.anchor.index();
     }
     for_each_mapping(memory_, pfn, [&](const Vma& vma, VirtAddr address, const Pte&) {

@@ -3,6 +3,7 @@
 
 #include "emu/page_fault.hpp"
 #include "emu/pte.hpp"
+#include "mm/page_walk.hpp"
 #include "mm/reclaim_event.hpp"
 #include "mm/vma.hpp"
 
@@ -51,9 +52,9 @@ struct FaultOrigin {
 struct VmaSnapshot {
     VirtRange range;
     VmFlags flags;
-    std::string name;                  // as /proc/PID/maps prints it; empty for anonymous memory
-    std::shared_ptr<const File> file;  // nullptr where there is none
-    std::uint64_t pgoff = 0;           // pages; of range.start in the file
+    std::string name;                          // as /proc/PID/maps prints it; empty for anonymous memory
+    std::shared_ptr<const FileIdentity> file;  // nullptr where there is none
+    std::uint64_t pgoff = 0;                   // pages; of range.start in the file
 };
 
 struct FaultEvent {
@@ -69,6 +70,7 @@ struct FaultEvent {
     std::optional<Pfn> pfn;  // the frame behind the address afterwards
     emu::Pte pte_before;
     emu::Pte pte_after;
+    PageWalk walk;                                    // afterwards
     std::uint32_t tables_allocated = 0;               // page-table pages
     std::uint32_t pages_around = 0;                   // file pages mapped beside the one asked for (fault-around)
     ReclaimWork reclaim;                              // done so that the fault found its frames

@@ -426,9 +426,9 @@ void FaultHandler::emit(const PageFault& fault, const Resolution& done, const Vm
     event.kind = done.kind;
     event.major = done.major;
     if (vma != nullptr) event.vma = mm_->snapshot(*vma);
-    const Pte* slot = fault.address < task_size ? mm_->page_table().find(fault.address) : nullptr;
     event.pte_before = before;
-    event.pte_after = slot != nullptr ? *slot : Pte::none();
+    if (fault.address < task_size) event.walk = mm_->page_table().walk_to(fault.address);
+    event.pte_after = event.walk.leaf();
     if (event.pte_after.is_resident()) event.pfn = event.pte_after.pfn();
     event.tables_allocated = static_cast<std::uint32_t>((mm_->page_table().table_count() - tables_before).value());
     event.pages_around = done.pages_around;

@@ -39,7 +39,7 @@ Result<void> by_page(std::uint64_t offset, std::uint64_t size_bytes, Use&& use) 
 File::File(PhysicalMemory& memory, std::unique_ptr<FileSource> source, FileIdentity identity, FileKind kind)
     : memory_(memory),
       source_(std::move(source)),
-      identity_(std::move(identity)),
+      identity_(std::make_shared<const FileIdentity>(std::move(identity))),
       kind_(kind),
       id_(next_file_id()),
       size_bytes_(source_ ? source_->size_bytes() : 0) {

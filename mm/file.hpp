@@ -8,6 +8,7 @@
 #pragma once
 
 #include "emu/page_fault.hpp"
+#include "mm/file_identity.hpp"
 #include "mm/file_source.hpp"
 #include "mm/interval_tree.hpp"
 #include "mm/physical_memory.hpp"
@@ -22,13 +23,6 @@
 namespace fl::mm {
 
 inline constexpr std::uint64_t max_file_bytes = 0x7fff'ffff'ffff'ffff;  // MAX_LFS_FILESIZE: offsets are signed
-
-struct FileIdentity {
-    std::string path;  // as /proc/PID/maps prints it
-    std::uint32_t device_major = 0;
-    std::uint32_t device_minor = 0;
-    std::uint64_t inode = 0;
-};
 
 enum class FileKind : std::uint8_t {
     regular,        // has a source: clean pages can be dropped and read again, dirty ones are written back to it
@@ -47,9 +41,15 @@ public:
     // Unique among the live and dead files of this process.
     std::uint32_t id() const { return id_; }
     FileKind kind() const { return kind_; }
-    const FileIdentity& identity() const { return identity_; }
+    const FileIdentity& identity() const { return *identity_; }
+    // What it is now, for those who may outlive the file.
+    const std::shared_ptr<const FileIdentity>& shared_identity() const { return identity_; }
     // After a rename or an unlink ("... (deleted)").
-    void set_path(std::string path) { identity_.path = std::move(path); }
+    void set_path(std::string path) {
+        auto identity = std::make_shared<FileIdentity>(*identity_);
+        identity->path = std::move(path);
+        identity_ = std::move(identity);
+    }
 
     std::uint64_t size_bytes() const { return size_bytes_; }
     // Pages that hold at least one byte of the file.
@@ -146,7 +146,7 @@ private:
 
     PhysicalMemory& memory_;
     std::unique_ptr<FileSource> source_;
-    FileIdentity identity_;
+    std::shared_ptr<const FileIdentity> identity_;  // never nullptr
     FileKind kind_;
     std::uint32_t id_;
     std::uint64_t size_bytes_;

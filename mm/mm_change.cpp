@@ -70,6 +70,7 @@ Result<Vma*> MmStruct::change_vma(Vma& vma, VirtRange range, VmaAttributes attri
     account(part->flags(), part->page_count(), Change::remove);
     account(flags, part->page_count(), Change::add);
     part->set_flags(flags);
+    vmas_.note_change(part->range());
     part->set_userfault(userfault);
     part->set_policy(policy);
     return &merge_neighbours(*part);

@@ -355,7 +355,7 @@ VmaSnapshot MmStruct::snapshot(const Vma& vma) const {
     return VmaSnapshot{.range = vma.range(),
                        .flags = vma.flags(),
                        .name = vma_name(vma),
-                       .file = backing != nullptr ? backing->file : nullptr,
+                       .file = backing != nullptr ? backing->file->shared_identity() : nullptr,
                        .pgoff = vma.pgoff()};
 }
 

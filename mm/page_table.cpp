@@ -40,6 +40,19 @@ Pte* PageTable::find(VirtAddr address) const {
     return &memory_->ram().table(table)[address.table_index(1)];
 }
 
+PageWalk PageTable::walk_to(VirtAddr address) const {
+    PageWalk walk;
+    Pfn table = root_;
+    for (unsigned level = 4; level >= 1; --level) {
+        const auto index = static_cast<std::uint16_t>(address.table_index(level));
+        const Pte entry = memory_->ram().table(table)[index];
+        walk.steps[walk.count++] = {table, index, entry};
+        if (level == 1 || entry.is_none()) break;
+        table = entry.pfn();
+    }
+    return walk;
+}
+
 Result<Pfn> PageTable::ensure_table(VirtAddr address, unsigned level) {
     Pfn table = root_;
     for (unsigned above = 4; above > level; --above) {

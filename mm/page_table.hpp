@@ -5,6 +5,7 @@
 #pragma once
 
 #include "emu/pte.hpp"
+#include "mm/page_walk.hpp"
 #include "mm/physical_memory.hpp"
 
 #include <functional>
@@ -28,7 +29,9 @@ public:
 
     // The leaf entry for `address`; nullptr where a table on the way is missing.
     emu::Pte* find(VirtAddr address) const;
-    // The same, with missing tables allocated; ENOMEM leaves tables that were added in place, empty.
+    // Every entry on the way to it.
+    PageWalk walk_to(VirtAddr address) const;
+    // find(), with missing tables allocated; ENOMEM leaves tables that were added in place, empty.
     Result<emu::Pte*> ensure(VirtAddr address);
     // The tables above the last level for `address` (pgd, pud and pmd entries up to the page middle directory); ENOMEM.
     Result<void> ensure_upper(VirtAddr address);

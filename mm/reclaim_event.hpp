@@ -9,7 +9,7 @@
 
 namespace fl::mm {
 
-class File;
+struct FileIdentity;
 
 enum class ReclaimReason : std::uint8_t {
     fault,   // direct reclaim: somebody needed a frame
@@ -26,7 +26,7 @@ struct PageName {
     std::uint32_t id = 0;              // what policies call it
     std::uint32_t owner = 0;           // the process that maps it, the first of several; 0: none does
     std::optional<VirtAddr> address;   // where that process maps it
-    std::shared_ptr<const File> file;  // nullptr: a private page
+    std::shared_ptr<const FileIdentity> file;  // nullptr: a private page
     std::uint64_t file_page = 0;
 };
 

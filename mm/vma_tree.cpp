@@ -146,6 +146,7 @@ void VmaTree::refresh_gap(Vma* vma) {
 
 Vma& VmaTree::insert(std::unique_ptr<Vma> owned) {
     Vma* vma = owned.release();
+    note_change(vma->range());
     Vma* parent = nullptr;
     RbSide side = RbSide::left;
     Vma* before = nullptr;
@@ -171,6 +172,7 @@ Vma& VmaTree::insert(std::unique_ptr<Vma> owned) {
 }
 
 std::unique_ptr<Vma> VmaTree::remove(Vma& vma) {
+    note_change(vma.range());
     Vma* after = vma.next_;
     (vma.previous_ != nullptr ? vma.previous_->next_ : first_) = vma.next_;
     (after != nullptr ? after->previous_ : last_) = vma.previous_;
@@ -191,6 +193,8 @@ void VmaTree::resize(Vma& vma, VirtRange range) {
     } else {
         vma.content_.pgoff -= (vma.start() - range.start) >> page_shift;
     }
+    note_change(vma.range());
+    note_change(range);
     vma.range_ = range;
     refresh_gap(&vma);
     refresh_gap(vma.next_);

@@ -7,9 +7,11 @@
 
 #include "mm/vma.hpp"
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace fl::mm {
@@ -46,6 +48,14 @@ public:
     // it; its start.
     std::optional<VirtAddr> find_gap_top_down(std::uint64_t size_bytes, VirtRange limits) const;
     std::optional<VirtAddr> find_gap_bottom_up(std::uint64_t size_bytes, VirtRange limits) const;
+
+    // Where VMAs have come, gone or changed since the last call, and what lies between; empty: nowhere.
+    VirtRange take_changes() { return std::exchange(changes_, VirtRange{}); }
+    void note_change(VirtRange range) {
+        changes_ = changes_.empty()
+                       ? range
+                       : VirtRange{std::min(changes_.start, range.start), std::max(changes_.end, range.end)};
+    }
 
     // Recomputes everything; empty when all is well.
     std::optional<std::string> inconsistency() const;
@@ -99,6 +109,7 @@ private:
     Vma* first_ = nullptr;
     Vma* last_ = nullptr;
     std::size_t count_ = 0;
+    VirtRange changes_{};
     mutable const Vma* last_hit_ = nullptr;
     mutable CacheCounters cache_counters_;
 };

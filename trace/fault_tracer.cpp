@@ -60,6 +60,7 @@ void FaultTracer::on_fault(const mm::FaultEvent& event) noexcept {
         }
     }
     writer_.write({event, *instruction});
+    if (sampler_ != nullptr) sampler_->note_fault(event.origin.time_ns);
     if (mm::is_fatal(event.kind)) writer_.flush();
 }
 

@@ -7,6 +7,7 @@
 
 #include "trace/code_reader.hpp"
 #include "trace/disassembler.hpp"
+#include "trace/sampler.hpp"
 #include "trace/symbolizer.hpp"
 #include "trace/writer.hpp"
 
@@ -25,6 +26,8 @@ class FaultTracer final : public mm::FaultObserver {
 public:
     // `writer` must outlive the tracer.
     explicit FaultTracer(Writer& writer) : writer_(writer) {}
+    // From now on faults make samples; `sampler` must outlive the tracer.
+    void sample_with(Sampler& sampler) { sampler_ = &sampler; }
 
     // The program is loaded: from now on instructions can be named. Faults that exec itself took came before and
     // have none. `code` must live for as long as faults arrive.
@@ -59,6 +62,7 @@ private:
     void describe(KnownInstruction& known, Image& image, VirtAddr address, const Code& code);
 
     Writer& writer_;
+    Sampler* sampler_ = nullptr;  // nullptr: nobody wants samples
     const CodeReader* code_ = nullptr;
     std::unique_ptr<Disassembler> disassembler_;
     std::map<ImageKey, Image> images_;

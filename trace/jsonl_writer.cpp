@@ -1,10 +1,12 @@
 #include "trace/jsonl_writer.hpp"
 
-#include "mm/file.hpp"
+#include "mm/file_identity.hpp"
+#include "trace/json_events.hpp"
 #include "trace/json_text.hpp"
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstring>
@@ -18,7 +20,7 @@ namespace {
 
 constexpr std::size_t known_instruction_count = 4096;
 // Names of fields, numbers and punctuation of one line, apart from the texts of unbounded length: a fault that tells of
-// a victim, with the largest numbers, has 700.
+// a victim, with the largest numbers, has 900.
 constexpr std::size_t fixed_line_bytes = 1024;
 
 // Writes into room that is known to be large enough; fmt and iostreams would each check for every byte.
@@ -115,6 +117,16 @@ void put_reclaim(Cursor& to, const mm::FaultEvent& event, const std::string& vic
     }
 }
 
+void put_step(Cursor& to, const mm::WalkStep& step) {
+    to.text(R"({"table":)");
+    to.number(step.table.value());
+    to.text(R"(,"index":)");
+    to.number(step.index);
+    to.text(R"(,"entry":)");
+    to.hex(step.entry.raw());
+    to.text("}");
+}
+
 }  // namespace
 
 JsonlWriter::JsonlWriter(Output& output) : output_(output), known_instructions_(known_instruction_count) {}
@@ -124,11 +136,13 @@ void JsonlWriter::write(const TracedFault& fault) noexcept {
         const mm::FaultEvent& event = fault.event;
         write_line(event, {.instruction = instruction_fields(fault),
                            .vma = event.vma ? vma_fields(*event.vma) : null_,
+                           .walk = upper_walk(event.walk),
                            .victim_path = event.victim ? path_of(event.victim->page) : null_});
     } catch (const std::exception&) {
         // No memory left for texts: what is missing shows in the numbering.
         last_vma_.text.clear();
         last_path_.text.clear();
+        last_walk_text_.clear();
     }
 }
 
@@ -168,9 +182,24 @@ const std::string& JsonlWriter::vma_fields(const mm::VmaSnapshot& vma) {
     return last.text;
 }
 
+// Faults beside each other share all tables, so that this changes seldom.
+const std::string& JsonlWriter::upper_walk(const mm::PageWalk& walk) {
+    const auto upper_of = [](const mm::PageWalk& of) { return of.all().first(std::min<std::size_t>(of.count, 3)); };
+    if (!last_walk_text_.empty() && std::ranges::equal(upper_of(walk), upper_of(last_walk_))) return last_walk_text_;
+    last_walk_text_.clear();
+    last_walk_ = walk;
+    std::string text;
+    for (const mm::WalkStep& step : upper_of(walk)) {
+        fmt::format_to(std::back_inserter(text), R"({}{{"table":{},"index":{},"entry":"{:#x}"}})",
+                       text.empty() ? "" : ",", step.table.value(), step.index, step.entry.raw());
+    }
+    last_walk_text_ = std::move(text);
+    return last_walk_text_;
+}
+
 void JsonlWriter::write_line(const mm::FaultEvent& event, const LineTexts& texts) noexcept {
-    char* line =
-        output_.reserve(fixed_line_bytes + texts.instruction.size() + texts.vma.size() + texts.victim_path.size());
+    char* line = output_.reserve(fixed_line_bytes + texts.instruction.size() + texts.vma.size() + texts.walk.size() +
+                                 texts.victim_path.size());
     if (line == nullptr) return;
     Cursor to(line);
     to.text(R"({"seq":)");
@@ -192,7 +221,9 @@ void JsonlWriter::write_line(const mm::FaultEvent& event, const LineTexts& texts
     to.text(mode_name(event.mode));
     to.text(R"(,"kind":")");
     to.text(mm::fault_kind_name(event.kind));
-    to.text(R"(","vma":)");
+    to.text(R"(","major":)");
+    to.truth(event.major);
+    to.text(R"(,"vma":)");
     to.text(texts.vma);
     to.text(R"(,"pfn":)");
     to.number_or_null(event.pfn);
@@ -200,8 +231,16 @@ void JsonlWriter::write_line(const mm::FaultEvent& event, const LineTexts& texts
     to.hex(event.pte_before.raw());
     to.text(R"(,"pte_after":)");
     to.hex(event.pte_after.raw());
-    to.text(R"(,"tables_allocated":)");
+    to.text(R"(,"walk":[)");
+    to.text(texts.walk);
+    if (event.walk.count == 4) {
+        to.text(",");
+        put_step(to, event.walk.steps[3]);
+    }
+    to.text(R"(],"tables_allocated":)");
     to.number(event.tables_allocated);
+    to.text(R"(,"around":)");
+    to.number(event.pages_around);
     to.text(R"(,"reclaim":)");
     if (event.reclaim == mm::ReclaimWork{}) {
         to.text("null");
@@ -223,7 +262,7 @@ void JsonlWriter::commit(const char* line, const char* end) noexcept {
 
 const std::string& JsonlWriter::path_of(const mm::PageName& page) {
     if (page.file == nullptr) return null_;
-    const std::string& path = page.file->identity().path;
+    const std::string& path = page.file->path;
     if (!last_path_.text.empty() && last_path_.path == path) return last_path_.text;
     last_path_.text.clear();
     last_path_.path = path;
@@ -281,6 +320,38 @@ void JsonlWriter::write_write_back(const mm::WriteBackEvent& event) noexcept {
         to.text(R"(,"failed":)");
         to.truth(event.failed);
     });
+}
+
+void JsonlWriter::write_text(const std::string& line) noexcept {
+    char* to = output_.reserve(line.size() + 1);
+    if (to == nullptr) return;
+    std::memcpy(to, line.data(), line.size());
+    to[line.size()] = '\n';
+    commit(to, to + line.size() + 1);
+}
+
+void JsonlWriter::write_task(const TaskEvent& event) noexcept {
+    try {
+        write_text(json_of(event));
+    } catch (const std::exception&) {
+        // No memory left for the line.
+    }
+}
+
+void JsonlWriter::write_mappings(const MappingsEvent& event) noexcept {
+    try {
+        write_text(json_of(event));
+    } catch (const std::exception&) {
+        // No memory left for the line.
+    }
+}
+
+void JsonlWriter::write_sample(const mm::MemorySample& sample) noexcept {
+    try {
+        write_text(json_of(sample));
+    } catch (const std::exception&) {
+        // No memory left for the line.
+    }
 }
 
 }  // namespace fl::trace

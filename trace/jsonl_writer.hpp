@@ -11,10 +11,14 @@
 //   error_code        as the processor pushes it
 //   mode              "user" or "kernel"
 //   kind              demand_zero, file_minor, segv_maperr, ...: mm::FaultKind
+//   major             something was read from a file or from swap, or a userfaultfd was asked
 //   vma               {start, end, prot, name} of the mapping once the fault is resolved; null where there is none
 //   pfn               number of the frame behind the address afterwards; null where there is none
 //   pte_before, pte_after   the page-table entry
+//   walk              the page tables afterwards, from the pgd to the pte: [{table, index, entry}, ...], where table
+//                     is the frame that holds it. Shorter where a table is missing, empty beyond the user half
 //   tables_allocated  page-table pages that the fault needed
+//   around            file pages mapped beside the one asked for
 //   reclaim           what was done so that the fault found its frames: {evicted, written, looked_at, victim}; null
 //   where
 //                     nothing was. victim is {PAGE, dirty, age} of the first page that left, null where none did
@@ -30,6 +34,15 @@
 //   PAGE, pfn         which page, and the frame that it was in
 //   eviction          dirty, dropped, age (nanoseconds in memory), slot (null: none)
 //   write_back        slot (null: to its file, or there was none), failed
+//
+// and of processes and their memory (mappings and samples: trace/events.hpp, mm/memory_sample.hpp):
+//
+//   task              time, kind ("fork", "exec", "exit"), pid, parent, path, status, signal; null where it is not the
+//                     kind's
+//   mappings          time, pid, all, gone: [{start, end}, ...], mapped: [{start, end, prot, name}, ...]
+//   sample            time, free_frames, user_frames, used_swap_slots, free_blocks: [...], processes: [{pid, anon,
+//   file,
+//                     shmem, swap, page_tables}, ...]
 //
 // where PAGE is
 //
@@ -58,6 +71,10 @@ public:
     void write(const TracedFault& fault) noexcept override;
     void write_eviction(const mm::EvictionEvent& event) noexcept override;
     void write_write_back(const mm::WriteBackEvent& event) noexcept override;
+    bool wants_processes() const noexcept override { return true; }
+    void write_task(const TaskEvent& event) noexcept override;
+    void write_mappings(const MappingsEvent& event) noexcept override;
+    void write_sample(const mm::MemorySample& sample) noexcept override;
     void finish() noexcept override { output_.flush(); }
     void flush() noexcept override { output_.flush(); }
 
@@ -82,6 +99,7 @@ private:
     struct LineTexts {
         const std::string& instruction;
         const std::string& vma;
+        const std::string& walk;  // above the last level
         const std::string& victim_path;
     };
 
@@ -89,6 +107,8 @@ private:
     const std::string& vma_fields(const mm::VmaSnapshot& vma);
     const std::string& path_of(const mm::PageName& page);
     void write_line(const mm::FaultEvent& event, const LineTexts& texts) noexcept;
+    const std::string& upper_walk(const mm::PageWalk& walk);
+    void write_text(const std::string& line) noexcept;
     // A line about reclaim: what all have in common, then the fields that `put_own_fields` writes.
     template <class Event, class PutOwnFields>
     void write_reclaim_line(std::string_view name, const Event& event, PutOwnFields&& put_own_fields) noexcept;
@@ -99,6 +119,8 @@ private:
     InstructionFields unknown_instruction_;
     VmaFields last_vma_;
     PathText last_path_;
+    mm::PageWalk last_walk_;
+    std::string last_walk_text_;  // of all levels but the last; empty: nothing is kept
     const std::string null_ = "null";
 };
 

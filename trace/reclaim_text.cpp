@@ -1,6 +1,6 @@
 #include "trace/reclaim_text.hpp"
 
-#include "mm/file.hpp"
+#include "mm/file_identity.hpp"
 #include "trace/text_cell.hpp"
 
 #include <fmt/format.h>
@@ -19,7 +19,7 @@ void print(std::string& to, fmt::format_string<Values...> format, Values&&... va
 // "hello page 3" of a file's page; empty for private memory.
 std::string file_place(const mm::PageName& page) {
     if (page.file == nullptr) return {};
-    const std::string_view path = page.file->identity().path;
+    const std::string_view path = page.file->path;
     return fmt::format("{} page {}", printable(path.substr(path.rfind('/') + 1)), page.file_page);
 }
 

@@ -65,23 +65,40 @@ check "the legend tells what it led to" contains "$(<death.txt)" "SIGSEGV (SEGV_
 # --- JSON lines ------------------------------------------------------------------------------------------------------
 hex='"0x[0-9a-f]+"'
 text='(null|"([^"\\]|\\.)*")'
+number='(null|[0-9]+)' truth='(true|false)'
 vma="(null|\{\"start\":$hex,\"end\":$hex,\"prot\":\"[r-][w-][x-][ps]\",\"name\":\"([^\"\\\\]|\\\\.)*\"\})"
 line="^\{\"seq\":[0-9]+,\"time\":[0-9]+,\"pid\":[0-9]+,\"tid\":[0-9]+,\"ip\":$hex,\"symbol\":$text,\"source\":$text,"
 line+="\"insn\":$text,\"addr\":$hex,\"access\":\"[rwx]\",\"error_code\":[0-9]+,\"mode\":\"(user|kernel)\","
-line+="\"kind\":\"[a-z_]+\",\"vma\":$vma,\"pfn\":(null|[0-9]+),\"pte_before\":$hex,\"pte_after\":$hex,"
-line+="\"tables_allocated\":[0-9]+,"
-number='(null|[0-9]+)' truth='(true|false)'
+line+="\"kind\":\"[a-z_]+\",\"major\":(true|false),\"vma\":$vma,\"pfn\":(null|[0-9]+),\"pte_before\":$hex,\"pte_after\":$hex,"
+step="\{\"table\":[0-9]+,\"index\":[0-9]+,\"entry\":$hex\}"
+line+="\"walk\":\[($step(,$step){0,3})?\],\"tables_allocated\":[0-9]+,\"around\":[0-9]+,"
 page="\"page\":[0-9]+,\"pid\":$number,\"addr\":(null|$hex),\"file\":$text,\"file_page\":$number"
 victim="(null|\{$page,\"dirty\":$truth,\"age\":[0-9]+\})"
 work="\{\"evicted\":[0-9]+,\"written\":[0-9]+,\"looked_at\":[0-9]+,\"victim\":$victim\}"
 line+="\"reclaim\":(null|$work),\"slot\":$number,\"refault_distance\":$number\}$"
 
+# Processes, their mappings, and how memory is used.
+task="^\{\"event\":\"task\",\"time\":[0-9]+,\"kind\":\"(fork|exec|exit)\",\"pid\":[0-9]+,\"parent\":$number,"
+task+="\"path\":$text,\"status\":$number,\"signal\":$number\}$"
+range="\"start\":$hex,\"end\":$hex"
+mapped="\{$range,\"prot\":\"[r-][w-][x-][ps]\",\"name\":\"([^\"\\\\]|\\\\.)*\"\}"
+mappings="^\{\"event\":\"mappings\",\"time\":[0-9]+,\"pid\":[0-9]+,\"all\":$truth,"
+mappings+="\"gone\":\[(\{$range\}(,\{$range\})*)?\],\"mapped\":\[($mapped(,$mapped)*)?\]\}$"
+process="\{\"pid\":[0-9]+,\"anon\":[0-9]+,\"file\":[0-9]+,\"shmem\":[0-9]+,\"swap\":[0-9]+,\"page_tables\":[0-9]+\}"
+sample="^\{\"event\":\"sample\",\"time\":[0-9]+,\"free_frames\":[0-9]+,\"user_frames\":[0-9]+,\"used_swap_slots\":[0-9]+,"
+sample+="\"free_blocks\":\[[0-9]+(,[0-9]+){10}\],\"processes\":\[($process(,$process)*)?\]\}$"
+machine="$task|$mappings|$sample"
+
 for program in brk-walk-musl brk-walk-glibc-pie die-null-musl jit-musl stack-depth-glibc; do
   faultline run --trace=first.jsonl --trace-format jsonl "$GUESTS/$program"
   first=$status
-  check "$program: every line has all fields in their order" is "$(grep -cvE "$line" first.jsonl)" 0
+  check "$program: every line has all fields in their order" is "$(grep -cvE "$line|$machine" first.jsonl)" 0
   check "$program: sequence numbers count the lines" is \
-    "$(sed -E 's/^\{"seq":([0-9]+),.*/\1/' first.jsonl)" "$(seq "$(wc -l <first.jsonl)")"
+    "$(sed -nE 's/^\{"seq":([0-9]+),.*/\1/p' first.jsonl)" "$(seq "$(grep -c '^{"seq":' first.jsonl)")"
+  check "$program: it begins with the program" contains "$(head -n 1 first.jsonl)" "\"kind\":\"exec\",\"pid\":2"
+  check "$program: it ends with the program's end" contains "$(tail -n 1 first.jsonl)" "\"kind\":\"exit\",\"pid\":2"
+  check "$program: whose status is the command's" contains "$(tail -n 1 first.jsonl)" "\"status\":$first,"
+  check "$program: memory at its end" contains "$(tail -n 2 first.jsonl | head -n 1)" '"event":"sample"'
   check "$program: time never goes back" is \
     "$(sed -E 's/.*"time":([0-9]+),.*/\1/' first.jsonl)" "$(sed -E 's/.*"time":([0-9]+),.*/\1/' first.jsonl | sort -n)"
   faultline run --trace=second.jsonl --trace-format=jsonl "$GUESTS/$program"
@@ -90,7 +107,7 @@ for program in brk-walk-musl brk-walk-glibc-pie die-null-musl jit-musl stack-dep
 done
 
 faultline run --trace=heap.jsonl --trace-format=jsonl "$walk"
-heap=$(grep -F '"name":"[heap]"' heap.jsonl)
+heap=$(grep '^{"seq":.*"name":"\[heap\]"' heap.jsonl)
 check "three faults in the heap: two pages, and one of them again" is "$(wc -l <<<"$heap")" 3
 check "two of them bring a frame" is "$(grep -cF '"kind":"demand_zero"' <<<"$heap")" 2
 check "by user code" is "$(grep -cF '"mode":"user"' <<<"$heap")" 3
@@ -105,7 +122,7 @@ for options in "--frames 6 --policy fifo" "--frames 8 --policy wsclock,window=10
   read -ra words <<<"$options"
   faultline run "${words[@]}" --trace=first.jsonl --trace-format jsonl "$walk"
   check "$options: the program does not notice" is "$stdout" "$transcript"
-  check "$options: each line is one of three" is "$(grep -cvE "$line|$eviction|$write_back" first.jsonl)" 0
+  check "$options: each line is an event" is "$(grep -cvE "$line|$eviction|$write_back|$machine" first.jsonl)" 0
   check "$options: faults stay numbered" is "$(sed -nE 's/^\{"seq":([0-9]+),.*/\1/p' first.jsonl)" \
     "$(seq "$(grep -c '^{"seq":' first.jsonl)")"
   check "$options: time never goes back" is \

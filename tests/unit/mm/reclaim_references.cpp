@@ -94,10 +94,10 @@ public:
     void on_page_held(std::uint32_t page) noexcept override { say("held", page); }
     void on_page_gone(std::uint32_t page) noexcept override { say("gone", page); }
     void on_address_space(std::uint32_t process) noexcept override { say("space", process); }
-    void on_mappings(std::uint32_t, const MmStruct&) noexcept override {}
+    void on_mappings(std::uint32_t, const MmStruct&, VirtRange) noexcept override {}
     void on_fork(std::uint32_t, std::uint32_t) noexcept override {}
     void on_exec(std::uint32_t, const std::string&) noexcept override {}
-    void on_exit(std::uint32_t) noexcept override {}
+    void on_exit(std::uint32_t, const ProcessEnd&) noexcept override {}
 
     std::string heard;
 

@@ -45,6 +45,13 @@ mm::FaultEvent heap_write() {
         mm::VmaSnapshot{{VirtAddr(0x4c9000), VirtAddr(0x4cb000)}, mm::vm_read | mm::vm_write, "[heap]", nullptr, 0};
     event.pfn = Pfn(0x2a1);
     event.pte_after = emu::Pte::present(Pfn(0x2a1), {true, true, false}).with_accessed().with_dirty();
+    for (std::uint64_t table = 5; table < 8; ++table) {
+        event.walk.steps[table - 5] = {
+            Pfn(table), static_cast<std::uint16_t>(table == 7 ? 2 : 0),
+            emu::Pte::present(Pfn(table + 1), {true, true, true}).with_accessed().with_dirty()};
+    }
+    event.walk.steps[3] = {Pfn(8), 201, event.pte_after};
+    event.walk.count = 4;
     event.tables_allocated = 2;
     return event;
 }

@@ -47,8 +47,8 @@ class Files {
 public:
     Files() : ram_(*emu::Ram::create(mm::PhysicalMemory::min_page_count)), memory_(ram_), registry_(memory_) {}
 
-    std::shared_ptr<const mm::File> named(const std::string& path) {
-        return registry_.create({.path = path}, mm::FileKind::memory);
+    std::shared_ptr<const mm::FileIdentity> named(const std::string& path) {
+        return registry_.create({.path = path}, mm::FileKind::memory)->shared_identity();
     }
 
 private:

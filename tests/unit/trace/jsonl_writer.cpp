@@ -38,9 +38,12 @@ TEST_CASE("one object per fault, with all fields in their order") {
     const Json expected = Json::parse(R"({
         "seq": 7, "time": 12345, "pid": 1000, "tid": 1001, "ip": "0x401234",
         "symbol": "main+0x1f", "source": "guest-programs/hello.c:12", "insn": "mov byte ptr [rdi], 1",
-        "addr": "0x4c9008", "access": "w", "error_code": 6, "mode": "user", "kind": "demand_zero",
+        "addr": "0x4c9008", "access": "w", "error_code": 6, "mode": "user", "kind": "demand_zero", "major": false,
         "vma": {"start": "0x4c9000", "end": "0x4cb000", "prot": "rw-p", "name": "[heap]"},
-        "pfn": 673, "pte_before": "0x0", "pte_after": "0x80000000002a1067", "tables_allocated": 2,
+        "pfn": 673, "pte_before": "0x0", "pte_after": "0x80000000002a1067",
+        "walk": [{"table": 5, "index": 0, "entry": "0x6067"}, {"table": 6, "index": 0, "entry": "0x7067"},
+                 {"table": 7, "index": 2, "entry": "0x8067"}, {"table": 8, "index": 201, "entry": "0x80000000002a1067"}],
+        "tables_allocated": 2, "around": 0,
         "reclaim": null, "slot": null, "refault_distance": null})");
     CHECK(objects[0] == expected);
     CHECK(keys(objects[0]) == keys(expected));
@@ -151,7 +154,9 @@ TEST_CASE("the widest values come back as they were") {
     event.pfn = Pfn(widest);
     event.pte_before = emu::Pte::from_raw(widest);
     event.pte_after = emu::Pte::from_raw(widest);
-    event.tables_allocated = 0xffffffff;
+    event.walk.count = 4;
+    for (mm::WalkStep& step : event.walk.steps) step = {Pfn(widest), 0xffff, emu::Pte::from_raw(widest)};
+    event.tables_allocated = event.pages_around = 0xffffffff;
     event.reclaim = {.evicted = 0xffffffff, .written = 0xffffffff, .frames_looked_at = widest};
     event.victim = test::stack_eviction();
     event.victim->page.id = event.victim->page.owner = 0xffffffff;
@@ -169,6 +174,11 @@ TEST_CASE("the widest values come back as they were") {
     CHECK(objects[0]["pte_before"] == "0xffffffffffffffff");
     CHECK(objects[0]["vma"]["start"] == "0x0");
     CHECK(objects[0]["pfn"] == widest);
+    REQUIRE(objects[0]["walk"].size() == 4);
+    for (const Json& step : objects[0]["walk"]) {
+        CHECK(step == Json{{"table", widest}, {"index", 0xffff}, {"entry", "0xffffffffffffffff"}});
+    }
+    CHECK(objects[0]["around"] == 0xffffffff);
     CHECK(objects[0]["reclaim"]["looked_at"] == widest);
     CHECK(objects[0]["reclaim"]["victim"]["addr"] == "0xffffffffffffffff");
     CHECK(objects[0]["reclaim"]["victim"]["age"] == widest);

@@ -1,0 +1,91 @@
+#include "trace/json_events.hpp"
+
+#include "trace/json_text.hpp"
+
+#include <fmt/format.h>
+
+#include <iterator>
+#include <string_view>
+
+namespace fl::trace {
+
+namespace {
+
+template <class... Values>
+void print(std::string& to, fmt::format_string<Values...> format, Values&&... values) {
+    fmt::format_to(std::back_inserter(to), format, std::forward<Values>(values)...);
+}
+
+// print_one(element) for each, with commas between.
+template <class Elements, class PrintOne>
+void print_list(std::string& to, const Elements& elements, PrintOne&& print_one) {
+    to += '[';
+    std::string_view comma = "";
+    for (const auto& element : elements) {
+        to += comma;
+        comma = ",";
+        print_one(element);
+    }
+    to += ']';
+}
+
+}  // namespace
+
+std::string json_of(const TaskEvent& event) {
+    std::string text = fmt::format(R"({{"event":"task","time":{},"kind":"{}","pid":{},"parent":)", event.time_ns,
+                                   task_event_name(event.kind), event.pid);
+    text += event.kind == TaskEvent::Kind::fork ? fmt::format("{}", event.parent) : "null";
+    text += R"(,"path":)";
+    if (event.kind == TaskEvent::Kind::exec) {
+        append_json_string(text, event.path);
+    } else {
+        text += "null";
+    }
+    if (event.kind == TaskEvent::Kind::exit) {
+        print(text, R"(,"status":{},"signal":)", event.status);
+        text += event.signal != 0 ? fmt::format("{}", event.signal) : "null";
+    } else {
+        text += R"(,"status":null,"signal":null)";
+    }
+    text += '}';
+    return text;
+}
+
+std::string json_of(const MappingsEvent& event) {
+    std::string text =
+        fmt::format(R"({{"event":"mappings","time":{},"pid":{},"all":{},"gone":)", event.time_ns, event.pid, event.all);
+    const auto print_range = [&text](VirtRange range) {
+        print(text, R"({{"start":"{:#x}","end":"{:#x}")", range.start.value(), range.end.value());
+    };
+    print_list(text, event.gone, [&](VirtRange range) {
+        print_range(range);
+        text += '}';
+    });
+    text += R"(,"mapped":)";
+    print_list(text, event.mapped, [&](const Mapping& mapping) {
+        print_range(mapping.range);
+        text += R"(,"prot":)";
+        append_json_string(text, mapping.protection);
+        text += R"(,"name":)";
+        append_json_string(text, mapping.name);
+        text += '}';
+    });
+    text += '}';
+    return text;
+}
+
+std::string json_of(const mm::MemorySample& sample) {
+    std::string text = fmt::format(
+        R"({{"event":"sample","time":{},"free_frames":{},"user_frames":{},"used_swap_slots":{},"free_blocks":)",
+        sample.time_ns, sample.free_frames, sample.user_frames, sample.used_swap_slots);
+    print_list(text, sample.free_blocks, [&](std::uint64_t count) { print(text, "{}", count); });
+    text += R"(,"processes":)";
+    print_list(text, sample.processes, [&](const mm::ProcessMemory& memory) {
+        print(text, R"({{"pid":{},"anon":{},"file":{},"shmem":{},"swap":{},"page_tables":{}}})", memory.pid,
+              memory.anonymous, memory.file, memory.shared_memory, memory.swap, memory.page_tables);
+    });
+    text += '}';
+    return text;
+}
+
+}  // namespace fl::trace

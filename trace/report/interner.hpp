@@ -2,8 +2,12 @@
 // value, which stands as well for all that come once it is full.
 #pragma once
 
+#include "trace/uncounted_allocator.hpp"
+
 #include <cstdint>
+#include <functional>
 #include <map>
+#include <utility>
 #include <vector>
 
 namespace fl::trace::report {
@@ -36,7 +40,7 @@ private:
     std::uint32_t limit_;
     std::uint32_t last_ = 0;
     std::uint64_t refused_ = 0;
-    std::map<Key, std::uint32_t> indexes_;
+    std::map<Key, std::uint32_t, std::less<>, UncountedAllocator<std::pair<const Key, std::uint32_t>>> indexes_;
     std::vector<const Key*> keys_;  // by number
 };
 

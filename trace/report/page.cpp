@@ -45,9 +45,9 @@ std::string html_escaped(std::string_view text) {
     return escaped;
 }
 
-std::string page(std::string_view title, const Payload& payload) {
+std::string page(std::string_view title, std::string_view packed) {
     // The payload last: it is long, and base64 holds no mark.
-    return replaced(replaced(page_template, "{{title}}", html_escaped(title)), "{{payload}}", payload.pack());
+    return replaced(replaced(page_template, "{{title}}", html_escaped(title)), "{{payload}}", packed);
 }
 
 }  // namespace fl::trace::report

@@ -57,6 +57,13 @@ std::string enum_names(std::size_t count, const char* (*name)(Enum)) {
 std::uint64_t frame_field(emu::Pte entry) { return entry.raw() >> page_shift & ((std::uint64_t{1} << 40U) - 1); }
 std::uint64_t bits_field(emu::Pte entry) { return (entry.raw() & 0xfffU) | entry.raw() >> 52U << 12U; }
 
+// The swap slot that the entry named before the fault, and 1; 0: none.
+std::uint64_t slot_before(const FaultRow& row) {
+    const emu::Pte entry = emu::Pte::from_raw((row.before_bits & 0xfffULL) | row.before_frame << page_shift |
+                                              std::uint64_t{row.before_bits >> 12U} << 52U);
+    return entry.is_swapped() ? row.before_frame + 1 : 0;
+}
+
 }  // namespace
 
 std::vector<std::string> ReportWriter::notes() const {
@@ -68,28 +75,33 @@ std::vector<std::string> ReportWriter::notes() const {
             grouped(fault_count_), grouped(faults_.all().size()), faults_.every()));
     }
     if (reclaims_.all().size() < reclaim_rows_) {
-        notes.push_back(fmt::format("Of {} pages that left memory or were written ahead, {} are kept here: those of "
-                                    "about one fault in {}.",
-                                    grouped(reclaim_rows_), grouped(reclaims_.all().size()), reclaims_.every()));
+        notes.push_back(
+            fmt::format("Of {} pages that left memory or were written ahead, {} are kept here: those of "
+                        "about one fault in {}.",
+                        grouped(reclaim_rows_), grouped(reclaims_.all().size()), reclaims_.every()));
     }
     if (fault_count_ > 0 && !has_mappings_) {
-        notes.push_back("The trace does not tell when mappings came and went: bands show them from the first fault "
-                        "that saw them to the last.");
+        notes.push_back(
+            "The trace does not tell when mappings came and went: bands show them from the first fault "
+            "that saw them to the last.");
     }
     if (areas_.refused() > 0) {
-        notes.push_back(fmt::format("{} more mappings came and went, for which the map has no band.",
-                                    grouped(areas_.refused())));
+        notes.push_back(
+            fmt::format("{} more mappings came and went, for which the map has no band.", grouped(areas_.refused())));
     }
     if (fault_count_ > 0 && samples_.empty()) {
-        notes.push_back("The trace has no samples of memory: resident set, page-table pages, free lists and swap over "
-                        "time are left out.");
+        notes.push_back(
+            "The trace has no samples of memory: resident set, page-table pages, free lists and swap over "
+            "time are left out.");
     }
     if (fault_count_ > 0 && !tree_) {
-        notes.push_back("The page tables at the end are left out: a trace has only the entries that faults met. A "
-                        "report of a run (faultline run --report) has them.");
+        notes.push_back(
+            "The page tables at the end are left out: a trace has only the entries that faults met. A "
+            "report of a run (faultline run --report) has them.");
     }
     if (every_sample_ > 1) {
-        notes.push_back(fmt::format("Of {} samples of memory every {}th is kept.", grouped(sample_count_), every_sample_));
+        notes.push_back(
+            fmt::format("Of {} samples of memory every {}th is kept.", grouped(sample_count_), every_sample_));
     }
     if (task_events_.size() < task_event_count_) {
         notes.push_back(fmt::format("Of {} forks, execs and exits the first {} are kept.", grouped(task_event_count_),
@@ -98,9 +110,10 @@ std::vector<std::string> ReportWriter::notes() const {
     const std::uint64_t nameless = functions_.refused() + instructions_.refused() + vma_areas_.refused() +
                                    vmas_.refused() + walks_.refused() + files_.refused() + tasks_.refused();
     if (nameless > 0) {
-        notes.push_back(fmt::format("There were more different instructions, mappings or page walks than are kept "
-                                    "apart: {} times one is shown as not known.",
-                                    grouped(nameless)));
+        notes.push_back(
+            fmt::format("There were more different instructions, mappings or page walks than are kept "
+                        "apart: {} times one is shown as not known.",
+                        grouped(nameless)));
     }
     if (lost_ > 0) notes.push_back(fmt::format("{} events are missing: there was no memory for them.", grouped(lost_)));
     return notes;
@@ -147,7 +160,7 @@ void ReportWriter::add_faults(Payload& payload) const {
     Column& evicted = table.add("evicted", Encoding::plain);
     Column& written = table.add("written", Encoding::plain);
     Column& looked = table.add("looked", Encoding::plain);
-    Column& slot = table.add("slot", Encoding::delta);
+    Column& slot = table.add("slot", Encoding::plain);
     Column& refault = table.add("refault", Encoding::delta);
     Column& tables = table.add("tables", Encoding::plain);
     Column& around = table.add("around", Encoding::plain);
@@ -168,7 +181,8 @@ void ReportWriter::add_faults(Payload& payload) const {
         evicted.append(row.evicted);
         written.append(row.written);
         looked.append(row.looked);
-        slot.append(row.slot);
+        // Mostly the one in the entry before.
+        slot.append(row.slot == slot_before(row) ? 0 : row.slot + 1);
         refault.append(row.refault);
         tables.append(row.tables);
         around.append(row.around);
@@ -249,7 +263,8 @@ void ReportWriter::add_totals(Payload& payload) const {
     const auto add_counts = [](Table& table, const std::vector<KindCounts>& totals, std::uint32_t rows) {
         for (std::size_t kind = 0; kind < mm::fault_kind_count; ++kind) {
             Column& column = table.add(fmt::format("kind{}", kind), Encoding::plain);
-            for (std::uint32_t row = 0; row < rows; ++row) column.append(row < totals.size() ? totals[row].at(kind) : 0);
+            for (std::uint32_t row = 0; row < rows; ++row)
+                column.append(row < totals.size() ? totals[row].at(kind) : 0);
         }
     };
     Table& functions = payload.add_table("by_function");
@@ -293,10 +308,9 @@ void ReportWriter::add_parts(Payload& payload) const {
 void ReportWriter::add_reclaims(Payload& payload) const {
     Table& table = payload.add_table("reclaim");
     Column& fault = table.add("fault", Encoding::delta);
-    Column& time = table.add("time", Encoding::delta);
     Column& flags = table.add("flags", Encoding::plain);
     Column& reason = table.add("reason", Encoding::plain);
-    Column& id = table.add("id", Encoding::delta);
+    Column& id = table.add("id", Encoding::delta);  // of pages that nothing else names
     Column& pid = table.add("pid", Encoding::plain);
     Column& page = table.add("page", Encoding::delta);
     Column& file = table.add("file", Encoding::plain);
@@ -306,10 +320,9 @@ void ReportWriter::add_reclaims(Payload& payload) const {
     Column& slot = table.add("slot", Encoding::delta);
     for (const ReclaimRow& row : reclaims_.all()) {
         fault.append(row.fault);
-        time.append(row.time_ns);
         flags.append(row.flags);
         reason.append(row.reason);
-        id.append(row.id);
+        id.append(row.page == 0 && row.file == 0 ? row.id : 0);
         pid.append(row.pid);
         page.append(row.page);
         file.append(payload.string_index(files_[row.file]));
@@ -370,7 +383,8 @@ void ReportWriter::add_samples(Payload& payload) const {
     add("user", [](const mm::MemorySample& sample) { return sample.user_frames; });
     add("swap_slots", [](const mm::MemorySample& sample) { return sample.used_swap_slots; });
     for (std::size_t order = 0; order < mm::MemorySample{}.free_blocks.size(); ++order) {
-        add(fmt::format("order{}", order), [order](const mm::MemorySample& sample) { return sample.free_blocks.at(order); });
+        add(fmt::format("order{}", order),
+            [order](const mm::MemorySample& sample) { return sample.free_blocks.at(order); });
     }
 
     Table& processes = payload.add_table("sample_processes");
@@ -406,7 +420,8 @@ void ReportWriter::add_task_events(Payload& payload) const {
         type.append(static_cast<std::uint64_t>(event.kind));
         time.append(event.time_ns);
         pid.append(event.pid);
-        other.append(event.kind == TaskEvent::Kind::exit ? static_cast<std::uint64_t>(event.status & 0xff) : event.parent);
+        other.append(event.kind == TaskEvent::Kind::exit ? static_cast<std::uint64_t>(event.status & 0xff)
+                                                         : event.parent);
         path.append(payload.string_index(event.path));
         signal.append(static_cast<std::uint64_t>(event.signal & 0xff));
     }
@@ -416,8 +431,8 @@ void ReportWriter::add_tree(Payload& payload) const {
     if (!tree_) return;
     std::string note;
     if (tree_->left_out > 0) note = fmt::format("{} more runs of entries are left out.", grouped(tree_->left_out));
-    std::string json = fmt::format(R"({{"pid":{},"root":{},"tables":{},"note":)", tree_->pid, tree_->root.value(),
-                                   tree_->table_count);
+    std::string json =
+        fmt::format(R"({{"pid":{},"root":{},"tables":{},"note":)", tree_->pid, tree_->root.value(), tree_->table_count);
     append_json_string(json, note);
     payload.add_json("tree", json + "}");
     Table& table = payload.add_table("tree");

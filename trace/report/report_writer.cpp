@@ -4,6 +4,7 @@
 #include "trace/report/page.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <exception>
 #include <string_view>
 
@@ -15,6 +16,9 @@ namespace {
 constexpr std::uint32_t max_names = 65536;
 // Instructions have numbers that rise; of those known longest ago the number is forgotten, not the instruction.
 constexpr std::size_t max_instruction_ids = 1U << 20U;
+
+// With so few of them it is not the faults that make a page large.
+constexpr std::size_t least_faults = 1024;
 
 constexpr std::uint64_t frame_mask = (std::uint64_t{1} << 40U) - 1;
 
@@ -63,10 +67,9 @@ std::uint32_t ReportWriter::instruction_index(const TracedFault& fault) {
     }
     const VirtAddr address = fault.event.origin.instruction;
     const bool in_exec = fault.event.mode == emu::Mode::kernel && address == VirtAddr();
-    const std::uint32_t function =
-        functions_.index_of(in_exec ? "exec" : std::string(function_of(instruction.symbol)));
-    const std::uint32_t index = instructions_.index_of(
-        {address.value(), instruction.symbol, instruction.source, instruction.text, function});
+    const std::uint32_t function = functions_.index_of(in_exec ? "exec" : std::string(function_of(instruction.symbol)));
+    const std::uint32_t index =
+        instructions_.index_of({address.value(), instruction.symbol, instruction.source, instruction.text, function});
     if (instruction_of_id_.size() >= max_instruction_ids) instruction_of_id_.clear();
     if (instruction.id != 0) instruction_of_id_[instruction.id] = index;
     return index;
@@ -81,8 +84,8 @@ std::uint32_t ReportWriter::vma_index(const mm::FaultEvent& event) {
         return last_vma_index_;
     }
     const std::uint64_t page = page_of(vma.range.start);
-    const std::uint32_t area = vma_areas_.index_of(
-        {task.pid, vma.name.empty() ? page : 0, vma.name, mm::protection_string(vma.flags)});
+    const std::uint32_t area =
+        vma_areas_.index_of({task.pid, vma.name.empty() ? page : 0, vma.name, mm::protection_string(vma.flags)});
     last_vma_index_ = vmas_.index_of({page, vma.range.page_count().value(), vma.pgoff, area});
     last_vma_ = vma;
     last_vma_task_ = task;
@@ -140,6 +143,7 @@ void ReportWriter::write(const TracedFault& fault) noexcept {
         faults_.add(row);
         ++by_kind_[static_cast<std::size_t>(event.kind)];
         ++fault_count_;
+        if (first_process_ == 0) first_process_ = event.origin.pid;
         if (event.major) ++major_count_;
         last_fault_ = std::max(last_fault_, event.sequence);
         end_ns_ = std::max(end_ns_, event.origin.time_ns);
@@ -157,20 +161,18 @@ void ReportWriter::add_reclaim(const mm::PageName& page, ReclaimRow row) {
     reclaims_.add(row);
     ++reclaim_rows_;
     if ((row.flags & ReclaimRow::for_fault) != 0) last_reclaim_fault_ = row.fault;
-    end_ns_ = std::max(end_ns_, row.time_ns);
 }
 
 void ReportWriter::add_eviction(const mm::EvictionEvent& event) {
     ReclaimRow row;
     row.fault = event.for_fault;
-    row.time_ns = event.time_ns;
     row.frame = event.pfn.value();
     row.age_ns = event.age_ns;
     row.slot = event.slot ? event.slot->value() + 1 : 0;
     row.reason = static_cast<std::uint8_t>(event.reason);
-    row.flags = static_cast<std::uint8_t>((event.dirty ? ReclaimRow::dirty : 0) |
-                                          (event.dropped ? ReclaimRow::dropped : 0) |
-                                          (event.for_fault != 0 ? ReclaimRow::for_fault : 0));
+    row.flags =
+        static_cast<std::uint8_t>((event.dirty ? ReclaimRow::dirty : 0) | (event.dropped ? ReclaimRow::dropped : 0) |
+                                  (event.for_fault != 0 ? ReclaimRow::for_fault : 0));
     add_reclaim(event.page, row);
     ++eviction_count_;
 }
@@ -186,7 +188,6 @@ void ReportWriter::write_write_back(const mm::WriteBackEvent& event) noexcept {
     keep([&] {
         ReclaimRow row;
         row.fault = event.for_fault;
-        row.time_ns = event.time_ns;
         row.frame = event.pfn.value();
         row.slot = event.slot ? event.slot->value() + 1 : 0;
         row.reason = static_cast<std::uint8_t>(event.reason);
@@ -223,22 +224,32 @@ void ReportWriter::write_sample(const mm::MemorySample& sample) noexcept {
     });
 }
 
+Payload ReportWriter::payload() const {
+    Payload payload;
+    add_head(payload);
+    add_faults(payload);
+    add_fault_tables(payload);
+    add_totals(payload);
+    add_parts(payload);
+    add_reclaims(payload);
+    add_areas(payload);
+    add_samples(payload);
+    add_task_events(payload);
+    add_tree(payload);
+    return payload;
+}
+
 void ReportWriter::finish() noexcept {
     try {
-        Payload payload;
-        add_head(payload);
-        add_faults(payload);
-        add_fault_tables(payload);
-        add_totals(payload);
-        add_parts(payload);
-        add_reclaims(payload);
-        add_areas(payload);
-        add_samples(payload);
-        add_task_events(payload);
-        add_tree(payload);
-        output_.append(page(head_.title, payload));
+        std::string packed = payload().pack();
+        while (packed.size() > limits_.payload_bytes && faults_.all().size() > least_faults) {
+            faults_.halve();
+            reclaims_.halve();
+            packed = payload().pack();
+        }
+        output_.append(page(head_.title, packed));
     } catch (const std::exception&) {
-        output_.fail_for_memory();
+        output_.fail(ENOMEM);
     }
     output_.flush();
 }

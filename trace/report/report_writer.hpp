@@ -1,7 +1,7 @@
 // ReportWriter: a trace as one HTML page (docs/report.md).
 //
-// Events are kept as rows while the program runs; the page is made at the end. Its size is bounded: of more events than
-// max_faults and max_reclaims only some are kept, and a note on the page says so. Totals count all.
+// Events are kept as rows while the program runs; the page is made at the end. Its size is bounded: of too many events
+// only some are kept, and a note on the page says so. Totals count all.
 #pragma once
 
 #include "trace/output.hpp"
@@ -35,6 +35,7 @@ struct ReportLimits {
     std::size_t reclaims = std::size_t{1} << 20U;  // pages that left, and write-backs
     std::size_t samples = 4096;
     std::size_t task_events = 4096;
+    std::size_t payload_bytes = 4'600'000;  // with the rest of the page below 5 MB
 };
 
 class ReportWriter final : public Writer {
@@ -45,6 +46,8 @@ public:
     // Before finish(). What is not given is not on the page.
     void set_head(ReportHead head) { head_ = std::move(head); }
     void set_table_tree(TableTree tree) { tree_ = std::move(tree); }
+    // The process of the first event; 0: there was none.
+    std::uint32_t first_process() const { return first_process_; }
 
     void write(const TracedFault& fault) noexcept override;
     void write_eviction(const mm::EvictionEvent& event) noexcept override;
@@ -106,6 +109,7 @@ private:
     void add_reclaim(const mm::PageName& page, ReclaimRow row);
     void add_eviction(const mm::EvictionEvent& event);
 
+    Payload payload() const;
     void add_head(Payload& payload) const;
     std::vector<std::string> notes() const;
     void add_faults(Payload& payload) const;
@@ -153,6 +157,7 @@ private:
     KindCounts by_kind_{};
     std::uint64_t fault_count_ = 0, major_count_ = 0, eviction_count_ = 0, write_back_count_ = 0, reclaim_rows_ = 0;
     std::uint64_t last_fault_ = 0, last_reclaim_fault_ = 0, end_ns_ = 0;
+    std::uint32_t first_process_ = 0;
     std::uint64_t lost_ = 0;  // events for which the host had no memory
 };
 

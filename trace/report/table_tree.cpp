@@ -33,7 +33,8 @@ private:
     void add_leaf_table(VirtAddr start) {
         const mm::PageWalk walk = table_.walk_to(start);
         for (unsigned level = 4; level >= 2; --level) {
-            const std::uint64_t page = start.value() >> page_shift >> (table_bits * (level - 1)) << (table_bits * (level - 1));
+            const std::uint64_t page = start.value() >> page_shift >> (table_bits * (level - 1))
+                                                                          << (table_bits * (level - 1));
             const std::size_t step = 4 - level;
             if (upper_[step] && tree_.rows[*upper_[step]].page == page) continue;
             for (std::size_t below = step; below < 3; ++below) upper_[below].reset();

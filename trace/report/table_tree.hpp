@@ -9,13 +9,13 @@
 
 namespace fl::trace::report {
 
-// An entry of an upper table, or a run of entries of the last level that have the same flags and frames (or swap slots) in
-// a row. Rows stand in the order of addresses, each upper entry before what is below it.
+// An entry of an upper table, or a run of entries of the last level that have the same flags and frames (or swap slots)
+// in a row. Rows stand in the order of addresses, each upper entry before what is below it.
 struct TableRow {
-    std::uint8_t level = 0;    // 4: in the PGD; 3, 2; 1: of the last level
-    std::uint64_t page = 0;    // the first that it covers
-    std::uint64_t count = 0;   // entries in the table that it names; level 1: pages of the run
-    emu::Pte entry;            // the first of the run
+    std::uint8_t level = 0;   // 4: in the PGD; 3, 2; 1: of the last level
+    std::uint64_t page = 0;   // the first that it covers
+    std::uint64_t count = 0;  // entries in the table that it names; level 1: pages of the run
+    emu::Pte entry;           // the first of the run
     friend bool operator==(const TableRow&, const TableRow&) = default;
 };
 

@@ -54,7 +54,7 @@ class Details {
     const pid = report.tasks.pid[report.task[row]];
     const tid = report.tasks.tid[report.task[row]];
     const name = report.processNames().get(pid);
-    const slot = report.field(row, 'slot');
+    const slot = report.slot(row);
     const refault = report.field(row, 'refault');
     const around = report.field(row, 'around');
     const tables = report.field(row, 'tables');
@@ -70,7 +70,7 @@ class Details {
       ['', vma === null ? null : `${pageSize(vma.pages)}; the page is number ${count(report.page[row] - vma.start)} of it`],
       ['Process', `${pid}${name ? ` (${name})` : ''}${tid === pid ? '' : `, thread ${tid}`}`],
       ['Time', time(report.time[row])],
-      ['Came from', slot > 0 ? `swap slot ${count(slot - 1)}` : null],
+      ['Came from', slot >= 0 ? `swap slot ${count(slot)}` : null],
       ['Had been evicted', refault > 0 ? `${plural(refault - 1, 'eviction')} before this fault` : null],
       ['Mapped beside it', around > 0 ? `${plural(around, 'page')} of the file (fault-around)` : null],
       ['New page tables', tables > 0 ? count(tables) : null],
@@ -103,7 +103,7 @@ class Details {
     } else {
       parts.push(table('The page walk to this address, once the fault was handled', [
         {text: 'Level'}, {text: 'Address bits'}, {text: 'Index', number: true}, {text: 'Table in frame'}, {text: 'Entry'}, {text: 'Which means'},
-      ], steps.map(step => [step.name, step.bits, String(step.index), code(hex(step.table)), code(rawEntry(step.frame, step.bits)),
+      ], steps.map(step => [step.name, step.addressBits, String(step.index), code(hex(step.table)), code(rawEntry(step.frame, step.bits)),
         entryMeaning(step.frame, step.bits, step.name === 'PTE')])));
     }
     parts.push(pairs([

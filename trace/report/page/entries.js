@@ -9,6 +9,11 @@ function rawEntry(frame, bits) {
   return '0x' + raw.toString(16).padStart(16, '0');
 }
 
+// Bit 1 and neither present nor hidden.
+function isSwapEntry(bits) {
+  return (bits & (entryBit.present | entryBit.protNone)) === 0 && (bits & entryBit.writable) !== 0;
+}
+
 // What the processor, or the kernel, makes of an entry; `isLeaf`: of the last level.
 function entryMeaning(frame, bits, isLeaf) {
   if (bits === 0 && frame === 0) return 'empty';
@@ -38,8 +43,8 @@ function entryFlags(bits) {
 }
 
 const walkLevels = [
-  {name: 'PGD', bits: '47–39', shift: 27},
-  {name: 'PUD', bits: '38–30', shift: 18},
-  {name: 'PMD', bits: '29–21', shift: 9},
-  {name: 'PTE', bits: '20–12', shift: 0},
+  {name: 'PGD', addressBits: '47–39', shift: 27},
+  {name: 'PUD', addressBits: '38–30', shift: 18},
+  {name: 'PMD', addressBits: '29–21', shift: 9},
+  {name: 'PTE', addressBits: '20–12', shift: 0},
 ];

@@ -28,7 +28,8 @@ class FaultList {
   collect() {
     const rows = new Uint32Array(this.report.rows);
     let size = 0;
-    for (let row = 0; row < this.report.rows; ++row) if (this.report.isShown(row)) rows[size++] = row;
+    const {mask} = this.report;
+    for (let row = 0; row < rows.length; ++row) if (mask === null || mask[row] === 1) rows[size++] = row;
     this.rows = rows.subarray(0, size);
   }
 

@@ -69,11 +69,14 @@ class MapPainter {
   faultsInView() {
     const {view, xs, ys, report} = this;
     const end = upperBound(xs, view.x1);
-    const found = [];
+    const {mask} = report;
+    const {y0, y1} = view;
+    this.found = this.found || new Uint32Array(report.rows);
+    let size = 0;
     for (let row = lowerBound(xs, view.x0); row < end; ++row) {
-      if (ys[row] >= view.y0 && ys[row] <= view.y1 && report.isShown(row)) found.push(row);
+      if (ys[row] >= y0 && ys[row] <= y1 && (mask === null || mask[row] === 1)) this.found[size++] = row;
     }
-    return found;
+    return this.found.subarray(0, size);
   }
 
   paintBands() {
@@ -84,6 +87,8 @@ class MapPainter {
       context.fillRect(view.plot.left, top, view.plot.width, view.y(part.at) - top);
     }
     this.bands = [];
+    context.strokeStyle = themeColour('line');
+    context.lineWidth = 1;
     for (const area of areas) {
       if (report.shown.process !== 0 && area.pid !== report.shown.process) continue;
       const left = Math.max(view.x(area.from), view.plot.left);
@@ -91,11 +96,12 @@ class MapPainter {
       if (right < view.plot.left || left > view.plot.left + view.plot.width) continue;
       for (const part of axis.parts) {
         if (part.page >= area.page + area.pages || part.end <= area.page) continue;
-        const top = view.y(axis.position(Math.min(area.page + area.pages, part.end)) );
+        const top = view.y(axis.position(Math.min(area.page + area.pages, part.end)));
         const bottom = view.y(part.at + (Math.max(area.page, part.page) - part.page) * part.scale);
         if (bottom < 0 || top > this.canvas.clientHeight) continue;
         context.fillStyle = bandColour(area.protection);
         context.fillRect(left, top, Math.max(1, right - left), Math.max(1, bottom - top));
+        context.strokeRect(left + 0.5, top + 0.5, Math.max(0, right - left - 1), Math.max(0, bottom - top - 1));
         this.bands.push({area, left, right, top, bottom});
       }
     }
@@ -158,10 +164,12 @@ class MapPainter {
     const byKind = hasCellsByKind ? new Uint32Array(width * height * kinds) : null;
     const scaleX = width / (view.x1 - view.x0);
     const scaleY = height / (view.y1 - view.y0);
+    const {x0, y1} = view;
     let most = 0;
-    for (const row of rows) {
-      const column = Math.min(width - 1, Math.floor((xs[row] - view.x0) * scaleX));
-      const line = Math.min(height - 1, Math.floor((view.y1 - ys[row]) * scaleY));
+    for (let i = 0; i < rows.length; ++i) {
+      const row = rows[i];
+      const column = Math.min(width - 1, Math.floor((xs[row] - x0) * scaleX));
+      const line = Math.min(height - 1, Math.floor((y1 - ys[row]) * scaleY));
       const cell = line * width + column;
       most = Math.max(most, ++counts[cell]);
       if (byKind) ++byKind[cell * kinds + report.kind[row]];
@@ -182,10 +190,11 @@ class MapPainter {
     const {context, view} = this;
     const height = counts.length / width;
     const image = new ImageData(width, height);
+    const pixels = new Uint32Array(image.data.buffer);
     for (let cell = 0; cell < counts.length; ++cell) {
       if (counts[cell] === 0) continue;
       const [red, green, blue] = colour(cell, counts[cell]);
-      image.data.set([red, green, blue, 255], cell * 4);
+      pixels[cell] = (255 << 24) | (blue << 16) | (green << 8) | red;
     }
     const grid = new OffscreenCanvas(width, height);
     grid.getContext('2d').putImageData(image, 0, 0);

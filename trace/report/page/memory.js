@@ -87,8 +87,8 @@ function makeProcesses(report) {
     const pid = column('pid')[row];
     const other = column('other')[row];
     const texts = {
-      fork: `made process ${other}`, exec: report.strings[column('path')[row]],
-      exit: column('signal')[row] ? `ended by signal ${column('signal')[row]}` : `exit status ${other}`,
+      fork: `made by process ${other}`, exec: report.strings[column('path')[row]],
+      exit: column('signal')[row] > 0 ? `ended by signal ${column('signal')[row]}` : `exit status ${other}`,
     };
     return [time(column('time')[row]), String(pid), event, texts[event] || ''];
   });

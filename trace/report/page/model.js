@@ -1,5 +1,8 @@
 // The report's data: faults by row, what belongs to each, and which of them are shown.
 
+// ReclaimRow::Flag of trace/report/rows.hpp.
+const reclaimFlag = {writeBack: 1, dirty: 2, dropped: 4, failed: 8, forFault: 16};
+
 class Report {
   constructor(payload) {
     this.payload = payload;
@@ -7,6 +10,7 @@ class Report {
     this.strings = payload.strings;
     this.kinds = this.head.kinds || [];
     this.shown = {kinds: new Uint8Array(this.kinds.length).fill(1), process: 0, name: null};
+    this.mask = null;
     this.listeners = [];
     if (payload.has('faults')) this.loadFaults();
   }
@@ -29,12 +33,25 @@ class Report {
 
   // Whether anything is shown may change: `listener` is told.
   onChange(listener) { this.listeners.push(listener); }
-  changed() { for (const listener of this.listeners) listener(); }
+  changed() {
+    this.mask = this.makeMask();
+    for (const listener of this.listeners) listener();
+  }
 
-  isShown(row) {
+  isShown(row) { return this.mask === null || this.mask[row] === 1; }
+
+  // By row, whether it is shown; null: all are.
+  makeMask() {
     const {kinds, process, name} = this.shown;
-    return kinds[this.kind[row]] === 1 && (process === 0 || this.tasks.pid[this.task[row]] === process) &&
-        (name === null || name.holds(row));
+    if (kinds.every(shown => shown === 1) && process === 0 && name === null) return null;
+    const pid = this.tasks.pid;
+    const mask = new Uint8Array(this.rows);
+    for (let row = 0; row < this.rows; ++row) {
+      const isShown = kinds[this.kind[row]] === 1 && (process === 0 || pid[this.task[row]] === process) &&
+          (name === null || name.holds(row));
+      mask[row] = isShown ? 1 : 0;
+    }
+    return mask;
   }
 
   // The next row in this direction (1 or -1) that is shown; -1: none.
@@ -43,9 +60,10 @@ class Report {
     return -1;
   }
 
+  // Those that faulted: [pid, program].
   processes() {
     const names = this.processNames();
-    return [...new Set(this.tasks.pid)].sort((a, b) => a - b).map(pid => [pid, names.get(pid) || '']);
+    return [...new Set(this.tasks.pid.subarray(1))].sort((a, b) => a - b).map(pid => [pid, names.get(pid) || '']);
   }
 
   // By pid: the program that it ran last.
@@ -58,12 +76,19 @@ class Report {
     for (let row = 0; row < events.rows; ++row) {
       const event = this.head.process_events[type[row]];
       if (event === 'exec') this.names.set(pid[row], this.strings[path[row]].replace(/.*\//, ''));
-      if (event === 'fork' && this.names.has(pid[row])) this.names.set(other[row], this.names.get(pid[row]));
+      if (event === 'fork' && this.names.has(other[row])) this.names.set(pid[row], this.names.get(other[row]));
     }
     return this.names;
   }
 
   field(row, name) { return this.faults.column(name)[row]; }
+
+  // The swap slot that a fault's page came from; -1: none.
+  slot(row) {
+    const stored = this.field(row, 'slot');
+    if (stored > 0) return stored - 2;
+    return isSwapEntry(this.field(row, 'before_bits')) ? this.field(row, 'before') : -1;
+  }
 
   address(row) { return address(this.page[row], this.field(row, 'offset')); }
 
@@ -82,9 +107,10 @@ class Report {
     if (index === 0) return null;
     const table = this.payload.tables.vmas;
     const number = name => table.column(name)[index];
+    const areas = this.payload.tables.by_vma;
+    const text = name => this.strings[areas.column(name)[number('area')]];
     return {
-      start: number('page'), pages: number('pages'), protection: this.strings[number('protection')],
-      name: this.strings[number('name')], filePage: number('pgoff'), area: number('area'),
+      start: number('page'), pages: number('pages'), filePage: number('pgoff'), protection: text('protection'), name: text('name'),
     };
   }
 
@@ -122,10 +148,10 @@ class Report {
   reclaimOf(row) {
     const table = this.table('reclaim');
     if (!table) return [];
-    const owner = table.column('owner_fault');
+    const fault = table.column('fault');
     const found = [];
-    for (let at = lowerBound(owner, this.sequence[row]); at < table.rows && owner[at] === this.sequence[row]; ++at) {
-      if (table.column('for_fault')[at] !== 0) found.push(at);
+    for (let at = lowerBound(fault, this.sequence[row]); at < table.rows && fault[at] === this.sequence[row]; ++at) {
+      if (table.column('flags')[at] & reclaimFlag.forFault) found.push(at);
     }
     return found;
   }
@@ -135,9 +161,10 @@ class Report {
     const number = name => table.column(name)[at];
     const flags = number('flags');
     return {
-      time: number('time'), reason: this.head.reclaim_reasons[number('reason')], id: number('id'), pid: number('pid'),
+      reason: this.head.reclaim_reasons[number('reason')], id: number('id'), pid: number('pid'),
       page: number('page') - 1, file: this.strings[number('file')], filePage: number('file_page'), frame: number('frame'),
-      isWriteBack: Boolean(flags & 1), isDirty: Boolean(flags & 2), isDropped: Boolean(flags & 4), hasFailed: Boolean(flags & 8),
+      isWriteBack: Boolean(flags & reclaimFlag.writeBack), isDirty: Boolean(flags & reclaimFlag.dirty),
+      isDropped: Boolean(flags & reclaimFlag.dropped), hasFailed: Boolean(flags & reclaimFlag.failed),
       age: number('age'), slot: number('slot') - 1,
     };
   }

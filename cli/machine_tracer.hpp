@@ -24,7 +24,10 @@ public:
     // nullptr: the form tells of faults and reclaim alone.
     mm::ProcessObserver* process_observer() { return wants_processes_ ? &processes_ : nullptr; }
     // The machine has no program yet. It must live until its run is over.
-    void attach(const kernel::Machine& machine) { machine_ = &machine; }
+    void attach(const kernel::Machine& machine, const trace::FaultCosts& costs) {
+        machine_ = &machine;
+        tracer_.set_costs(costs);
+    }
     // It has one: from now on instructions can be named.
     void begin() { tracer_.attach(*this); }
 

@@ -8,8 +8,10 @@
 #include "cli/policies.hpp"
 #include "cli/refs.hpp"
 #include "cli/replay.hpp"
+#include "cli/report.hpp"
 #include "cli/run.hpp"
 #include "cli/sweep.hpp"
+#include "cli/trace.hpp"
 
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
@@ -59,6 +61,8 @@ int run_command_line(std::vector<std::string> words) {
     fl::cli::ReplayCommand replay(application);
     fl::cli::SweepCommand sweep(application);
     fl::cli::CurveCommand curve(application);
+    fl::cli::TraceCommand trace(application);
+    fl::cli::ReportCommand report(application);
     if (words.empty()) {
         fmt::print(stderr, "{}", application.help());
         return fl::cli::exit_usage;
@@ -80,7 +84,8 @@ int run_command_line(std::vector<std::string> words) {
             words.insert(words.end(), own.begin(), own.end());
         }
         if (words.front() == fl::cli::RefsCommand::name || words.front() == fl::cli::SweepCommand::name ||
-            words.front() == fl::cli::CurveCommand::name || words.front() == fl::cli::ReplayCommand::name) {
+            words.front() == fl::cli::CurveCommand::name || words.front() == fl::cli::ReplayCommand::name ||
+            words.front() == fl::cli::TraceCommand::name || words.front() == fl::cli::ReportCommand::name) {
             help_command += " " + words.front();
             refuse_empty_values(words);
         }
@@ -103,6 +108,8 @@ int run_command_line(std::vector<std::string> words) {
     if (replay.subcommand().parsed()) return replay.execute();
     if (sweep.subcommand().parsed()) return sweep.execute();
     if (curve.subcommand().parsed()) return curve.execute();
+    if (trace.subcommand().parsed()) return trace.execute();
+    if (report.subcommand().parsed()) return report.execute();
     return run.execute(operands);
 }
 

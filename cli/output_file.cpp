@@ -29,6 +29,7 @@ int above_standard_streams(int descriptor) {
 }  // namespace
 
 OutputFile OutputFile::standard_error() { return {STDERR_FILENO, "standard error"}; }
+OutputFile OutputFile::standard_output() { return {STDOUT_FILENO, "standard output"}; }
 
 tl::expected<OutputFile, std::string> OutputFile::open(const std::string& path) {
     int descriptor = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOCTTY, file_mode);

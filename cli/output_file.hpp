@@ -14,6 +14,7 @@ namespace fl::cli {
 class OutputFile {
 public:
     static OutputFile standard_error();
+    static OutputFile standard_output();
     // The error is one line that names the file.
     static tl::expected<OutputFile, std::string> open(const std::string& path);
     OutputFile(const OutputFile&) = delete;

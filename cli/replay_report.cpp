@@ -136,14 +136,14 @@ std::string replay_json(const ReplayHead& head, const std::vector<ReplayRow>& ro
 
 std::string replay_page(const ReplayHead& head, const std::vector<ReplayRow>& rows) {
     using Json = nlohmann::json;
-    const Json facts = {{"Recording", head.file},
-                        {"References", fmt::to_string(head.references)},
-                        {"Pages", fmt::to_string(head.pages)},
-                        {"Replays", fmt::to_string(rows.size())},
-                        {"A reference costs", fmt::format("{} ns", head.costs.memory_ns)},
-                        {"A page's first fault costs", fmt::format("{} ns", head.costs.minor_ns)},
-                        {"Each further one costs", fmt::format("{} ns", head.costs.major_ns)},
-                        {"Seed", fmt::to_string(head.seed)}};
+    const Json facts = Json::array({{"Recording", head.file},
+                                    {"References", fmt::to_string(head.references)},
+                                    {"Pages", fmt::to_string(head.pages)},
+                                    {"Replays", fmt::to_string(rows.size())},
+                                    {"A reference costs", fmt::format("{} ns", head.costs.memory_ns)},
+                                    {"A page's first fault costs", fmt::format("{} ns", head.costs.minor_ns)},
+                                    {"Each further one costs", fmt::format("{} ns", head.costs.major_ns)},
+                                    {"Seed", fmt::to_string(head.seed)}});
     Json notes = Json::array();
     if (head.opt_was_added) notes.push_back("OPT is the bound for all other policies; it was added.");
     const std::string title = fmt::format("Replays of {}", head.file);

@@ -17,9 +17,9 @@ ReportSession::ReportSession(OutputFile file)
       writer_(output_),
       tracer_(writer_) {}
 
-void ReportSession::attach(const kernel::Machine& machine) {
+void ReportSession::attach(const kernel::Machine& machine, const trace::FaultCosts& costs) {
     machine_ = &machine;
-    tracer_.attach(machine);
+    tracer_.attach(machine, costs);
 }
 
 void ReportSession::at_end() {

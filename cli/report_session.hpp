@@ -22,7 +22,7 @@ public:
 
     MachineTracer& tracer() { return tracer_; }
     const OutputFile& file() const { return file_; }
-    void attach(const kernel::Machine& machine);
+    void attach(const kernel::Machine& machine, const trace::FaultCosts& costs);
     // The program's address space is still there.
     void at_end();
     // The run is over: the page is written, whole or not at all. One line where it could not be.

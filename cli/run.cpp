@@ -36,6 +36,8 @@ wrong; 1: a trace, system calls, statistics or a dump could not be written in fu
 
   faultline run --trace ./program                     every page fault, explained
   faultline run --trace=t.jsonl --trace-format jsonl ./program
+  faultline run --trace=t.json --trace-format perfetto ./program          for ui.perfetto.dev
+  faultline run --trace --filter 'kind=cow && vma=[heap]' ./program
   faultline run --stats --mem 16M ./program argument
   faultline run --frames 64 --policy lru --stats ./program   with 64 frames for its pages, and swap
   faultline run --dump-mm --dump-at 7 ./program       the address space at the seventh fault and at the end)";
@@ -84,8 +86,10 @@ struct RunOutputs {
     RunOutputs(const RunOptions& options, const std::vector<std::string>& program_words) {
         const std::string& program = program_words.front();
         if (options.trace) {
-            const TraceFormat format = options.trace_format == "jsonl" ? TraceFormat::jsonl : TraceFormat::text;
-            trace = std::make_unique<TraceSession>(open_output(*options.trace, program), format);
+            trace = open_trace(options, program);
+        } else if (options.selection.filter || options.selection.last) {
+            throw UsageError(
+                fmt::format("{}: goes with --trace", options.selection.filter ? "--filter" : "--trace-last"));
         }
         if (options.report) report = std::make_unique<ReportSession>(open_output(*options.report, program));
         if (options.dump_mm || options.dump_at) dump = open_dump(options, program);
@@ -95,14 +99,8 @@ struct RunOutputs {
             record = std::make_unique<RecordSession>(open_output(*options.record, program), program_words);
         }
         refuse_shared_files();
-        if (trace) {
-            observers.add(&trace->observer());
-            observers.add(trace->process_observer());
-        }
-        if (report) {
-            observers.add(&report->tracer().fault_observer());
-            observers.add(report->tracer().process_observer());
-        }
+        if (trace) observe_with(trace->tracer());
+        if (report) observe_with(report->tracer());
     }
 
     // Whom the machine tells of its faults.
@@ -120,9 +118,13 @@ struct RunOutputs {
     }
 
     // The machine is there, and has no program yet.
-    void attach(const kernel::Machine& machine) {
-        if (trace) trace->attach(machine);
-        if (report) report->attach(machine);
+    void attach(const kernel::Machine& machine, const kernel::MachineOptions& options) {
+        const bool is_counted = options.clock == kernel::ClockMode::virtual_time;
+        const trace::FaultCosts costs =
+            is_counted ? trace::FaultCosts{options.costs.minor_fault_ns, options.costs.major_fault_ns}
+                       : trace::FaultCosts{};
+        if (trace) trace->tracer().attach(machine, costs);
+        if (report) report->attach(machine, costs);
         if (dump) dump->attach(machine);
     }
 
@@ -146,6 +148,20 @@ struct RunOutputs {
     }
 
 private:
+    void observe_with(MachineTracer& tracer) {
+        observers.add(&tracer.fault_observer());
+        observers.add(tracer.process_observer());
+    }
+
+    static std::unique_ptr<TraceSession> open_trace(const RunOptions& options, const std::string& program) {
+        auto selection = selection_from(options.selection);
+        if (!selection) throw UsageError(selection.error());
+        const TraceFormat format = trace_format_by_name(options.trace_format).value_or(TraceFormat::text);
+        OutputFile file = open_output(*options.trace, program);
+        if (const auto refusal = TraceOutput::refusal(file, format)) throw UsageError(*refusal);
+        return std::make_unique<TraceSession>(std::move(file), format, *std::move(selection));
+    }
+
     static std::unique_ptr<MmDumpSession> open_dump(const RunOptions& options, const std::string& program) {
         std::set<std::uint64_t> at_faults;
         if (options.dump_at) {
@@ -265,7 +281,7 @@ int run_program(const kernel::MachineOptions& options, const kernel::ProgramSpec
     auto created = kernel::Machine::create(options);
     if (!created) return fail_to_start(fmt::format("{}: {}", program.path, created.error()));
     kernel::Machine& machine = **created;
-    outputs.attach(machine);
+    outputs.attach(machine, options);
     if (const auto started = machine.exec(program); !started) return fail_to_start(started.error());
     outputs.begin();
     const auto& policy = options.pressure.policy;
@@ -322,9 +338,12 @@ void add_options(CLI::App& subcommand, RunOptions& options) {
             "Report each page fault, to FILE or standard error")
         ->expected(0, 1)
         ->option_text("[=FILE]");
-    subcommand.add_option("--trace-format", options.trace_format, "Lines for people (the default) or JSON lines")
-        ->check(CLI::IsMember({"text", "jsonl"}))
-        ->option_text("text|jsonl");
+    subcommand
+        .add_option("--trace-format", options.trace_format,
+                    "Lines for people (the default), JSON lines, a table, a timeline for ui.perfetto.dev, a database")
+        ->check(CLI::IsMember(trace_format_names()))
+        ->option_text(fmt::format("{}", fmt::join(trace_format_names(), "|")));
+    add_selection_options(subcommand, options.selection);
     add_value_option(subcommand, "--report", options.report,
                      "Show the run as one HTML page: faults by time and address, memory, page tables", "FILE");
     subcommand

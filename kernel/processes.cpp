@@ -215,10 +215,6 @@ Result<std::uint32_t> Processes::clone(System& parent, const CloneRequest& reque
         if (auto done = share_or_copy(parent, child, request); !done) return fail(done.error());
         // Both may wait for a userfaultfd: before anybody knows of the child.
         if (task.mm != parent.task.mm) tell_userfault_fork(parent, task.mm);
-        if (task.process != parent.task.process) {
-            options_.observers.tell_fork(parent.task.process->pid, task.process->pid);
-            options_.observers.tell_mappings(task.process->pid, *task.mm);
-        }
         if ((request.flags & CLONE_PARENT_SETTID) != 0) {
             (void)parent.user().write(VirtAddr(request.parent_tid), static_cast<std::int32_t>(*tid));
         }
@@ -230,6 +226,10 @@ Result<std::uint32_t> Processes::clone(System& parent, const CloneRequest& reque
         if ((request.flags & CLONE_SYSVSEM) != 0) parent.ipc.sem.share_undo(parent.task, task);
         tasks_.emplace(*tid, std::move(entry));
         join_process(parent, task, request);
+        if (task.process != parent.task.process) {
+            options_.observers.tell_fork(parent.task.process->pid, task.process->pid);
+            options_.observers.tell_mappings(task.process->pid, *task.mm);
+        }
         if (wants_pidfd) {
             const bool of_thread = (request.flags & CLONE_THREAD) != 0;
             auto description = of_thread ? std::make_shared<PidDescription>(0, task)

@@ -59,7 +59,9 @@ void FaultTracer::on_fault(const mm::FaultEvent& event) noexcept {
             // No memory left for names: the fault is reported without them. Nothing may be thrown into the emulator.
         }
     }
-    writer_.write({event, *instruction});
+    // The clock counts what succeeded.
+    const std::uint64_t cost_ns = mm::is_fatal(event.kind) ? 0 : event.major ? costs_.major_ns : costs_.minor_ns;
+    writer_.write({event, *instruction, cost_ns});
     if (sampler_ != nullptr) sampler_->note_fault(event.origin.time_ns);
     if (mm::is_fatal(event.kind)) writer_.flush();
 }

@@ -22,10 +22,17 @@
 
 namespace fl::trace {
 
+// What faults take of virtual time.
+struct FaultCosts {
+    std::uint64_t minor_ns = 0;
+    std::uint64_t major_ns = 0;
+};
+
 class FaultTracer final : public mm::FaultObserver {
 public:
     // `writer` must outlive the tracer.
     explicit FaultTracer(Writer& writer) : writer_(writer) {}
+    void set_costs(const FaultCosts& costs) { costs_ = costs; }
     // From now on faults make samples; `sampler` must outlive the tracer.
     void sample_with(Sampler& sampler) { sampler_ = &sampler; }
 
@@ -62,6 +69,7 @@ private:
     void describe(KnownInstruction& known, Image& image, VirtAddr address, const Code& code);
 
     Writer& writer_;
+    FaultCosts costs_;
     Sampler* sampler_ = nullptr;  // nullptr: nobody wants samples
     const CodeReader* code_ = nullptr;
     std::unique_ptr<Disassembler> disassembler_;

@@ -134,7 +134,7 @@ JsonlWriter::JsonlWriter(Output& output) : output_(output), known_instructions_(
 void JsonlWriter::write(const TracedFault& fault) noexcept {
     try {
         const mm::FaultEvent& event = fault.event;
-        write_line(event, {.instruction = instruction_fields(fault),
+        write_line(fault, {.instruction = instruction_fields(fault),
                            .vma = event.vma ? vma_fields(*event.vma) : null_,
                            .walk = upper_walk(event.walk),
                            .victim_path = event.victim ? path_of(event.victim->page) : null_});
@@ -197,7 +197,8 @@ const std::string& JsonlWriter::upper_walk(const mm::PageWalk& walk) {
     return last_walk_text_;
 }
 
-void JsonlWriter::write_line(const mm::FaultEvent& event, const LineTexts& texts) noexcept {
+void JsonlWriter::write_line(const TracedFault& fault, const LineTexts& texts) noexcept {
+    const mm::FaultEvent& event = fault.event;
     char* line = output_.reserve(fixed_line_bytes + texts.instruction.size() + texts.vma.size() + texts.walk.size() +
                                  texts.victim_path.size());
     if (line == nullptr) return;
@@ -223,6 +224,8 @@ void JsonlWriter::write_line(const mm::FaultEvent& event, const LineTexts& texts
     to.text(mm::fault_kind_name(event.kind));
     to.text(R"(","major":)");
     to.truth(event.major);
+    to.text(R"(,"cost":)");
+    to.number(fault.cost_ns);
     to.text(R"(,"vma":)");
     to.text(texts.vma);
     to.text(R"(,"pfn":)");

@@ -12,6 +12,7 @@
 //   mode              "user" or "kernel"
 //   kind              demand_zero, file_minor, segv_maperr, ...: mm::FaultKind
 //   major             something was read from a file or from swap, or a userfaultfd was asked
+//   cost              nanoseconds of virtual time that it took, the last ones of `time`
 //   vma               {start, end, prot, name} of the mapping once the fault is resolved; null where there is none
 //   pfn               number of the frame behind the address afterwards; null where there is none
 //   pte_before, pte_after   the page-table entry
@@ -106,7 +107,7 @@ private:
     const std::string& instruction_fields(const TracedFault& fault);
     const std::string& vma_fields(const mm::VmaSnapshot& vma);
     const std::string& path_of(const mm::PageName& page);
-    void write_line(const mm::FaultEvent& event, const LineTexts& texts) noexcept;
+    void write_line(const TracedFault& fault, const LineTexts& texts) noexcept;
     const std::string& upper_walk(const mm::PageWalk& walk);
     void write_text(const std::string& line) noexcept;
     // A line about reclaim: what all have in common, then the fields that `put_own_fields` writes.

@@ -40,4 +40,15 @@ Utf8Character first_character(std::string_view text) {
     return {code_point, continuations + 1, true};
 }
 
+std::string valid_utf8(std::string_view text) {
+    std::string valid;
+    valid.reserve(text.size());
+    while (!text.empty()) {
+        const Utf8Character character = first_character(text);
+        valid += character.valid ? text.substr(0, character.byte_count) : "\xef\xbf\xbd";
+        text.remove_prefix(character.byte_count);
+    }
+    return valid;
+}
+
 }  // namespace fl::trace

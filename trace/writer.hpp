@@ -23,6 +23,7 @@ struct Instruction {
 struct TracedFault {
     const mm::FaultEvent& event;
     const Instruction& instruction;
+    std::uint64_t cost_ns = 0;  // that the fault took, up to event.origin.time_ns; 0 where the host's clock runs
 };
 
 // Calls are made inside the emulator's fault path: they do not throw. What could not be written shows in the Output.

@@ -50,7 +50,7 @@ done
 faultline run --record fork.refs "$GUESTS/processes-musl"
 check "fork: status" is "$status" 0
 faultline refs convert fork.refs -  --to text
-check "fork: told" matches "$stdout" "fork 2 [0-9]+"
+check "fork: told" matches "$stdout" "fork 2 3"
 check "exit: told" contains "$stdout" "exit 2"
 check "mappings: told" matches "$stdout" "map 2 0x[0-9a-f]+ [0-9]+ r-xp "
 check "processes: told" contains "$stdout" "process 2"

@@ -69,7 +69,7 @@ number='(null|[0-9]+)' truth='(true|false)'
 vma="(null|\{\"start\":$hex,\"end\":$hex,\"prot\":\"[r-][w-][x-][ps]\",\"name\":\"([^\"\\\\]|\\\\.)*\"\})"
 line="^\{\"seq\":[0-9]+,\"time\":[0-9]+,\"pid\":[0-9]+,\"tid\":[0-9]+,\"ip\":$hex,\"symbol\":$text,\"source\":$text,"
 line+="\"insn\":$text,\"addr\":$hex,\"access\":\"[rwx]\",\"error_code\":[0-9]+,\"mode\":\"(user|kernel)\","
-line+="\"kind\":\"[a-z_]+\",\"major\":(true|false),\"vma\":$vma,\"pfn\":(null|[0-9]+),\"pte_before\":$hex,\"pte_after\":$hex,"
+line+="\"kind\":\"[a-z_]+\",\"major\":(true|false),\"cost\":[0-9]+,\"vma\":$vma,\"pfn\":(null|[0-9]+),\"pte_before\":$hex,\"pte_after\":$hex,"
 step="\{\"table\":[0-9]+,\"index\":[0-9]+,\"entry\":$hex\}"
 line+="\"walk\":\[($step(,$step){0,3})?\],\"tables_allocated\":[0-9]+,\"around\":[0-9]+,"
 page="\"page\":[0-9]+,\"pid\":$number,\"addr\":(null|$hex),\"file\":$text,\"file_page\":$number"

@@ -52,6 +52,7 @@ ReportWriter::ReportWriter(Output& output, ReportLimits limits)
 // Nothing may be thrown into the emulator.
 template <class Body>
 void ReportWriter::keep(Body&& body) noexcept {
+    has_events_ = true;
     try {
         body();
     } catch (const std::exception&) {

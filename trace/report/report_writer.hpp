@@ -46,7 +46,8 @@ public:
     // Before finish(). What is not given is not on the page.
     void set_head(ReportHead head) { head_ = std::move(head); }
     void set_table_tree(TableTree tree) { tree_ = std::move(tree); }
-    // The process of the first event; 0: there was none.
+    bool has_events() const { return has_events_; }
+    // The process of the first fault; 0: there was none.
     std::uint32_t first_process() const { return first_process_; }
 
     void write(const TracedFault& fault) noexcept override;
@@ -157,6 +158,7 @@ private:
     KindCounts by_kind_{};
     std::uint64_t fault_count_ = 0, major_count_ = 0, eviction_count_ = 0, write_back_count_ = 0, reclaim_rows_ = 0;
     std::uint64_t last_fault_ = 0, last_reclaim_fault_ = 0, end_ns_ = 0;
+    bool has_events_ = false;
     std::uint32_t first_process_ = 0;
     std::uint64_t lost_ = 0;  // events for which the host had no memory
 };

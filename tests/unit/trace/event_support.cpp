@@ -104,4 +104,37 @@ mm::FaultEvent heap_refault() {
     return event;
 }
 
+void write_all_kinds(Writer& writer) {
+    Files files;
+    const VirtRange heap{VirtAddr(0x4c9000), VirtAddr(0x4cb000)};
+    const VirtRange stack{VirtAddr(0x7ffffffde000), VirtAddr(0x7ffffffff000)};
+    writer.write_task({.kind = TaskEvent::Kind::exec, .time_ns = 0, .pid = 2, .path = hostile_text});
+    writer.write_mappings({.time_ns = 100,
+                           .pid = 2,
+                           .all = true,
+                           .gone = {},
+                           .mapped = {{heap, "rw-p", "[heap]"}, {stack, "r-xs", "[stack]"}}});
+    writer.write_sample({.time_ns = 200,
+                         .free_frames = 90,
+                         .user_frames = 10,
+                         .used_swap_slots = 1,
+                         .free_blocks = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11},
+                         .processes = {{2, 3, 4, 5, 6, 7}}});
+    const Instruction known{1, "main+0x1f", "hello.c:12", "mov byte ptr [rdi], 1"};
+    writer.write({wild_read(), Instruction{}});
+    writer.write({heap_write(), known, 500});
+    writer.write_write_back(stack_write_back());
+    mm::EvictionEvent eviction = stack_eviction();
+    eviction.page.file = files.named(hostile_text);
+    eviction.page.file_page = 3;
+    eviction.for_fault = 0;
+    eviction.reason = mm::ReclaimReason::kswapd;
+    writer.write_eviction(eviction);
+    writer.write({heap_refault(), {2, hostile_text, hostile_text, hostile_text}, 100'000});
+    writer.write_task({.kind = TaskEvent::Kind::fork, .time_ns = 200'000, .pid = 3, .parent = 2, .path = {}});
+    writer.write_mappings({.time_ns = 200'001, .pid = 3, .all = false, .gone = {heap}, .mapped = {}});
+    writer.write_task(
+        {.kind = TaskEvent::Kind::exit, .time_ns = 200'002, .pid = 3, .path = {}, .status = 139, .signal = 11});
+}
+
 }  // namespace fl::trace::test

@@ -42,6 +42,10 @@ mm::WriteBackEvent stack_write_back();
 // heap_write() on a page that had been evicted, with stack_eviction() as the victim.
 mm::FaultEvent heap_refault();
 
+// A little trace with events of all kinds, and texts that have to be escaped.
+void write_all_kinds(Writer& writer);
+inline constexpr const char* hostile_text = "/tmp/\"quoted\", \\\n\x1b[31m \xc3\xa9";
+
 // Files that events can name.
 class Files {
 public:

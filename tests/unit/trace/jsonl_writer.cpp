@@ -38,7 +38,7 @@ TEST_CASE("one object per fault, with all fields in their order") {
     const Json expected = Json::parse(R"({
         "seq": 7, "time": 12345, "pid": 1000, "tid": 1001, "ip": "0x401234",
         "symbol": "main+0x1f", "source": "guest-programs/hello.c:12", "insn": "mov byte ptr [rdi], 1",
-        "addr": "0x4c9008", "access": "w", "error_code": 6, "mode": "user", "kind": "demand_zero", "major": false,
+        "addr": "0x4c9008", "access": "w", "error_code": 6, "mode": "user", "kind": "demand_zero", "major": false, "cost": 0,
         "vma": {"start": "0x4c9000", "end": "0x4cb000", "prot": "rw-p", "name": "[heap]"},
         "pfn": 673, "pte_before": "0x0", "pte_after": "0x80000000002a1067",
         "walk": [{"table": 5, "index": 0, "entry": "0x6067"}, {"table": 6, "index": 0, "entry": "0x7067"},

@@ -64,10 +64,11 @@ class Chart {
     this.dygraph = new Dygraph(this.plot, this.rows(), {
       labels: ['x', ...names], series: perSeries, legend: 'never', xlabel: xLabel, ylabel: yLabel, stepPlot: Boolean(isStepped),
       drawPoints: Boolean(hasPoints), pointSize: 2.2, connectSeparatedPoints: true, includeZero: !isLogY, logscale: Boolean(isLogY),
-      axisLabelFontSize: 12, xRangePad: 6, yRangePad: 6, animatedZooms: false, rightGap: 12, visibility: this.shown,
+      axisLabelFontSize: 12, xRangePad: isLogX ? 0 : 6, yRangePad: isLogY ? 0 : 6, animatedZooms: false, rightGap: 12, visibility: this.shown,
       axes: {
         x: {axisLabelFormatter: formatTickX, logscale: Boolean(isLogX), axisLabelWidth: 70, pixelsPerLabel: 80},
-        y: {axisLabelFormatter: value => formatY(value), axisLabelWidth: 64},
+        // Counts have no ticks between whole numbers.
+        y: {axisLabelFormatter: value => formatY === count && !Number.isInteger(value) ? '' : formatY(value), axisLabelWidth: 64},
       },
       highlightCallback: (event, x, points, row) => this.tell(row),
       ...this.colours(),

@@ -87,8 +87,6 @@ class MapPainter {
       context.fillRect(view.plot.left, top, view.plot.width, view.y(part.at) - top);
     }
     this.bands = [];
-    context.strokeStyle = themeColour('line');
-    context.lineWidth = 1;
     for (const area of areas) {
       if (report.shown.process !== 0 && area.pid !== report.shown.process) continue;
       const left = Math.max(view.x(area.from), view.plot.left);
@@ -101,7 +99,8 @@ class MapPainter {
         if (bottom < 0 || top > this.canvas.clientHeight) continue;
         context.fillStyle = bandColour(area.protection);
         context.fillRect(left, top, Math.max(1, right - left), Math.max(1, bottom - top));
-        context.strokeRect(left + 0.5, top + 0.5, Math.max(0, right - left - 1), Math.max(0, bottom - top - 1));
+        context.fillStyle = themeColour('line');
+        context.fillRect(left, bottom - 1, Math.max(1, right - left), 1);
         this.bands.push({area, left, right, top, bottom});
       }
     }

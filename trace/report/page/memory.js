@@ -41,7 +41,7 @@ class MemoryCharts {
   options(title, yLabel, series, rows) {
     return {
       title, yLabel, series, rows, xLabel: `virtual time since the start, ${this.unit}`, isStepped: true,
-      formatX: value => `${short(value, 9)} ${this.unit}`, formatTickX: value => short(value, 6), formatY: value => count(value),
+      formatX: value => `${short(value, 9)} ${this.unit}`, formatTickX: value => short(value, 6), formatY: count,
     };
   }
 

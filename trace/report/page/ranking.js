@@ -1,6 +1,6 @@
 // Which functions and which mappings take the most faults.
 
-const rankingLength = 40;
+const rankingLength = 25;
 
 // Rows of a table of totals, the largest first: {row, total, counts by kind}.
 function ranked(report, name) {
@@ -30,7 +30,7 @@ function rankingTable(report, place, {name, caption, text, filter}) {
   const sum = all.reduce((total, entry) => total + entry.total, 0);
   const listed = all.slice(0, rankingLength);
   const rows = listed.map(entry => [
-    element('button', {type: 'button', 'aria-pressed': 'false', title: 'Show only these faults', onclick: event => filter(entry.row, event.currentTarget)},
+    element('button', {type: 'button', 'aria-pressed': 'false', title: `Show only these faults: ${text(entry.row).textContent}`, onclick: event => filter(entry.row, event.currentTarget)},
         text(entry.row)),
     count(entry.total), percent(entry.total, sum), kindBar(report, entry.counts, listed[0].total), frequentKinds(report, entry.counts),
   ]);

@@ -1,5 +1,6 @@
 #include "trace/report/page.hpp"
 
+#include "emu/assert.hpp"
 #include "trace/report/page_template.hpp"
 #include "trace/utf8.hpp"
 
@@ -7,13 +8,13 @@ namespace fl::trace::report {
 
 namespace {
 
-std::string replaced(std::string_view text, std::string_view mark, std::string_view with) {
+// The text before a mark, which it takes away from `text` with the mark.
+std::string_view take_until(std::string_view& text, std::string_view mark) {
     const std::size_t at = text.find(mark);
-    std::string result(text.substr(0, at));
-    result.reserve(text.size() + with.size());
-    result += with;
-    result += text.substr(at + mark.size());
-    return result;
+    FL_ASSERT(at != std::string_view::npos);
+    const std::string_view before = text.substr(0, at);
+    text.remove_prefix(at + mark.size());
+    return before;
 }
 
 }  // namespace
@@ -46,8 +47,15 @@ std::string html_escaped(std::string_view text) {
 }
 
 std::string page(std::string_view title, std::string_view packed) {
-    // The payload last: it is long, and base64 holds no mark.
-    return replaced(replaced(page_template, "{{title}}", html_escaped(title)), "{{payload}}", packed);
+    std::string_view rest = page_template;
+    std::string text;
+    text.reserve(page_template.size() + packed.size() + 6 * title.size());
+    text += take_until(rest, "{{title}}");
+    text += html_escaped(title);
+    text += take_until(rest, "{{payload}}");
+    text += packed;
+    text += rest;
+    return text;
 }
 
 }  // namespace fl::trace::report

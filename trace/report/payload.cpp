@@ -8,6 +8,7 @@
 #include <array>
 #include <iterator>
 #include <new>
+#include <utility>
 #include <vector>
 
 namespace fl::trace::report {

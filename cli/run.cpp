@@ -340,7 +340,7 @@ void add_options(CLI::App& subcommand, RunOptions& options) {
         ->option_text("[=FILE]");
     subcommand
         .add_option("--trace-format", options.trace_format,
-                    "Lines for people (the default), JSON lines, a table, a timeline for ui.perfetto.dev, a database")
+                    "Lines for people (the default), JSON lines, a table, for ui.perfetto.dev, a database")
         ->check(CLI::IsMember(trace_format_names()))
         ->option_text(fmt::format("{}", fmt::join(trace_format_names(), "|")));
     add_selection_options(subcommand, options.selection);

@@ -22,8 +22,8 @@ namespace {
 
 constexpr const char* footer =
     R"(IN is a trace of JSON lines. Without --format OUT's name says what it becomes: .txt, .jsonl, .csv, .json (for
-ui.perfetto.dev and chrome://tracing), .db or .sqlite. OUT is written whole or not at all. A trace that is damaged or was cut off is
-converted up to there; one line says where that is, and the exit status is 1.
+ui.perfetto.dev and chrome://tracing), .db or .sqlite. OUT is written whole or not at all. A trace that is damaged or
+was cut off is converted up to there; one line says where that is, and the exit status is 1.
 
   faultline trace convert faults.jsonl faults.db
   faultline trace convert faults.jsonl faults.json                      for ui.perfetto.dev

@@ -79,8 +79,8 @@ trace::Delivery delivery_for(int descriptor) {
 
 void add_selection_options(CLI::App& subcommand, TraceSelectionOptions& options) {
     add_value_option(subcommand, "--filter", options.filter,
-                     "Trace what EXPR means: 'kind=cow && vma=[heap]' (docs/trace.md)", "EXPR");
-    add_value_option(subcommand, "--trace-last", options.last, "Of these the last N alone, written at the end", "N");
+                     "Write what EXPR means alone: 'kind=cow && vma=[heap]' (docs/trace.md)", "EXPR");
+    add_value_option(subcommand, "--trace-last", options.last, "Write the last N of it alone, at the end", "N");
 }
 
 tl::expected<TraceSelection, std::string> selection_from(const TraceSelectionOptions& options) {

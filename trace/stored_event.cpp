@@ -1,14 +1,20 @@
 #include "trace/stored_event.hpp"
 
+#include <exception>
+
 namespace fl::trace {
 
 namespace {
 
-constexpr std::size_t max_known_instructions = 65536;
+constexpr std::size_t max_known = 65536;
 
 struct Writing {
     Writer& writer;
-    void operator()(const StoredFault& fault) const { writer.write({fault.event, *fault.instruction, fault.cost_ns}); }
+    void operator()(const StoredFault& fault) const {
+        mm::FaultEvent event = fault.event;
+        if (event.vma && fault.vma_name != nullptr) event.vma->name = *fault.vma_name;
+        writer.write({event, *fault.instruction, fault.cost_ns});
+    }
     void operator()(const mm::EvictionEvent& event) const { writer.write_eviction(event); }
     void operator()(const mm::WriteBackEvent& event) const { writer.write_write_back(event); }
     void operator()(const TaskEvent& event) const { writer.write_task(event); }
@@ -18,15 +24,32 @@ struct Writing {
 
 }  // namespace
 
-void write_stored(const StoredEvent& event, Writer& writer) noexcept { std::visit(Writing{writer}, event); }
+void write_stored(const StoredEvent& event, Writer& writer) noexcept {
+    try {
+        std::visit(Writing{writer}, event);
+    } catch (const std::exception&) {
+        // No memory left for the name: what is missing shows in the numbering.
+    }
+}
 
 StoredFault FaultStore::store(const TracedFault& fault) {
-    const std::uint64_t id = fault.instruction.id;
-    if (id == 0) return {fault.event, std::make_shared<const Instruction>(fault.instruction), fault.cost_ns};
-    if (instructions_.size() >= max_known_instructions) instructions_.clear();
-    auto& known = instructions_[id];
+    if (instructions_.size() >= max_known) instructions_.clear();
+    if (names_.size() >= max_known) names_.clear();
+    StoredFault stored{fault.event, nullptr, nullptr, fault.cost_ns};
+    if (stored.event.vma) {
+        auto& name = names_[stored.event.vma->name];
+        if (name == nullptr) name = std::make_shared<const std::string>(stored.event.vma->name);
+        stored.vma_name = name;
+        stored.event.vma->name = std::string();
+    }
+    if (fault.instruction.id == 0) {
+        stored.instruction = std::make_shared<const Instruction>(fault.instruction);
+        return stored;
+    }
+    auto& known = instructions_[fault.instruction.id];
     if (known == nullptr) known = std::make_shared<const Instruction>(fault.instruction);
-    return {fault.event, known, fault.cost_ns};
+    stored.instruction = known;
+    return stored;
 }
 
 }  // namespace fl::trace

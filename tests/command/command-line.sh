@@ -5,7 +5,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/support.bash"
 hello=$GUESTS/hello-musl
 
 # Help and version go to stdout and succeed.
-for words in "--help" "-h" "run --help" "run -h"; do
+for words in "--help" "-h" "run --help" "run -h" "trace --help" "trace convert --help"; do
   # shellcheck disable=SC2086  # the words are meant to be split
   faultline $words
   check "'$words' succeeds" is "$status" 0
@@ -13,7 +13,7 @@ for words in "--help" "-h" "run --help" "run -h"; do
   check "'$words' shows how it is used" contains "$stdout" "usage: faultline"
   check "'$words' fits on a terminal" is "$(awk 'length > 120' .stdout)" ""
 done
-for option in --mem --root --bind --trace --trace-format --report --stats --fault-around --strace --seed --clock --env --paranoid; do
+for option in --mem --root --bind --trace --trace-format --report --filter --trace-last --stats --fault-around --strace --seed --clock --env --paranoid; do
   faultline run --help
   check "the help of run explains $option" matches "$stdout" "${new_line} +${option}[ []"
 done

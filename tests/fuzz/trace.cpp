@@ -88,7 +88,13 @@ void check_filter(std::string_view text, std::string_view trace) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-    const std::string_view bytes(reinterpret_cast<const char*>(data), size);
+    std::string_view bytes(reinterpret_cast<const char*>(data), size);
+    // A line before the first event is a filter.
+    std::string_view filter;
+    if (!bytes.starts_with('{') && bytes.find('\n') != std::string_view::npos) {
+        filter = bytes.substr(0, bytes.find('\n'));
+        bytes.remove_prefix(filter.size() + 1);
+    }
     Target first, second, others;
     JsonlWriter to_first(first.output()), to_second(second.output());
     const std::string message = read_into(bytes, to_first);
@@ -103,6 +109,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     (void)read_into(text, to_text);
     (void)read_into(text, to_csv);
     (void)read_into(text, last);
-    check_filter(bytes.substr(0, bytes.find('\n')), text);
+    check_filter(filter, text);
     return 0;
 }

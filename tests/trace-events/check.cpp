@@ -11,7 +11,7 @@ int main(int argc, char** argv) {
     if (argc != 2) return 2;
     std::ifstream file(argv[1], std::ios::binary);
     const std::string text{std::istreambuf_iterator<char>(file), {}};
-    fl::test::TraceEventCheck check;
+    fl::trace_events::Check check;
     const std::string wrong = file.is_open() ? check.check(text) : "cannot be opened";
     if (!wrong.empty()) {
         std::fprintf(stderr, "%s: %s\n", argv[1], wrong.c_str());

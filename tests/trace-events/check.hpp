@@ -10,9 +10,9 @@
 #include <string>
 #include <utility>
 
-namespace fl::test {
+namespace fl::trace_events {
 
-class TraceEventCheck {
+class Check {
 public:
     // What is wrong with the file, in words; empty: nothing.
     std::string check(const std::string& text) {
@@ -109,4 +109,4 @@ private:
     std::map<std::pair<std::uint64_t, std::string>, std::int64_t> counter_times_;
 };
 
-}  // namespace fl::test
+}  // namespace fl::trace_events

@@ -188,7 +188,7 @@ TEST_CASE("fault: an event says all that is known") {
     CHECK(second.kind == FaultKind::file_major);
     CHECK(second.major);
     CHECK(second.vma->name == "/bin/prog");
-    CHECK(second.vma->file == file);
+    CHECK(second.vma->file == file->shared_identity());
     CHECK(second.tables_allocated == 0);
     CHECK(second.pages_around == 15);
     CHECK(second.pte_after.executable());

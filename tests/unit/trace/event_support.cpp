@@ -130,7 +130,9 @@ void write_all_kinds(Writer& writer) {
     eviction.for_fault = 0;
     eviction.reason = mm::ReclaimReason::kswapd;
     writer.write_eviction(eviction);
-    writer.write({heap_refault(), {2, hostile_text, hostile_text, hostile_text}, 100'000});
+    mm::FaultEvent refault = heap_refault();
+    refault.origin.time_ns = 150'000;
+    writer.write({refault, {2, hostile_text, hostile_text, hostile_text}, 100'000});
     writer.write_task({.kind = TaskEvent::Kind::fork, .time_ns = 200'000, .pid = 3, .parent = 2, .path = {}});
     writer.write_mappings({.time_ns = 200'001, .pid = 3, .all = false, .gone = {heap}, .mapped = {}});
     writer.write_task(

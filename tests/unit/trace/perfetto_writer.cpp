@@ -21,7 +21,8 @@ std::string written() {
 
 // The first event of this phase and name.
 Json event_of(const std::string& text, const std::string& phase, const std::string& name) {
-    for (const Json& event : Json::parse(text)["traceEvents"]) {
+    const Json file = Json::parse(text);
+    for (const Json& event : file["traceEvents"]) {
         if (event["ph"] == phase && event["name"] == name) return event;
     }
     FAIL("no " << phase << " " << name);
@@ -37,7 +38,7 @@ std::string replaced(std::string text, std::string_view from, std::string_view t
 }  // namespace
 
 TEST_CASE("perfetto: what is written is a trace of events") {
-    fl::test::TraceEventCheck check;
+    fl::trace_events::Check check;
     CHECK(check.check(written()) == "");
     CHECK(check.counts["X"] == 3);
     CHECK(check.counts["i"] == 7);
@@ -67,12 +68,12 @@ TEST_CASE("perfetto: without any event it is a trace as well") {
     test::CapturedOutput captured;
     PerfettoWriter writer(captured.output());
     writer.finish();
-    CHECK(fl::test::TraceEventCheck().check(captured.text()) == "");
+    CHECK(fl::trace_events::Check().check(captured.text()) == "");
 }
 
 TEST_CASE("perfetto: the check can fail") {
     const std::string text = written();
-    const auto wrong = [](const std::string& changed) { return fl::test::TraceEventCheck().check(changed); };
+    const auto wrong = [](const std::string& changed) { return fl::trace_events::Check().check(changed); };
     CHECK(wrong(text.substr(0, text.size() - 4)) == "is no JSON");
     CHECK(wrong("[]") == "has no list 'traceEvents'");
     const std::pair<const char*, const char*> changes[] = {

@@ -35,6 +35,7 @@ class Chart {
     this.draw();
     this.plot.addEventListener('keydown', event => this.onKey(event));
     onTheme(() => this.dygraph.updateOptions(this.colours()));
+    new ResizeObserver(() => this.dygraph.resize()).observe(this.plot);
   }
 
   addToLegend(series, index) {

@@ -38,7 +38,11 @@ function pageSize(pages) {
   return `${short(bytes / size)} ${name}`;
 }
 
-function percent(part, whole) { return whole === 0 ? '-' : `${short(100 * part / whole, 3)} %`; }
+function percent(part, whole) {
+  if (whole === 0) return '-';
+  const share = 100 * part / whole;
+  return share > 0 && share < 0.01 ? '< 0.01 %' : `${Number(share.toFixed(2))} %`;
+}
 
 // Some 5 to 10 round numbers between two others.
 function ticks(from, to, wanted) {

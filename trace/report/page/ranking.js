@@ -20,9 +20,11 @@ function kindBar(report, counts, largest) {
   })));
 }
 
-function frequentKinds(report, counts) {
-  return counts.map((part, kind) => [part, report.kinds[kind]]).filter(([part]) => part > 0).sort((a, b) => b[0] - a[0]).slice(0, 3)
-      .map(([part, kind]) => `${kind} ${count(part)}`).join(', ');
+// The most frequent kind; a title has all.
+function mostlyText(report, {counts, total}) {
+  const kinds = counts.map((part, kind) => [part, report.kinds[kind]]).filter(([part]) => part > 0).sort((a, b) => b[0] - a[0]);
+  const [most, kind] = kinds[0];
+  return element('span', {title: kinds.map(([part, name]) => `${name} ${count(part)}`).join(', ')}, `${kind} ${percent(most, total)}`);
 }
 
 function rankingTable(report, place, {name, caption, text, filter}) {
@@ -32,7 +34,7 @@ function rankingTable(report, place, {name, caption, text, filter}) {
   const rows = listed.map(entry => [
     element('button', {type: 'button', 'aria-pressed': 'false', title: `Show only these faults: ${text(entry.row).textContent}`, onclick: event => filter(entry.row, event.currentTarget)},
         text(entry.row)),
-    count(entry.total), percent(entry.total, sum), kindBar(report, entry.counts, listed[0].total), frequentKinds(report, entry.counts),
+    count(entry.total), percent(entry.total, sum), kindBar(report, entry.counts, listed[0].total), mostlyText(report, entry),
   ]);
   byId(place).append(table(caption, [
     {text: 'Show only'}, {text: 'Faults', number: true}, {text: 'Share', number: true}, {text: 'By kind', className: 'bar'}, {text: 'Mostly'},
@@ -77,5 +79,5 @@ function areaText(report, areas, row) {
   const protection = report.strings[areas.column('protection')[row]];
   const pid = areas.column('pid')[row];
   const start = areas.column('page')[row];
-  return `${name.replace(/.*\//, '') || `anonymous at ${address(start)}`} ${protection}` + (report.processes().length > 1 ? `, process ${pid}` : '');
+  return `${name.replace(/.*\//, '') || address(start)} ${protection}` + (report.processes().length > 1 ? `, process ${pid}` : '');
 }

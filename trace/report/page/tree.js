@@ -36,6 +36,7 @@ class TableTree {
   }
 
   leaves(rows) {
+    if (rows.length === 0) return element('p', {class: 'leaves help'}, 'No entry is left in this table.');
     const leaves = table('Entries of this table, like neighbours together', [
       {text: 'Index', number: true}, {text: 'Addresses'}, {text: 'Pages', number: true}, {text: 'Flags'}, {text: 'Frames or slots'}, {text: 'First entry'},
     ], rows.map(row => [

@@ -8,6 +8,7 @@
 #include "cli/policies.hpp"
 #include "cli/refs.hpp"
 #include "cli/replay.hpp"
+#include "cli/report.hpp"
 #include "cli/run.hpp"
 #include "cli/sweep.hpp"
 #include "cli/trace.hpp"
@@ -61,6 +62,7 @@ int run_command_line(std::vector<std::string> words) {
     fl::cli::SweepCommand sweep(application);
     fl::cli::CurveCommand curve(application);
     fl::cli::TraceCommand trace(application);
+    fl::cli::ReportCommand report(application);
     if (words.empty()) {
         fmt::print(stderr, "{}", application.help());
         return fl::cli::exit_usage;
@@ -83,7 +85,7 @@ int run_command_line(std::vector<std::string> words) {
         }
         if (words.front() == fl::cli::RefsCommand::name || words.front() == fl::cli::SweepCommand::name ||
             words.front() == fl::cli::CurveCommand::name || words.front() == fl::cli::ReplayCommand::name ||
-            words.front() == fl::cli::TraceCommand::name) {
+            words.front() == fl::cli::TraceCommand::name || words.front() == fl::cli::ReportCommand::name) {
             help_command += " " + words.front();
             refuse_empty_values(words);
         }
@@ -107,6 +109,7 @@ int run_command_line(std::vector<std::string> words) {
     if (sweep.subcommand().parsed()) return sweep.execute();
     if (curve.subcommand().parsed()) return curve.execute();
     if (trace.subcommand().parsed()) return trace.execute();
+    if (report.subcommand().parsed()) return report.execute();
     return run.execute(operands);
 }
 

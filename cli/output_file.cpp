@@ -43,7 +43,7 @@ tl::expected<OutputFile, std::string> OutputFile::open(const std::string& path) 
     }
     OutputFile file(descriptor, path);
     file.owned_ = true;
-    file.created_ = created;
+    file.created_ = file.is_new_ = created;
     return file;
 }
 
@@ -51,7 +51,8 @@ OutputFile::OutputFile(OutputFile&& other) noexcept
     : descriptor_(other.descriptor_),
       name_(std::move(other.name_)),
       owned_(std::exchange(other.owned_, false)),
-      created_(std::exchange(other.created_, false)) {}
+      created_(std::exchange(other.created_, false)),
+      is_new_(other.is_new_) {}
 
 OutputFile::~OutputFile() {
     if (created_) ::unlink(name_.c_str());
@@ -69,6 +70,12 @@ void OutputFile::begin() {
     created_ = false;
     // Pipes and devices have no length to cut; they refuse, and that is all right.
     if (owned_) static_cast<void>(::ftruncate(descriptor_, 0) == 0);
+}
+
+void OutputFile::discard() {
+    if (!owned_) return;
+    if (is_new_) ::unlink(name_.c_str());
+    static_cast<void>(::ftruncate(descriptor_, 0) == 0);
 }
 
 std::optional<int> OutputFile::write(const std::string& bytes) const {

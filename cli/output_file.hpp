@@ -31,6 +31,8 @@ public:
 
     // The run has started: from here on the file is ours.
     void begin();
+    // What was written is of no use: a file that opening created is removed, another is emptied.
+    void discard();
     // Writes all of `bytes`; errno of what went wrong, or nothing.
     std::optional<int> write(const std::string& bytes) const;
     // Closes the file; errno where the system found only now that it could not keep the bytes.
@@ -43,6 +45,7 @@ private:
     std::string name_;
     bool owned_ = false;    // to be closed
     bool created_ = false;  // and not begun: to be removed
+    bool is_new_ = false;   // opening created it
 };
 
 }  // namespace fl::cli

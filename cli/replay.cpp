@@ -32,6 +32,7 @@ as there are pages. docs/replay.md says what counts as a fault, and when accesse
 
   faultline replay program.refs --policy all --frames 64
   faultline replay program.refs --policy lru,clock,load=0 --frames 16..1024x2 --csv out.csv
+  faultline replay program.refs --policy all --frames all --report out.html
   faultline replay program.refs --policy clock --frames 3 --explain -n 10)";
 
 // Throws UsageError.
@@ -167,6 +168,7 @@ ReplayCommand::ReplayCommand(CLI::App& application)
         ->option_text("SIZES");
     subcommand_.add_option("--csv", options_.csv, "Write all columns to FILE, too")->option_text("FILE");
     subcommand_.add_option("--json", options_.json, "The same as JSON")->option_text("FILE");
+    subcommand_.add_option("--report", options_.report, "The same as an HTML page with charts")->option_text("FILE");
     subcommand_
         .add_option("--cost", options_.cost, "What faults cost (minor=500ns,major=100us), and references (memory=1ns)")
         ->option_text("KIND=TIME[,...]");
@@ -219,6 +221,7 @@ int ReplayCommand::compare(const std::vector<NamedPolicy>& named, const FrameGri
 
     if (!write_file(options_.csv, replay_csv(head, rows)) || !write_file(options_.json, replay_json(head, rows)))
         return exit_output_failed;
+    if (options_.report && !write_file(options_.report, replay_page(head, rows))) return exit_output_failed;
     return print_output(replay_table(head, rows)) ? 0 : exit_output_failed;
 }
 
@@ -227,7 +230,8 @@ int ReplayCommand::explain(const std::vector<NamedPolicy>& policies, const Frame
     const std::uint64_t count = number_from("-n", options_.explained_count, 0, any);
     const std::uint64_t from = number_from("--from", options_.explained_from, 1, any);
     if (policies.size() != 1) throw UsageError("--explain: want one policy");
-    if (options_.csv || options_.json) throw UsageError("--explain: is text, it has no --csv and no --json");
+    if (options_.csv || options_.json || options_.report)
+        throw UsageError("--explain: is text, it has no --csv, no --json and no --report");
     const auto recording = recording_.load();
     if (!recording) return refuse(recording.error());
     const lab::PreparedString string(recording->string);

@@ -17,7 +17,7 @@ namespace fl::cli {
 struct ReplayCommandOptions {
     std::vector<std::string> policies;
     std::string frames;
-    std::optional<std::string> csv, json;  // file names
+    std::optional<std::string> csv, json, report;  // file names
     std::optional<std::string> cost;
     std::string seed = "0";
     std::optional<std::string> workers;

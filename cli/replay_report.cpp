@@ -1,6 +1,8 @@
 #include "cli/replay_report.hpp"
 
 #include "lab/sweep_result.hpp"
+#include "trace/report/page.hpp"
+#include "trace/report/payload.hpp"
 #include "trace/text_cell.hpp"
 
 #include <fmt/format.h>
@@ -130,6 +132,27 @@ std::string replay_json(const ReplayHead& head, const std::vector<ReplayRow>& ro
                        {"replays", std::move(list)}};
     // Names of files may hold anything.
     return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+std::string replay_page(const ReplayHead& head, const std::vector<ReplayRow>& rows) {
+    using Json = nlohmann::json;
+    const Json facts = Json::array({{"Recording", head.file},
+                                    {"References", fmt::to_string(head.references)},
+                                    {"Pages", fmt::to_string(head.pages)},
+                                    {"Replays", fmt::to_string(rows.size())},
+                                    {"A reference costs", fmt::format("{} ns", head.costs.memory_ns)},
+                                    {"A page's first fault costs", fmt::format("{} ns", head.costs.minor_ns)},
+                                    {"Each further one costs", fmt::format("{} ns", head.costs.major_ns)},
+                                    {"Seed", fmt::to_string(head.seed)}});
+    Json notes = Json::array();
+    if (head.opt_was_added) notes.push_back("OPT is the bound for all other policies; it was added.");
+    const std::string title = fmt::format("Replays of {}", head.file);
+    trace::report::Payload payload;
+    payload.add_text("title", title);
+    payload.add_json("facts", facts.dump(-1, ' ', false, Json::error_handler_t::replace));
+    payload.add_json("notes", notes.dump());
+    payload.add_json("replay", replay_json(head, rows));
+    return trace::report::page(title, payload.pack());
 }
 
 }  // namespace fl::cli

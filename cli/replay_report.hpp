@@ -31,5 +31,7 @@ std::string replay_table(const ReplayHead& head, const std::vector<ReplayRow>& r
 // RFC 4180, with a line of names.
 std::string replay_csv(const ReplayHead& head, const std::vector<ReplayRow>& rows);
 std::string replay_json(const ReplayHead& head, const std::vector<ReplayRow>& rows);
+// An HTML page with charts (docs/report.md).
+std::string replay_page(const ReplayHead& head, const std::vector<ReplayRow>& rows);
 
 }  // namespace fl::cli

@@ -4,8 +4,10 @@
 #include "cli/exit_status.hpp"
 #include "cli/messages.hpp"
 #include "cli/mm_dump_session.hpp"
+#include "cli/observer_fan.hpp"
 #include "cli/program_options.hpp"
 #include "cli/record_session.hpp"
+#include "cli/report_session.hpp"
 #include "cli/statistics.hpp"
 #include "cli/strace_session.hpp"
 
@@ -74,10 +76,12 @@ OutputFile open_output(const std::string& path, const std::string& program) {
 // The outputs of one run, all opened before anything runs.
 struct RunOutputs {
     std::unique_ptr<TraceSession> trace;
+    std::unique_ptr<ReportSession> report;
     std::unique_ptr<StraceSession> strace;
     std::unique_ptr<MmDumpSession> dump;
     std::unique_ptr<RecordSession> record;
     std::optional<OutputFile> statistics;
+    ObserverFan observers;  // of faults and processes
 
     RunOutputs(const RunOptions& options, const std::vector<std::string>& program_words) {
         const std::string& program = program_words.front();
@@ -87,6 +91,7 @@ struct RunOutputs {
             throw UsageError(
                 fmt::format("{}: goes with --trace", options.selection.filter ? "--filter" : "--trace-last"));
         }
+        if (options.report) report = std::make_unique<ReportSession>(open_output(*options.report, program));
         if (options.dump_mm || options.dump_at) dump = open_dump(options, program);
         if (options.statistics) statistics.emplace(open_output(*options.statistics, program));
         if (options.strace) strace = std::make_unique<StraceSession>(open_output(*options.strace, program));
@@ -94,26 +99,38 @@ struct RunOutputs {
             record = std::make_unique<RecordSession>(open_output(*options.record, program), program_words);
         }
         refuse_shared_files();
+        if (trace) observe_with(trace->tracer());
+        if (report) observe_with(report->tracer());
     }
 
     // Whom the machine tells of its faults.
-    mm::FaultObserver* fault_observer() const {
-        mm::FaultObserver* tracer = trace ? &trace->observer() : nullptr;
-        if (!dump || !dump->watches_faults()) return tracer;
-        dump->set_next(tracer);
+    mm::FaultObserver* fault_observer() {
+        mm::FaultObserver* tracers = observers.fault_observer();
+        if (!dump || !dump->watches_faults()) return tracers;
+        dump->set_next(tracers);
         return dump.get();
+    }
+
+    // The program's address space is still there.
+    void at_end() {
+        if (report) report->at_end();
+        if (dump) dump->at_end();
     }
 
     // The machine is there, and has no program yet.
     void attach(const kernel::Machine& machine, const kernel::MachineOptions& options) {
         const bool is_counted = options.clock == kernel::ClockMode::virtual_time;
-        const trace::FaultCosts costs{options.costs.minor_fault_ns, options.costs.major_fault_ns};
-        if (trace) trace->attach(machine, is_counted ? costs : trace::FaultCosts{});
+        const trace::FaultCosts costs =
+            is_counted ? trace::FaultCosts{options.costs.minor_fault_ns, options.costs.major_fault_ns}
+                       : trace::FaultCosts{};
+        if (trace) trace->tracer().attach(machine, costs);
+        if (report) report->attach(machine, costs);
         if (dump) dump->attach(machine);
     }
 
     void begin() {
         if (trace) trace->begin();
+        if (report) report->tracer().begin();
         if (strace) strace->begin();
         if (dump) dump->begin();
         if (record) record->begin();
@@ -131,6 +148,11 @@ struct RunOutputs {
     }
 
 private:
+    void observe_with(MachineTracer& tracer) {
+        observers.add(&tracer.fault_observer());
+        observers.add(tracer.process_observer());
+    }
+
     static std::unique_ptr<TraceSession> open_trace(const RunOptions& options, const std::string& program) {
         auto selection = selection_from(options.selection);
         if (!selection) throw UsageError(selection.error());
@@ -156,7 +178,8 @@ private:
             const OutputFile* file;
             const char* holds;
         };
-        const std::array<Holder, 5> holders = {{{trace ? &trace->file() : nullptr, "the trace"},
+        const std::array<Holder, 6> holders = {{{trace ? &trace->file() : nullptr, "the trace"},
+                                                {report ? &report->file() : nullptr, "the report"},
                                                 {strace ? &strace->file() : nullptr, "the system calls"},
                                                 {dump ? &dump->file() : nullptr, "the dump"},
                                                 {record ? &record->file() : nullptr, "the recording"},
@@ -234,9 +257,9 @@ kernel::MachineOptions machine_options(const RunOptions& options, RunOutputs& ou
     machine.fault_around = fault_around_from(options.fault_around);
     set_limits(machine, options);
     machine.fault_observer = outputs.fault_observer();
-    if (outputs.trace) machine.process_observer = outputs.trace->process_observer();
+    machine.process_observer = outputs.observers.process_observer();
     if (outputs.record) machine.memory_observer = &outputs.record->observer();
-    if (outputs.dump) machine.at_end = [&outputs] { outputs.dump->at_end(); };
+    if (outputs.dump || outputs.report) machine.at_end = [&outputs] { outputs.at_end(); };
     if (outputs.strace) machine.strace = outputs.strace->log();
     return machine;
 }
@@ -291,10 +314,12 @@ int run_program(const kernel::MachineOptions& options, const kernel::ProgramSpec
         for (std::string& problem : outputs.dump->finish()) problems.push_back(std::move(problem));
     }
     const std::string& stopped = machine.policy_error().empty() ? machine.limit_reached() : machine.policy_error();
-    if (auto problem =
-            outputs.finish_statistics({program.path, exit, machine.statistics(), options.clock, policy, stopped})) {
-        problems.push_back(*std::move(problem));
+    const RunSummary summary{program.path, exit, machine.statistics(), options.clock, policy, stopped};
+    if (outputs.report) {
+        auto problem = outputs.report->finish(run_report_head(program.argv, summary));
+        if (problem) problems.push_back(*std::move(problem));
     }
+    if (auto problem = outputs.finish_statistics(summary)) problems.push_back(*std::move(problem));
     for (const std::string& problem : problems) report(problem);
     for (const std::string& broken : machine.broken_invariants()) report(fmt::format("internal error: {}", broken));
     if (!machine.broken_invariants().empty()) return exit_internal_error;
@@ -319,6 +344,8 @@ void add_options(CLI::App& subcommand, RunOptions& options) {
         ->check(CLI::IsMember(trace_format_names()))
         ->option_text(fmt::format("{}", fmt::join(trace_format_names(), "|")));
     add_selection_options(subcommand, options.selection);
+    add_value_option(subcommand, "--report", options.report,
+                     "Show the run as one HTML page: faults by time and address, memory, page tables", "FILE");
     subcommand
         .add_option_function<std::vector<std::string>>(
             "--stats",

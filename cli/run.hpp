@@ -18,6 +18,7 @@ struct RunOptions {
     std::optional<std::string> trace;  // file name; empty: standard error
     std::string trace_format = "text";
     TraceSelectionOptions selection;        // of the trace
+    std::optional<std::string> report;      // file name
     std::optional<std::string> statistics;  // as trace
     std::optional<std::string> dump_mm;     // as trace
     std::optional<std::string> dump_at;     // fault numbers

@@ -2,20 +2,16 @@
 
 #include "cli/command_line.hpp"
 #include "cli/exit_status.hpp"
+#include "cli/input_file.hpp"
 #include "cli/messages.hpp"
 #include "lab/host_file.hpp"
 #include "trace/jsonl_reader.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
-#include <cerrno>
-#include <cstring>
 #include <filesystem>
-#include <memory>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -42,43 +38,6 @@ struct Failure {
     std::string line;
 };
 using Outcome = tl::expected<void, Failure>;
-
-class Input {
-public:
-    // The error is one line.
-    static tl::expected<std::unique_ptr<Input>, std::string> open(const std::string& path) {
-        if (path == standard_stream) return std::make_unique<Input>(STDIN_FILENO, "standard input");
-        const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY);
-        if (descriptor < 0) {
-            return tl::unexpected(fmt::format("{}: cannot be opened: {}", path, std::strerror(errno)));
-        }
-        return std::make_unique<Input>(descriptor, path);
-    }
-    Input(int descriptor, std::string name) : descriptor_(descriptor), name_(std::move(name)) {}
-    Input(const Input&) = delete;
-    Input& operator=(const Input&) = delete;
-    ~Input() {
-        if (descriptor_ != STDIN_FILENO) ::close(descriptor_);
-    }
-
-    const std::string& name() const { return name_; }
-    std::ptrdiff_t read(char* to, std::size_t size) const {
-        for (;;) {
-            const ssize_t count = ::read(descriptor_, to, size);
-            if (count >= 0) return count;
-            if (errno != EINTR) return -errno;
-        }
-    }
-    bool is_same_file(const struct stat& other) const {
-        struct stat info {};
-        return ::fstat(descriptor_, &info) == 0 && S_ISREG(info.st_mode) && info.st_dev == other.st_dev &&
-               info.st_ino == other.st_ino;
-    }
-
-private:
-    int descriptor_;
-    std::string name_;
-};
 
 // Whether anything came before what could not be read.
 class CountingWriter final : public trace::Writer {
@@ -108,7 +67,7 @@ private:
 // One conversion: reads the trace to its end, and writes it.
 class Conversion {
 public:
-    Conversion(const Input& input, TraceFormat format, TraceSelection selection)
+    Conversion(const InputFile& input, TraceFormat format, TraceSelection selection)
         : input_(input), format_(format), selection_(std::move(selection)) {}
 
     Outcome run(const std::string& output) {
@@ -155,7 +114,7 @@ private:
         return {};
     }
 
-    const Input& input_;
+    const InputFile& input_;
     TraceFormat format_;
     TraceSelection selection_;
     std::string damage_;
@@ -187,16 +146,16 @@ int TraceConvert::execute() const {
     if (!format) return refuse(fmt::format("{}: its name says no format; give one by --format", output_));
     auto selection = selection_from(selection_);
     if (!selection) return refuse(selection.error());
-    const auto input = Input::open(input_);
+    const auto input = InputFile::open(input_);
     if (!input) return refuse(input.error());
     struct stat there {};
     if (output_ != standard_stream && ::stat(output_.c_str(), &there) == 0) {
         if (S_ISDIR(there.st_mode)) return refuse(fmt::format("{}: is a folder", output_));
-        if ((*input)->is_same_file(there)) {
+        if (input->is_same_file(there)) {
             return refuse(fmt::format("{}: cannot be read and replaced at once", output_));
         }
     }
-    Conversion conversion(**input, *format, *std::move(selection));
+    Conversion conversion(*input, *format, *std::move(selection));
     if (const Outcome outcome = conversion.run(output_); !outcome) {
         report(outcome.error().line);
         return outcome.error().status;

@@ -3,40 +3,15 @@
 #pragma once
 
 #include "trace/stored_event.hpp"
+#include "trace/uncounted_allocator.hpp"
 #include "trace/writer.hpp"
 
 #include <cstdint>
-#include <cstdlib>
 #include <deque>
 #include <map>
-#include <new>
 #include <optional>
 
 namespace fl::trace {
-
-// Memory beside what the kernel's objects take, which are counted and limited (kernel/host_heap.hpp).
-template <class Value>
-class UncountedAllocator {
-public:
-    using value_type = Value;
-    UncountedAllocator() = default;
-    template <class Other>
-    UncountedAllocator(const UncountedAllocator<Other>&) {}  // NOLINT(google-explicit-constructor): as allocators are
-
-    Value* allocate(std::size_t count) {
-        void* block = std::aligned_alloc(alignof(std::max_align_t), rounded(count * sizeof(Value)));
-        if (block == nullptr) throw std::bad_alloc();
-        return static_cast<Value*>(block);
-    }
-    void deallocate(Value* block, std::size_t /*count*/) { std::free(block); }
-    friend bool operator==(const UncountedAllocator&, const UncountedAllocator&) { return true; }
-
-private:
-    static std::size_t rounded(std::size_t size) {
-        constexpr std::size_t unit = alignof(std::max_align_t);
-        return (size + unit - 1) / unit * unit;
-    }
-};
 
 class LastWriter final : public Writer {
 public:

@@ -41,6 +41,10 @@ public:
         end_record();
     }
     void flush() noexcept;
+    // Something that was to be written could not be made: errno.
+    void fail(int error) noexcept {
+        if (error_ == 0) error_ = error;
+    }
     // errno of what went wrong first; 0: nothing.
     int error() const noexcept { return error_; }
 

@@ -13,7 +13,7 @@ for words in "--help" "-h" "run --help" "run -h" "trace --help" "trace convert -
   check "'$words' shows how it is used" contains "$stdout" "usage: faultline"
   check "'$words' fits on a terminal" is "$(awk 'length > 120' .stdout)" ""
 done
-for option in --mem --root --bind --trace --trace-format --filter --trace-last --stats --fault-around --strace --seed --clock --env --paranoid; do
+for option in --mem --root --bind --trace --trace-format --report --filter --trace-last --stats --fault-around --strace --seed --clock --env --paranoid; do
   faultline run --help
   check "the help of run explains $option" matches "$stdout" "${new_line} +${option}[ []"
 done

@@ -6,7 +6,7 @@ cp "$GUESTS/hello-musl" hello
 faultline run ./hello
 greeting=$stdout
 
-for option in --trace --stats --dump-mm --strace; do
+for option in --trace --stats --dump-mm --strace --report; do
   # What cannot be opened is known before the program starts.
   faultline run $option=nowhere/file ./hello
   expect_complaint 2 "nowhere/file: cannot be opened for writing: No such file or directory"

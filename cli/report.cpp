@@ -1,0 +1,133 @@
+#include "cli/report.hpp"
+
+#include "cli/command_line.hpp"
+#include "cli/exit_status.hpp"
+#include "cli/input_file.hpp"
+#include "cli/messages.hpp"
+#include "cli/output_file.hpp"
+#include "cli/report_session.hpp"
+#include "lab/host_file.hpp"
+#include "trace/jsonl_reader.hpp"
+#include "trace/report/report_writer.hpp"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <new>
+#include <optional>
+#include <utility>
+
+namespace fl::cli {
+
+namespace {
+
+constexpr const char* footer =
+    R"(TRACE is one of JSON lines, as faultline run --trace=FILE --trace-format jsonl writes it; '-' is standard input. The page is
+written whole or not at all, to TRACE with .html for its ending unless -o says otherwise. A trace that is damaged or was cut off is
+shown up to there; one line says where that is, and the exit status is 1. docs/report.md says what is on the page.
+
+  faultline report faults.jsonl
+  faultline report faults.jsonl -o out.html)";
+
+constexpr const char* standard_stream = "-";
+
+// One page: reads the trace to its end, and writes what it came to.
+class Making {
+public:
+    explicit Making(const InputFile& input) : input_(input) {}
+
+    // The error is one line; status() says which.
+    tl::expected<void, std::string> write_to_file(const std::string& path) {
+        auto file = OutputFile::open(path);
+        if (!file) return refuse(exit_usage, file.error());
+        return write_to(*std::move(file));
+    }
+    tl::expected<void, std::string> write_to(OutputFile file) {
+        trace::Output output(file.descriptor(), trace::Delivery::when_full);
+        trace::report::ReportWriter writer(output);
+        trace::JsonlReader reader([this](char* to, std::size_t size) { return input_.read(to, size); }, input_.name());
+        trace::report::ReportHead head;
+        head.title = fmt::format("Trace {}", input_.name());
+        if (const auto read = reader.read(writer); !read) {
+            if (!writer.has_events()) return refuse(exit_usage, read.error());
+            damage_ = read.error();
+            head.notes.push_back(fmt::format("The trace is shown up to where it is damaged: {}.", damage_));
+        }
+        writer.set_head(std::move(head));
+        if (auto problem = finish_report(writer, output, file)) return refuse(exit_output_failed, *std::move(problem));
+        status_ = 0;
+        return {};
+    }
+
+    int status() const { return status_; }
+    // What could not be read, in one line; empty: nothing.
+    const std::string& damage() const { return damage_; }
+
+private:
+    tl::unexpected<std::string> refuse(int status, std::string line) {
+        status_ = status;
+        return tl::unexpected(std::move(line));
+    }
+
+    const InputFile& input_;
+    int status_ = exit_output_failed;
+    std::string damage_;
+};
+
+int refuse(const std::string& line, int status = exit_usage) {
+    report(line);
+    return status;
+}
+
+// Where the page goes that belongs to a trace; nullopt: to no file in particular.
+std::optional<std::string> page_beside(const std::string& trace) {
+    if (trace == standard_stream) return std::nullopt;
+    return std::filesystem::path(trace).replace_extension(".html").string();
+}
+
+}  // namespace
+
+ReportCommand::ReportCommand(CLI::App& application)
+    : subcommand_(*application.add_subcommand(name, "Show a trace as one HTML page, which needs no network")) {
+    subcommand_.formatter(std::make_shared<HelpFormatter>("[OPTIONS] TRACE"));
+    subcommand_.footer(footer);
+    subcommand_.option_defaults()->take_last();
+    subcommand_.add_option("TRACE", trace_, "What to read; '-': standard input")->required()->option_text(" ");
+    subcommand_.add_option("-o,--output", output_, "Where the page goes; '-': standard output")
+        ->type_name("FILE")
+        ->option_text("FILE");
+}
+
+int ReportCommand::execute() const {
+    const auto output = output_.empty() ? page_beside(trace_) : output_;
+    if (!output) return refuse("report: a trace from standard input needs -o FILE");
+    const auto input = InputFile::open(trace_);
+    if (!input) return refuse(input.error());
+    struct stat there {};
+    const bool exists = *output != standard_stream && ::stat(output->c_str(), &there) == 0;
+    if (exists && S_ISDIR(there.st_mode)) return refuse(fmt::format("{}: is a folder", *output));
+    if (exists && input->is_same_file(there)) {
+        return refuse(fmt::format("{}: cannot be read and replaced at once", *output));
+    }
+    try {
+        Making making(*input);
+        tl::expected<void, std::string> made;
+        if (*output == standard_stream) {
+            made = making.write_to(OutputFile::standard_output());
+        } else if (exists && !S_ISREG(there.st_mode)) {
+            made = making.write_to_file(*output);
+        } else {
+            // A link stays one.
+            std::error_code dangling;
+            const std::string path = exists ? std::filesystem::canonical(*output, dangling).string() : *output;
+            made = lab::replace_file(path, [&](const std::string& beside) { return making.write_to_file(beside); });
+        }
+        if (!made) return refuse(made.error(), making.status() != 0 ? making.status() : exit_output_failed);
+        return making.damage().empty() ? 0 : refuse(making.damage(), exit_output_failed);
+    } catch (const std::bad_alloc&) {
+        return refuse(fmt::format("{}: the host has too little memory for it", input->name()));
+    }
+}
+
+}  // namespace fl::cli

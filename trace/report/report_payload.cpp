@@ -1,0 +1,453 @@
+// What a ReportWriter has kept, as tables and JSON. The scripts of trace/report/page read them by these names.
+#include "mm/file_identity.hpp"
+#include "trace/json_text.hpp"
+#include "trace/report/address_parts.hpp"
+#include "trace/report/report_writer.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iterator>
+#include <set>
+
+namespace fl::trace::report {
+
+namespace {
+
+constexpr std::size_t most_parts = 28;
+
+template <class Range, class NameOf>
+std::string json_list(const Range& range, NameOf&& name_of) {
+    std::string json = "[";
+    for (const auto& item : range) {
+        if (json.size() > 1) json += ',';
+        append_json_string(json, name_of(item));
+    }
+    return json + "]";
+}
+
+std::string json_pairs(const std::vector<std::pair<std::string, std::string>>& pairs) {
+    std::string json = "[";
+    for (const auto& [name, value] : pairs) {
+        if (json.size() > 1) json += ',';
+        json += '[';
+        append_json_string(json, name);
+        json += ',';
+        append_json_string(json, value);
+        json += ']';
+    }
+    return json + "]";
+}
+
+// "1 234 567", as people count.
+std::string grouped(std::uint64_t number) {
+    std::string text = fmt::to_string(number);
+    for (std::size_t at = text.size(); at > 3; at -= 3) text.insert(at - 3, ",");
+    return text;
+}
+
+// The names of numbered things, 0 to count - 1.
+template <class Enum>
+std::string enum_names(std::size_t count, const char* (*name)(Enum)) {
+    std::vector<std::string_view> names;
+    for (std::size_t i = 0; i < count; ++i) names.emplace_back(name(static_cast<Enum>(i)));
+    return json_list(names, [](std::string_view text) { return text; });
+}
+
+std::uint64_t frame_field(emu::Pte entry) { return entry.raw() >> page_shift & ((std::uint64_t{1} << 40U) - 1); }
+std::uint64_t bits_field(emu::Pte entry) { return (entry.raw() & 0xfffU) | entry.raw() >> 52U << 12U; }
+
+// The swap slot that the entry named before the fault, and 1; 0: none.
+std::uint64_t slot_before(const FaultRow& row) {
+    const emu::Pte entry = emu::Pte::from_raw((row.before_bits & 0xfffULL) | row.before_frame << page_shift |
+                                              std::uint64_t{row.before_bits >> 12U} << 52U);
+    return entry.is_swapped() ? row.before_frame + 1 : 0;
+}
+
+}  // namespace
+
+std::vector<std::string> ReportWriter::notes() const {
+    std::vector<std::string> notes = head_.notes;
+    if (faults_.all().size() < fault_count_) {
+        notes.push_back(fmt::format(
+            "Of {} faults {} are kept here, chosen by chance: about one in {}, and those that ended in a signal. Map, "
+            "list and details show these; all totals, and the ranking by function and by mapping, count every fault.",
+            grouped(fault_count_), grouped(faults_.all().size()), faults_.every()));
+    }
+    if (reclaims_.all().size() < reclaim_rows_) {
+        notes.push_back(
+            fmt::format("Of {} pages that left memory or were written ahead, {} are kept here: those of "
+                        "about one fault in {}.",
+                        grouped(reclaim_rows_), grouped(reclaims_.all().size()), reclaims_.every()));
+    }
+    if (fault_count_ > 0 && !has_mappings_) {
+        notes.push_back(
+            "The trace does not tell when mappings came and went: bands show them from the first fault "
+            "that saw them to the last.");
+    }
+    if (areas_.refused() > 0) {
+        notes.push_back(
+            fmt::format("{} more mappings came and went, for which the map has no band.", grouped(areas_.refused())));
+    }
+    if (fault_count_ > 0 && samples_.empty()) {
+        notes.push_back(
+            "The trace has no samples of memory: resident set, page-table pages, free lists and swap over "
+            "time are left out.");
+    }
+    if (fault_count_ > 0 && !tree_) {
+        notes.push_back(
+            "The page tables at the end are left out: a trace has only the entries that faults met. A "
+            "report of a run (faultline run --report) has them.");
+    }
+    if (every_sample_ > 1) {
+        notes.push_back(
+            fmt::format("Of {} samples of memory every {}th is kept.", grouped(sample_count_), every_sample_));
+    }
+    if (task_events_.size() < task_event_count_) {
+        notes.push_back(fmt::format("Of {} forks, execs and exits the first {} are kept.", grouped(task_event_count_),
+                                    grouped(task_events_.size())));
+    }
+    const std::uint64_t nameless = functions_.refused() + instructions_.refused() + vma_areas_.refused() +
+                                   vmas_.refused() + walks_.refused() + files_.refused() + tasks_.refused();
+    if (nameless > 0) {
+        notes.push_back(
+            fmt::format("There were more different instructions, mappings or page walks than are kept "
+                        "apart: {} times one is shown as not known.",
+                        grouped(nameless)));
+    }
+    if (lost_ > 0) notes.push_back(fmt::format("{} events are missing: there was no memory for them.", grouped(lost_)));
+    return notes;
+}
+
+void ReportWriter::add_head(Payload& payload) const {
+    ReportHead head = head_;
+    std::set<std::uint64_t> pages;
+    for (const FaultRow& row : faults_.all()) pages.insert(row.page);
+    if (fault_count_ > 0) {
+        head.facts.emplace_back("Page faults", grouped(fault_count_));
+        head.facts.emplace_back("Major faults", grouped(major_count_));
+        head.facts.emplace_back("Pages faulted on", (faults_.every() > 1 ? "more than " : "") + grouped(pages.size()));
+        head.facts.emplace_back("Pages that left memory", grouped(eviction_count_));
+        head.facts.emplace_back("Pages written out", grouped(write_back_count_));
+        head.facts.emplace_back("Virtual time", fmt::format("{:.6f} s", static_cast<double>(end_ns_) / 1e9));
+    }
+    payload.add_text("title", head_.title);
+    payload.add_json("facts", json_pairs(head.facts));
+    payload.add_json("notes", json_list(notes(), [](const std::string& note) { return note; }));
+    payload.add_json("kinds", enum_names(mm::fault_kind_count, mm::fault_kind_name));
+    payload.add_json("reclaim_reasons", enum_names(mm::reclaim_reason_count, mm::reclaim_reason_name));
+    payload.add_json("process_events", enum_names(3, task_event_name));
+    payload.add_json("kind_totals", fmt::format("[{}]", fmt::join(by_kind_, ",")));
+    payload.add_json("every_fault", fmt::to_string(faults_.every()));
+    payload.add_json("end_time", fmt::to_string(end_ns_));
+}
+
+void ReportWriter::add_faults(Payload& payload) const {
+    Table& table = payload.add_table("faults");
+    Column& sequence = table.add("sequence", Encoding::delta);
+    Column& time = table.add("time", Encoding::delta);
+    Column& page = table.add("page", Encoding::delta);
+    Column& offset = table.add("offset", Encoding::plain);
+    Column& task = table.add("task", Encoding::plain);
+    Column& shape = table.add("shape", Encoding::plain);
+    Column& instruction = table.add("instruction", Encoding::plain);
+    Column& vma = table.add("vma", Encoding::plain);
+    Column& walk = table.add("walk", Encoding::plain);
+    Column& before = table.add("before", Encoding::delta);
+    Column& before_bits = table.add("before_bits", Encoding::plain);
+    Column& after = table.add("after", Encoding::delta);
+    Column& after_bits = table.add("after_bits", Encoding::plain);
+    Column& evicted = table.add("evicted", Encoding::plain);
+    Column& written = table.add("written", Encoding::plain);
+    Column& looked = table.add("looked", Encoding::plain);
+    Column& slot = table.add("slot", Encoding::plain);
+    Column& refault = table.add("refault", Encoding::delta);
+    Column& tables = table.add("tables", Encoding::plain);
+    Column& around = table.add("around", Encoding::plain);
+    for (const FaultRow& row : faults_.all()) {
+        sequence.append(row.fault);
+        time.append(row.time_ns);
+        page.append(row.page);
+        offset.append(row.offset);
+        task.append(row.task);
+        shape.append(row.shape);
+        instruction.append(row.instruction);
+        vma.append(row.vma);
+        walk.append(row.walk);
+        before.append(row.before_frame);
+        before_bits.append(row.before_bits);
+        after.append(row.after_frame);
+        after_bits.append(row.after_bits);
+        evicted.append(row.evicted);
+        written.append(row.written);
+        looked.append(row.looked);
+        // Mostly the one in the entry before.
+        slot.append(row.slot == slot_before(row) ? 0 : row.slot + 1);
+        refault.append(row.refault);
+        tables.append(row.tables);
+        around.append(row.around);
+    }
+}
+
+void ReportWriter::add_fault_tables(Payload& payload) const {
+    Table& tasks = payload.add_table("tasks");
+    Column& pid = tasks.add("pid", Encoding::plain);
+    Column& tid = tasks.add("tid", Encoding::plain);
+    for (std::uint32_t i = 0; i < tasks_.size(); ++i) {
+        pid.append(tasks_[i].pid);
+        tid.append(tasks_[i].tid);
+    }
+
+    Table& shapes = payload.add_table("shapes");
+    Column& access = shapes.add("access", Encoding::plain);
+    Column& mode = shapes.add("mode", Encoding::plain);
+    Column& error = shapes.add("error", Encoding::plain);
+    Column& kind = shapes.add("kind", Encoding::plain);
+    Column& major = shapes.add("major", Encoding::plain);
+    for (std::uint32_t i = 0; i < shapes_.size(); ++i) {
+        access.append(shapes_[i].access == emu::Access::read ? 0 : shapes_[i].access == emu::Access::write ? 1 : 2);
+        mode.append(shapes_[i].mode == emu::Mode::kernel ? 1 : 0);
+        error.append(shapes_[i].error_code);
+        kind.append(static_cast<std::uint64_t>(shapes_[i].kind));
+        major.append(shapes_[i].major ? 1 : 0);
+    }
+
+    Table& instructions = payload.add_table("instructions");
+    Column& page = instructions.add("page", Encoding::delta);
+    Column& offset = instructions.add("offset", Encoding::plain);
+    Column& symbol = instructions.add("symbol", Encoding::delta);
+    Column& function = instructions.add("function", Encoding::delta);
+    Column& source = instructions.add("source", Encoding::delta);
+    Column& text = instructions.add("text", Encoding::delta);
+    for (std::uint32_t i = 0; i < instructions_.size(); ++i) {
+        const InstructionKey& key = instructions_[i];
+        page.append(key.address >> page_shift);
+        offset.append(key.address & (page_size - 1));
+        symbol.append(payload.string_index(key.symbol));
+        function.append(key.function);
+        source.append(payload.string_index(key.source));
+        text.append(payload.string_index(key.text));
+    }
+
+    Table& vmas = payload.add_table("vmas");
+    Column& vma_page = vmas.add("page", Encoding::delta);
+    Column& vma_pages = vmas.add("pages", Encoding::delta);
+    Column& file_page = vmas.add("pgoff", Encoding::delta);
+    Column& area = vmas.add("area", Encoding::plain);
+    for (std::uint32_t i = 0; i < vmas_.size(); ++i) {
+        vma_page.append(vmas_[i].page);
+        vma_pages.append(vmas_[i].pages);
+        file_page.append(vmas_[i].file_page);
+        area.append(vmas_[i].area);
+    }
+
+    Table& walks = payload.add_table("walks");
+    Column& root = walks.add("root", Encoding::plain);
+    Column& count = walks.add("count", Encoding::plain);
+    for (std::size_t level = 0; level < 3; ++level) {
+        Column& frame = walks.add(fmt::format("frame{}", level), Encoding::delta);
+        Column& bits = walks.add(fmt::format("bits{}", level), Encoding::plain);
+        for (std::uint32_t i = 0; i < walks_.size(); ++i) {
+            const emu::Pte entry = emu::Pte::from_raw(walks_[i].entries.at(level));
+            frame.append(frame_field(entry));
+            bits.append(bits_field(entry));
+        }
+    }
+    for (std::uint32_t i = 0; i < walks_.size(); ++i) {
+        root.append(walks_[i].root);
+        count.append(walks_[i].count);
+    }
+}
+
+void ReportWriter::add_totals(Payload& payload) const {
+    const auto add_counts = [](Table& table, const std::vector<KindCounts>& totals, std::uint32_t rows) {
+        for (std::size_t kind = 0; kind < mm::fault_kind_count; ++kind) {
+            Column& column = table.add(fmt::format("kind{}", kind), Encoding::plain);
+            for (std::uint32_t row = 0; row < rows; ++row)
+                column.append(row < totals.size() ? totals[row].at(kind) : 0);
+        }
+    };
+    Table& functions = payload.add_table("by_function");
+    Column& name = functions.add("name", Encoding::delta);
+    for (std::uint32_t row = 0; row < functions_.size(); ++row) name.append(payload.string_index(functions_[row]));
+    add_counts(functions, by_function_, functions_.size());
+
+    Table& areas = payload.add_table("by_vma");
+    Column& area_pid = areas.add("pid", Encoding::plain);
+    Column& area_page = areas.add("page", Encoding::delta);
+    Column& area_name = areas.add("name", Encoding::delta);
+    Column& protection = areas.add("protection", Encoding::delta);
+    for (std::uint32_t row = 0; row < vma_areas_.size(); ++row) {
+        area_pid.append(vma_areas_[row].pid);
+        area_page.append(vma_areas_[row].page);
+        area_name.append(payload.string_index(vma_areas_[row].name));
+        protection.append(payload.string_index(vma_areas_[row].protection));
+    }
+    add_counts(areas, by_area_, vma_areas_.size());
+}
+
+void ReportWriter::add_parts(Payload& payload) const {
+    std::vector<TouchedPage> touched;
+    touched.reserve(faults_.all().size());
+    // By name alone: the same mapping of several processes is one part.
+    Interner<std::pair<std::string, std::string>> labels(vma_areas_.size() + 1);
+    std::vector<std::uint32_t> label_of(vma_areas_.size());
+    for (std::uint32_t i = 0; i < vma_areas_.size(); ++i) {
+        label_of[i] = labels.index_of({vma_areas_[i].name, vma_areas_[i].protection});
+    }
+    for (const FaultRow& row : faults_.all()) touched.push_back({row.page, label_of[vmas_[row.vma].area]});
+    Table& table = payload.add_table("axis");
+    Column& page = table.add("page", Encoding::delta);
+    Column& pages = table.add("pages", Encoding::plain);
+    for (const AddressPart& part : address_parts(std::move(touched), most_parts)) {
+        page.append(part.page);
+        pages.append(part.pages);
+    }
+}
+
+void ReportWriter::add_reclaims(Payload& payload) const {
+    Table& table = payload.add_table("reclaim");
+    Column& fault = table.add("fault", Encoding::delta);
+    Column& flags = table.add("flags", Encoding::plain);
+    Column& reason = table.add("reason", Encoding::plain);
+    Column& id = table.add("id", Encoding::delta);  // of pages that nothing else names
+    Column& pid = table.add("pid", Encoding::plain);
+    Column& page = table.add("page", Encoding::delta);
+    Column& file = table.add("file", Encoding::plain);
+    Column& file_page = table.add("file_page", Encoding::delta);
+    Column& frame = table.add("frame", Encoding::delta);
+    Column& age = table.add("age", Encoding::delta);
+    Column& slot = table.add("slot", Encoding::delta);
+    for (const ReclaimRow& row : reclaims_.all()) {
+        fault.append(row.fault);
+        flags.append(row.flags);
+        reason.append(row.reason);
+        id.append(row.page == 0 && row.file == 0 ? row.id : 0);
+        pid.append(row.pid);
+        page.append(row.page);
+        file.append(payload.string_index(files_[row.file]));
+        file_page.append(row.file_page);
+        frame.append(row.frame);
+        age.append(row.age_ns);
+        slot.append(row.slot);
+    }
+}
+
+void ReportWriter::add_areas(Payload& payload) const {
+    Table& table = payload.add_table("areas");
+    Column& pid = table.add("pid", Encoding::plain);
+    Column& page = table.add("page", Encoding::delta);
+    Column& pages = table.add("pages", Encoding::plain);
+    Column& protection = table.add("protection", Encoding::plain);
+    Column& name = table.add("name", Encoding::plain);
+    Column& from = table.add("from", Encoding::delta);
+    Column& to = table.add("to", Encoding::plain);  // and 1; 0: the end
+    const auto add = [&](const Area& area) {
+        pid.append(area.pid);
+        page.append(area.range.start.value() >> page_shift);
+        pages.append(area.range.page_count().value());
+        protection.append(payload.string_index(area.protection));
+        name.append(payload.string_index(area.name));
+        from.append(area.from_ns);
+        to.append(area.open ? 0 : area.to_ns + 1);
+    };
+    for (const Area& area : has_mappings_ ? areas_.areas() : areas_of_faults()) add(area);
+}
+
+std::vector<Area> ReportWriter::areas_of_faults() const {
+    std::vector<Area> areas(vmas_.size());
+    for (const FaultRow& row : faults_.all()) {
+        if (row.vma == 0) continue;
+        Area& area = areas[row.vma];
+        if (area.open) {
+            const VmaKey& vma = vmas_[row.vma];
+            const AreaKey& key = vma_areas_[vma.area];
+            const VirtAddr start(vma.page << page_shift);
+            area = {key.pid, {start, start + vma.pages * page_size}, key.protection, key.name, row.time_ns, 0, false};
+        }
+        area.to_ns = row.time_ns;
+    }
+    std::erase_if(areas, [](const Area& area) { return area.open; });
+    std::stable_sort(areas.begin(), areas.end(), [](const Area& a, const Area& b) { return a.from_ns < b.from_ns; });
+    return areas;
+}
+
+void ReportWriter::add_samples(Payload& payload) const {
+    Table& table = payload.add_table("samples");
+    const auto add = [&](std::string_view name, auto&& value) {
+        Column& column = table.add(name, Encoding::delta);
+        for (const mm::MemorySample& sample : samples_) column.append(value(sample));
+    };
+    add("time", [](const mm::MemorySample& sample) { return sample.time_ns; });
+    add("free", [](const mm::MemorySample& sample) { return sample.free_frames; });
+    add("user", [](const mm::MemorySample& sample) { return sample.user_frames; });
+    add("swap_slots", [](const mm::MemorySample& sample) { return sample.used_swap_slots; });
+    for (std::size_t order = 0; order < mm::MemorySample{}.free_blocks.size(); ++order) {
+        add(fmt::format("order{}", order),
+            [order](const mm::MemorySample& sample) { return sample.free_blocks.at(order); });
+    }
+
+    Table& processes = payload.add_table("sample_processes");
+    Column& index = processes.add("sample", Encoding::delta);
+    Column& pid = processes.add("pid", Encoding::delta);
+    Column& anonymous = processes.add("anonymous", Encoding::delta);
+    Column& file = processes.add("file", Encoding::delta);
+    Column& shared = processes.add("shared", Encoding::delta);
+    Column& swap = processes.add("swap", Encoding::delta);
+    Column& page_tables = processes.add("page_tables", Encoding::delta);
+    for (std::size_t i = 0; i < samples_.size(); ++i) {
+        for (const mm::ProcessMemory& process : samples_[i].processes) {
+            index.append(i);
+            pid.append(process.pid);
+            anonymous.append(process.anonymous);
+            file.append(process.file);
+            shared.append(process.shared_memory);
+            swap.append(process.swap);
+            page_tables.append(process.page_tables);
+        }
+    }
+}
+
+void ReportWriter::add_task_events(Payload& payload) const {
+    Table& table = payload.add_table("process_events");
+    Column& type = table.add("type", Encoding::plain);
+    Column& time = table.add("time", Encoding::delta);
+    Column& pid = table.add("pid", Encoding::plain);
+    Column& other = table.add("other", Encoding::plain);  // fork: the parent; exit: the status
+    Column& path = table.add("path", Encoding::plain);
+    Column& signal = table.add("signal", Encoding::plain);
+    for (const TaskEvent& event : task_events_) {
+        type.append(static_cast<std::uint64_t>(event.kind));
+        time.append(event.time_ns);
+        pid.append(event.pid);
+        other.append(event.kind == TaskEvent::Kind::exit ? static_cast<std::uint64_t>(event.status & 0xff)
+                                                         : event.parent);
+        path.append(payload.string_index(event.path));
+        signal.append(static_cast<std::uint64_t>(event.signal & 0xff));
+    }
+}
+
+void ReportWriter::add_tree(Payload& payload) const {
+    if (!tree_) return;
+    std::string note;
+    if (tree_->left_out > 0) note = fmt::format("{} more runs of entries are left out.", grouped(tree_->left_out));
+    std::string json =
+        fmt::format(R"({{"pid":{},"root":{},"tables":{},"note":)", tree_->pid, tree_->root.value(), tree_->table_count);
+    append_json_string(json, note);
+    payload.add_json("tree", json + "}");
+    Table& table = payload.add_table("tree");
+    Column& level = table.add("level", Encoding::plain);
+    Column& page = table.add("page", Encoding::delta);
+    Column& count = table.add("count", Encoding::plain);
+    Column& frame = table.add("frame", Encoding::delta);
+    Column& bits = table.add("bits", Encoding::plain);
+    for (const TableRow& row : tree_->rows) {
+        level.append(row.level);
+        page.append(row.page);
+        count.append(row.count);
+        frame.append(frame_field(row.entry));
+        bits.append(bits_field(row.entry));
+    }
+}
+
+}  // namespace fl::trace::report

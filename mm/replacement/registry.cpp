@@ -1,6 +1,7 @@
 #include "mm/replacement/registry.hpp"
 
 #include "mm/replacement/built_in.hpp"
+#include "mm/replacement/nearest_name.hpp"
 #include "mm/replacement/plugin.hpp"
 
 #include <fmt/format.h>
@@ -14,44 +15,6 @@
 namespace fl::replacement {
 
 namespace {
-
-// How many letters have to be changed, added or left out.
-std::size_t edit_distance(std::string_view from, std::string_view to) {
-    std::vector<std::size_t> row(to.size() + 1);
-    for (std::size_t i = 0; i < row.size(); ++i) row[i] = i;
-    for (std::size_t i = 1; i <= from.size(); ++i) {
-        std::size_t diagonal = row[0];
-        row[0] = i;
-        for (std::size_t j = 1; j <= to.size(); ++j) {
-            const std::size_t replaced = diagonal + (from[i - 1] == to[j - 1] ? 0 : 1);
-            diagonal = row[j];
-            row[j] = std::min({replaced, row[j] + 1, row[j - 1] + 1});
-        }
-    }
-    return row.back();
-}
-
-// The nearest of `names`; empty where none is near enough to be meant.
-std::string_view nearest(std::string_view name, const std::vector<std::string_view>& names) {
-    constexpr std::size_t far = 3;
-    std::string_view best;
-    std::size_t best_distance = far;
-    for (const std::string_view candidate : names) {
-        const std::size_t distance = edit_distance(name, candidate);
-        // Not so far that every letter is another one.
-        if (distance < best_distance && distance < candidate.size() && distance < name.size()) {
-            best = candidate;
-            best_distance = distance;
-        }
-    }
-    return best;
-}
-
-std::string unknown(std::string_view kind, std::string_view name, const std::vector<std::string_view>& names) {
-    const std::string_view meant = nearest(name, names);
-    if (!meant.empty()) return fmt::format("unknown {} '{}'; did you mean '{}'?", kind, name, meant);
-    return fmt::format("unknown {} '{}'; there are: {}", kind, name, fmt::join(names, ", "));
-}
 
 bool is_path(std::string_view name) { return name.ends_with(".so") || name.find('/') != std::string_view::npos; }
 
@@ -121,13 +84,18 @@ tl::expected<std::vector<double>, std::string> parse_parameters(const PolicyInfo
             return tl::unexpected(fmt::format("policy {} has no parameters, so no '{}'", info.name, key));
         const auto found = std::find(names.begin(), names.end(), key);
         if (found == names.end())
-            return tl::unexpected(fmt::format("policy {}: {}", info.name, unknown("parameter", key, names)));
+            return tl::unexpected(fmt::format("policy {}: {}", info.name, unknown_name("parameter", key, names)));
         const auto index = static_cast<std::size_t>(found - names.begin());
         const Parameter& parameter = info.parameters[index];
         const std::optional<double> number = value_from(parameter, value);
+        if (!number && !parameter.choices.empty()) {
+            return tl::unexpected(
+                fmt::format("policy {}: {}: {}", info.name, key,
+                            unknown_name("value", value, {parameter.choices.begin(), parameter.choices.end()})));
+        }
         if (!number) {
             return tl::unexpected(fmt::format("policy {}: {}={} is not possible; {}{}", info.name, key, value,
-                                              parameter.choices.empty() && parameter.is_whole ? "a whole number " : "",
+                                              parameter.is_whole ? "a whole number " : "",
                                               parameter_range_text(parameter)));
         }
         values[index] = *number;
@@ -148,7 +116,7 @@ tl::expected<PolicyChoice, std::string> parse_policy(std::string_view text) {
         if (name.empty()) return tl::unexpected(std::string("a policy has a name"));
         std::vector<std::string_view> names;
         for (const PolicyInfo* policy : all_policies()) names.emplace_back(policy->name);
-        return tl::unexpected(unknown("policy", name, names));
+        return tl::unexpected(unknown_name("policy", name, names));
     }
     if (text.ends_with(','))
         return tl::unexpected(fmt::format("policy {}: a parameter is missing behind the ','", name));

@@ -5,6 +5,7 @@
 #include "cli/memory_options.hpp"
 #include "cli/messages.hpp"
 #include "cli/program_options.hpp"
+#include "cli/progress_bar.hpp"
 #include "cli/replay_explain.hpp"
 #include "cli/standard_output.hpp"
 #include "lab/host_file.hpp"
@@ -71,6 +72,8 @@ public:
 
     // The error is one line; empty: all is well.
     std::string run(unsigned workers) {
+        BackgroundProgress progress(tasks_.size());
+        progress_ = &progress;
         std::vector<std::thread> threads;
         for (unsigned i = 1; i < workers; ++i) {
             try {
@@ -98,6 +101,7 @@ private:
             } catch (const std::bad_alloc&) {
                 errors_[index] = fmt::format("policy {}: the host has too little memory for it", task.row.policy);
             }
+            progress_->add(1);
         }
     }
 
@@ -106,6 +110,7 @@ private:
     std::vector<Task>& tasks_;
     std::vector<std::string> errors_;  // by task
     std::atomic<std::size_t> next_ = 0;
+    BackgroundProgress* progress_ = nullptr;  // while it runs
 };
 
 bool write_file(const std::optional<std::string>& path, const std::string& bytes) {

@@ -1,5 +1,6 @@
 #include "cli/recording_option.hpp"
 
+#include "cli/command_line.hpp"
 #include "cli/messages.hpp"
 #include "cli/progress_bar.hpp"
 
@@ -44,7 +45,7 @@ tl::expected<lab::Recording, std::string> RecordingOption::load() const {
 CLI::Option* add_format_option(CLI::App& subcommand, const std::string& name, std::string& value,
                                const std::string& what) {
     return subcommand.add_option(name, value, what)
-        ->check(CLI::IsMember({"refs", "text", "u64", "lackey", "oracle-general"}))
+        ->check(one_of({"refs", "text", "u64", "lackey", "oracle-general"}))
         ->type_name("FORMAT")
         ->option_text("refs|text|u64|lackey|oracle-general");
 }

@@ -143,7 +143,7 @@ RefsConvert::RefsConvert(CLI::App& refs)
     subcommand_.add_option("OUT", output_, "What to write; '-': standard output")->required()->option_text(" ");
     add_format_option(subcommand_, "--from", from_, "Take IN for this instead of looking at it");
     subcommand_.add_option("--to", to_, "Write this, whatever OUT is called")
-        ->check(CLI::IsMember({"refs", "text", "u64", "oracle-general"}))
+        ->check(one_of({"refs", "text", "u64", "oracle-general"}))
         ->type_name("FORMAT")
         ->option_text("refs|text|u64|oracle-general");
 }

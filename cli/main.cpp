@@ -4,6 +4,7 @@
 #include "cli/compare_native.hpp"
 #include "cli/curve.hpp"
 #include "cli/exit_status.hpp"
+#include "cli/generate.hpp"
 #include "cli/messages.hpp"
 #include "cli/policies.hpp"
 #include "cli/refs.hpp"
@@ -81,6 +82,8 @@ int run_command_line(std::vector<std::string> words) {
         fmt::print(stderr, "{}", application.help());
         return fl::cli::exit_usage;
     }
+    if (words.front() == fl::cli::generate_option)
+        return fl::cli::generate(application, {words.begin() + 1, words.end()});
 
     std::vector<std::string> operands;
     std::string help_command = "faultline";

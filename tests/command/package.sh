@@ -66,5 +66,7 @@ fi
 if command -v lintian >/dev/null; then
   run lintian --allow-root --fail-on error --tag-display-limit 0 "$deb"
   check "lintian finds no error: $stdout" is "$status" 0
+  # Nobody has asked Debian for a package, so that there is no bug to close.
+  check "and warns of one thing" is "$(grep -v ' initial-upload-closes-no-bugs ' .stdout)" ""
 fi
 passed

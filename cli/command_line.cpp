@@ -1,7 +1,12 @@
 #include "cli/command_line.hpp"
 
+#include "mm/replacement/nearest_name.hpp"
+
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <iterator>
+#include <string_view>
 #include <utility>
 
 namespace fl::cli {
@@ -16,7 +21,65 @@ bool takes_next_word(const CLI::App& subcommand, const std::string& word) {
     return option != nullptr && option->get_items_expected_min() > 0;
 }
 
+// The subcommand that was asked for, or its own.
+const CLI::App& innermost(const CLI::App& application) {
+    const std::vector<CLI::App*> parsed = application.get_subcommands();
+    return parsed.empty() ? application : innermost(*parsed.back());
+}
+
+std::vector<std::string> option_names(const CLI::App& subcommand) {
+    std::vector<std::string> names;
+    for (const CLI::Option* option : subcommand.get_options()) {
+        for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+    }
+    return names;
+}
+
+std::vector<std::string> subcommand_names(const CLI::App& application) {
+    std::vector<std::string> names;
+    for (const CLI::App* subcommand : application.get_subcommands(nullptr)) names.push_back(subcommand->get_name());
+    return names;
+}
+
+std::string_view nearest(const std::string& name, const std::vector<std::string>& names) {
+    return replacement::nearest_name(name, {names.begin(), names.end()});
+}
+
 }  // namespace
+
+CLI::Validator one_of(std::vector<std::string> words) {
+    const std::string description = fmt::format("{{{}}}", fmt::join(words, ","));
+    return {[words = std::move(words)](const std::string& word) {
+                if (std::find(words.begin(), words.end(), word) != words.end()) return std::string();
+                return replacement::unknown_name("value", word, {words.begin(), words.end()});
+            },
+            description};
+}
+
+std::string asked_for(const CLI::App& application) {
+    const CLI::App& subcommand = innermost(application);
+    std::string name = subcommand.get_name();
+    for (const CLI::App* above = subcommand.get_parent(); above != nullptr; above = above->get_parent())
+        name = above->get_name() + " " + name;
+    return name;
+}
+
+std::string unknown_word_text(const CLI::App& application, const std::vector<std::string>& extras) {
+    const CLI::App& subcommand = innermost(application);
+    const auto unknown = std::find_if(extras.begin(), extras.end(), [](const auto& word) { return word != "--"; });
+    const std::string word = unknown == extras.end() ? "--" : *unknown;
+    const bool is_option = word.starts_with("-");
+    const std::vector<std::string> subcommands = subcommand_names(subcommand);
+    if (!is_option && subcommands.empty())
+        return fmt::format("unexpected '{}'; see {} --help", word, asked_for(application));
+    const std::string name = is_option ? word.substr(0, word.find('=')) : word;
+    const std::vector<std::string> names = is_option ? option_names(subcommand) : subcommands;
+    const std::string_view meant = nearest(name, names);
+    const std::string text = fmt::format("unknown {} '{}'", is_option ? "option" : "subcommand", name);
+    if (meant.empty()) return fmt::format("{}; see {} --help", text, asked_for(application));
+    const std::string_view quote = is_option ? "" : "'";
+    return fmt::format("{0}; did you mean {1}{2}{1}?", text, quote, meant);
+}
 
 HelpFormatter::HelpFormatter(std::string operands) : operands_(std::move(operands)) { column_width(30); }
 

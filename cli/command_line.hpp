@@ -29,6 +29,15 @@ CLI::Option* add_value_option(CLI::App& subcommand, const std::string& name, Val
     return subcommand.add_option(name, value, meaning)->type_name(value_name)->option_text(value_name);
 }
 
+// The check of an option whose value is one of these words; its complaint names the one that was meant, or all.
+CLI::Validator one_of(std::vector<std::string> words);
+
+// The complaint about the first of `extras`, words that the application or the subcommand that was asked for has no use
+// for: what was meant, or where to look. `application` has been parsed, as far as it could be.
+std::string unknown_word_text(const CLI::App& application, const std::vector<std::string>& extras);
+// "faultline refs info": the subcommand that was asked for.
+std::string asked_for(const CLI::App& application);
+
 // Splits a subcommand's words at the first that is neither an option nor an option's value (or behind "--"): those
 // before stay in `words`, that one and all behind it are returned, untouched. CLI11 never sees them, so that nothing
 // that looks like an option, a subcommand or a list can be taken from the program that they belong to.

@@ -77,7 +77,7 @@ CurveCommand::CurveCommand(CLI::App& application)
     subcommand_.add_option("--kind", kinds_, "What to compute (all)")
         ->delimiter(',')
         ->allow_extra_args(false)
-        ->check(CLI::IsMember({"lru", "opt", "ws", "vmin", "irh", "all"}))
+        ->check(one_of({"lru", "opt", "ws", "vmin", "irh", "all"}))
         ->option_text("lru,opt,ws,vmin,irh|all");
     subcommand_.add_option("--csv", csv_, "Write all of the curves to FILE, as rows")->option_text("FILE");
     subcommand_.add_option("--json", json_, "Write all of the curves to FILE, as one object")->option_text("FILE");

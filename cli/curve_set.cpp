@@ -1,5 +1,6 @@
 #include "cli/curve_set.hpp"
 
+#include "cli/progress_bar.hpp"
 #include "lab/lru_curve.hpp"
 #include "lab/opt_curve.hpp"
 
@@ -61,10 +62,15 @@ std::string curve_name(CurveKind kind) {
 
 CurveSet::CurveSet(const lab::ReferenceString& string, std::set<CurveKind> kinds_)
     : kinds(std::move(kinds_)), references(lab::reference_count(string)) {
-    if (has(CurveKind::lru)) lru = lab::lru_curve(string);
-    if (has(CurveKind::opt)) opt = lab::opt_curve(string);
     const bool has_windows = has(CurveKind::working_set) || has(CurveKind::vmin);
-    if (has_windows || has(CurveKind::reuse)) reuse = lab::reuse_times(string);
+    const bool has_reuse = has_windows || has(CurveKind::reuse);
+    BackgroundProgress progress(std::uint64_t{has(CurveKind::lru)} + has(CurveKind::opt) + has_reuse + has_windows);
+    if (has(CurveKind::lru)) lru = lab::lru_curve(string);
+    if (has(CurveKind::lru)) progress.add(1);
+    if (has(CurveKind::opt)) opt = lab::opt_curve(string);
+    if (has(CurveKind::opt)) progress.add(1);
+    if (has_reuse) reuse = lab::reuse_times(string);
+    if (has_reuse) progress.add(1);
     if (has_windows) windows.emplace(*reuse);
 }
 

@@ -4,6 +4,7 @@
 #include "cli/compare_native.hpp"
 #include "cli/curve.hpp"
 #include "cli/exit_status.hpp"
+#include "cli/generate.hpp"
 #include "cli/messages.hpp"
 #include "cli/policies.hpp"
 #include "cli/refs.hpp"
@@ -12,6 +13,8 @@
 #include "cli/run.hpp"
 #include "cli/sweep.hpp"
 #include "cli/trace.hpp"
+#include "emu/unicorn_version.hpp"
+#include "trace/capstone_version.hpp"
 
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
@@ -33,6 +36,11 @@ constexpr const char* description =
 constexpr const char* footer = R"(Try:  faultline run --trace ./program
 Help: faultline SUBCOMMAND --help)";
 
+std::string version_text() {
+    return fmt::format("faultline " FAULTLINE_VERSION "\nUnicorn {}\nCapstone {}", fl::emu::unicorn_version(),
+                       fl::trace::capstone_version());
+}
+
 std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
 
 // "--trace=" names no file, and CLI11 cannot tell it from "--trace".
@@ -44,8 +52,18 @@ void refuse_empty_values(const std::vector<std::string>& words) {
     }
 }
 
-int report_usage_error(const CLI::ParseError& error, const std::string& help_command) {
-    fl::cli::report(fmt::format("{}; see {} --help", first_line(error.what()), help_command));
+int report_usage_error(const CLI::App& application, const CLI::ParseError& error, const std::string& help_command) {
+    // Something may only be missing because it was misspelt.
+    const std::vector<std::string> extras = application.remaining(true);
+    const bool is_misspelt =
+        error.get_exit_code() == static_cast<int>(CLI::ExitCodes::RequiredError) && !extras.empty();
+    if (is_misspelt || error.get_exit_code() == static_cast<int>(CLI::ExitCodes::ExtrasError)) {
+        fl::cli::report(fl::cli::unknown_word_text(application, extras));
+    } else {
+        const std::string line = first_line(error.what());
+        const bool says_what_was_meant = line.ends_with('?');
+        fl::cli::report(says_what_was_meant ? line : fmt::format("{}; see {} --help", line, help_command));
+    }
     return fl::cli::exit_usage;
 }
 
@@ -53,7 +71,8 @@ int run_command_line(std::vector<std::string> words) {
     CLI::App application(description, "faultline");
     application.formatter(std::make_shared<fl::cli::HelpFormatter>("SUBCOMMAND [OPTIONS]"));
     application.footer(footer);
-    application.set_version_flag("--version", "faultline " FAULTLINE_VERSION);
+    application.set_version_flag("--version", version_text,
+                                 "Print the versions of faultline, Unicorn and Capstone and exit");
     fl::cli::RunCommand run(application);
     fl::cli::CompareNativeCommand compare_native(application);
     fl::cli::PoliciesCommand policies(application);
@@ -67,6 +86,8 @@ int run_command_line(std::vector<std::string> words) {
         fmt::print(stderr, "{}", application.help());
         return fl::cli::exit_usage;
     }
+    if (words.front() == fl::cli::generate_option)
+        return fl::cli::generate(application, {words.begin() + 1, words.end()});
 
     std::vector<std::string> operands;
     std::string help_command = "faultline";
@@ -94,13 +115,8 @@ int run_command_line(std::vector<std::string> words) {
         application.parse(words);
     } catch (const CLI::Success& help_or_version) {
         return application.exit(help_or_version);
-    } catch (const CLI::ExtrasError&) {
-        const std::vector<std::string> extras = application.remaining(true);
-        const char* kind = extras.front().starts_with("-") ? "option" : "subcommand";
-        fl::cli::report(fmt::format("unknown {} '{}'; see {} --help", kind, extras.front(), help_command));
-        return fl::cli::exit_usage;
     } catch (const CLI::ParseError& error) {
-        return report_usage_error(error, help_command);
+        return report_usage_error(application, error, help_command);
     }
     if (compare_native.subcommand().parsed()) return compare_native.execute(operands);
     if (policies.subcommand().parsed()) return fl::cli::PoliciesCommand::execute(operands);

@@ -3,9 +3,11 @@
 #include "cli/command_line.hpp"
 #include "cli/program_options.hpp"
 #include "cli/size.hpp"
+#include "mm/replacement/nearest_name.hpp"
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <string_view>
@@ -21,6 +23,12 @@ std::uint64_t size_from(const char* option, const std::string& text) {
     return *size;
 }
 
+// Throws UsageError where the key is none of these.
+void want_key(const char* option, std::string_view key, const std::vector<std::string_view>& keys) {
+    if (std::find(keys.begin(), keys.end(), key) != keys.end()) return;
+    throw UsageError(fmt::format("{}: {}", option, replacement::unknown_name("kind", key, keys)));
+}
+
 std::optional<std::uint64_t> whole_number(std::string_view text) {
     std::uint64_t value = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -28,17 +36,15 @@ std::optional<std::uint64_t> whole_number(std::string_view text) {
     return value;
 }
 
-// A number is a number of frames; with a unit it is a size.
 PageCount frames_from(const std::string& text, PageCount memory) {
-    const auto number = whole_number(text);
-    const PageCount frames = number ? PageCount(std::min(*number, memory.value() + 1))
-                                    : PageCount(size_from("--frames", text) >> page_shift);
+    const auto frames = parse_page_count(text);
+    if (!frames) throw UsageError(fmt::format("--frames: {}", frames.error()));
     const PageCount least = kernel::MemoryPressure::least_frames;
-    if (frames < least || frames > memory) {
+    if (*frames < least || *frames > memory) {
         throw UsageError(fmt::format("--frames {}: want {} to {} frames of 4 KiB, as many as --mem has, or a size",
                                      text, least.value(), memory.value()));
     }
-    return frames;
+    return *frames;
 }
 
 PageCount swap_from(const std::string& text) {
@@ -69,16 +75,15 @@ std::vector<KeyValue> key_values(const char* option, std::string_view text) {
 mm::SwapErrors swap_errors_from(const std::string& text) {
     mm::SwapErrors errors;
     for (const auto& [key, value] : key_values("--swap-errors", text)) {
+        want_key("--swap-errors", key, {"read", "write"});
         const auto every = whole_number(value);
         if (!every || *every == 0) {
             throw UsageError(fmt::format("--swap-errors {}={}: want a number from 1: every so many fail", key, value));
         }
         if (key == "read") {
             errors.every_read = *every;
-        } else if (key == "write") {
-            errors.every_write = *every;
         } else {
-            throw UsageError(fmt::format("--swap-errors: there is no '{}', only read and write", key));
+            errors.every_write = *every;
         }
     }
     return errors;
@@ -106,15 +111,14 @@ std::uint64_t nanoseconds_from(std::string_view text) {
 kernel::CostModel costs_from(const std::string& text) {
     kernel::CostModel costs;
     for (const auto& [key, value] : key_values("--cost", text)) {
+        want_key("--cost", key, {"minor", "major", "memory"});
         const std::uint64_t nanoseconds = nanoseconds_from(value);
         if (key == "minor") {
             costs.minor_fault_ns = nanoseconds;
         } else if (key == "major") {
             costs.major_fault_ns = nanoseconds;
-        } else if (key == "memory") {
-            costs.memory_access_ns = nanoseconds;
         } else {
-            throw UsageError(fmt::format("--cost: there is no '{}', only minor, major and memory", key));
+            costs.memory_access_ns = nanoseconds;
         }
     }
     return costs;
@@ -135,20 +139,20 @@ replacement::PolicyChoice policy_from(const std::string& text) {
 }  // namespace
 
 void add_memory_options(CLI::App& subcommand, MemoryOptions& options) {
-    add_value_option(subcommand, "--mem", options.memory, "Memory of the machine, such as 512K, 64M or 1G (256M)",
-                     "SIZE");
+    add_value_option(subcommand, "--mem", options.memory,
+                     "Memory of the machine, such as 512K, 64M, 1G or 4096pages (256M)", "SIZE");
     add_value_option(subcommand, "--frames", options.frames,
                      "At most so many frames for user pages; page tables and the kernel's own are beside them",
-                     "N|SIZE");
+                     "PAGES|SIZE");
     add_value_option(subcommand, "--policy", options.policy,
                      "Which page leaves (clock): see faultline policies; or a shared object", "NAME[,key=value...]");
     subcommand
         .add_option("--scope", options.scope,
                     "Whose pages are candidates: everybody's (global), or who needs the frame")
-        ->check(CLI::IsMember({"global", "per-process"}))
+        ->check(one_of({"global", "per-process"}))
         ->option_text("global|per-process");
     subcommand.add_option("--kswapd", options.kswapd, "Whether frames are made free in the background, too (off)")
-        ->check(CLI::IsMember({"on", "off"}))
+        ->check(one_of({"on", "off"}))
         ->option_text("on|off");
     add_value_option(subcommand, "--swap", options.swap, "Swap space (as much as --mem); 0: none", "SIZE");
     add_value_option(subcommand, "--swap-file", options.swap_file, "Keep what is swapped out in FILE, not in memory",

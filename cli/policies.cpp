@@ -26,7 +26,7 @@ constexpr std::size_t line_width = 110;
 
 constexpr const char* footer =
     R"(Without NAME it lists all policies. NAME may have parameters, as everywhere a policy is asked for, and may be the path of
-a shared object that holds a policy of your own, built from one file:
+a shared object that holds a policy of your own, built from one file.
 
   faultline policies clock
   faultline policies clock,load=0

@@ -1,5 +1,7 @@
 #include "cli/progress_bar.hpp"
 
+#include "cli/size.hpp"
+
 #include <fmt/format.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -7,6 +9,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <system_error>
 
 namespace fl::cli {
 
@@ -35,13 +38,17 @@ std::size_t terminal_columns() {
 }  // namespace
 
 std::string progress_text(const Progress& progress, std::size_t columns) {
-    const double share =
-        progress.total == 0 ? 1 : static_cast<double>(progress.done) / static_cast<double>(progress.total);
-    std::string text = fmt::format("  {}/{}  {:.1f} %", progress.done, progress.total, 100 * share);
+    const auto amount = [&](std::uint64_t count) {
+        return progress.unit == ProgressUnit::bytes ? humanised(count) : std::to_string(count);
+    };
+    if (progress.total == 0) return fmt::format("{} read", amount(progress.done)).substr(0, columns);
+    const double share = std::min(1.0, static_cast<double>(progress.done) / static_cast<double>(progress.total));
+    std::string text = fmt::format("  {}/{}  {:.1f} %", amount(progress.done), amount(progress.total), 100 * share);
     if (progress.done != 0 && progress.seconds > 0) {
         const double rate = static_cast<double>(progress.done) / progress.seconds;
-        text += fmt::format("  {}  ETA {}", rate_text(rate),
-                            clock_text(static_cast<double>(progress.total - progress.done) / rate));
+        const auto left = static_cast<double>(progress.total - std::min(progress.done, progress.total));
+        if (progress.unit == ProgressUnit::pieces) text += "  " + rate_text(rate);
+        text += "  ETA " + clock_text(left / rate);
     }
     constexpr std::size_t widest = 40, narrowest = 8;
     if (text.size() + narrowest + 2 > columns) return text.substr(0, columns);
@@ -50,19 +57,48 @@ std::string progress_text(const Progress& progress, std::size_t columns) {
     return "[" + std::string(full, '#') + std::string(width - full, '.') + "]" + text;
 }
 
-ProgressBar::ProgressBar(std::uint64_t total) : is_shown_(::isatty(STDERR_FILENO) == 1), total_(total) {}
+ProgressBar::ProgressBar(std::uint64_t total, ProgressUnit unit)
+    : is_shown_(::isatty(STDERR_FILENO) == 1), total_(total), unit_(unit) {}
 
 ProgressBar::~ProgressBar() { clear(); }
 
 void ProgressBar::show(std::uint64_t done) {
     if (!is_shown_) return;
+    constexpr double patience = 1;  // second
     const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - begin_;
+    if (passed.count() < patience) return;
+    is_there_ = true;
     // The last column stays free: what is printed there makes some terminals begin a new line.
-    fmt::print(stderr, "\r{}\x1b[K", progress_text({done, total_, passed.count()}, terminal_columns() - 1));
+    fmt::print(stderr, "\r{}\x1b[K", progress_text({done, total_, passed.count(), unit_}, terminal_columns() - 1));
 }
 
 void ProgressBar::clear() {
-    if (is_shown_) fmt::print(stderr, "\r\x1b[K");
+    if (is_there_) fmt::print(stderr, "\r\x1b[K");
+    is_there_ = false;
+}
+
+BackgroundProgress::BackgroundProgress(std::uint64_t total, ProgressUnit unit) : bar_(total, unit) {
+    if (!bar_.is_shown()) return;
+    try {
+        thread_ = std::thread([this] { refresh(); });
+    } catch (const std::system_error&) {
+        // The work is done without it.
+    }
+}
+
+BackgroundProgress::~BackgroundProgress() {
+    {
+        const std::lock_guard lock(mutex_);
+        is_over_ = true;
+    }
+    over_.notify_one();
+    if (thread_.joinable()) thread_.join();
+}
+
+void BackgroundProgress::refresh() {
+    constexpr std::chrono::milliseconds interval{200};
+    std::unique_lock lock(mutex_);
+    while (!over_.wait_for(lock, interval, [this] { return is_over_; })) bar_.show(done_);
 }
 
 }  // namespace fl::cli

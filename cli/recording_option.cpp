@@ -1,14 +1,24 @@
 #include "cli/recording_option.hpp"
 
+#include "cli/command_line.hpp"
 #include "cli/messages.hpp"
+#include "cli/progress_bar.hpp"
 
 #include <fmt/format.h>
 
+#include <filesystem>
+#include <system_error>
 #include <utility>
 
 namespace fl::cli {
 
 namespace {
+
+tl::expected<lab::LoadedRecording, std::string> load_showing_progress(const std::string& path,
+                                                                      std::optional<lab::TraceFormat> format) {
+    BackgroundProgress progress(bytes_to_read(path), ProgressUnit::bytes);
+    return lab::load_recording(path, format, [&progress](std::uint64_t bytes) { progress.set(bytes); });
+}
 
 std::string damage_warning(const std::string& damage) {
     return fmt::format("warning: {}; what comes before is used", damage);
@@ -26,7 +36,7 @@ RecordingOption::RecordingOption(CLI::App& subcommand) {
 std::optional<lab::TraceFormat> RecordingOption::format() const { return lab::trace_format_by_name(format_); }
 
 tl::expected<lab::Recording, std::string> RecordingOption::load() const {
-    auto loaded = lab::load_recording(path_, format());
+    auto loaded = load_showing_progress(path_, format());
     if (!loaded) return tl::unexpected(std::move(loaded.error()));
     if (!loaded->damage.empty()) report(damage_warning(loaded->damage));
     return std::move(loaded->recording);
@@ -35,9 +45,15 @@ tl::expected<lab::Recording, std::string> RecordingOption::load() const {
 CLI::Option* add_format_option(CLI::App& subcommand, const std::string& name, std::string& value,
                                const std::string& what) {
     return subcommand.add_option(name, value, what)
-        ->check(CLI::IsMember({"refs", "text", "u64", "lackey", "oracle-general"}))
+        ->check(one_of({"refs", "text", "u64", "lackey", "oracle-general"}))
         ->type_name("FORMAT")
         ->option_text("refs|text|u64|lackey|oracle-general");
+}
+
+std::uint64_t bytes_to_read(const std::string& path) {
+    std::error_code error;
+    const std::uint64_t size = std::filesystem::file_size(path, error);
+    return error ? 0 : size;
 }
 
 bool report_damage(const lab::Trace& trace) {

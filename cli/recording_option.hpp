@@ -7,6 +7,7 @@
 #include <CLI/CLI.hpp>
 #include <tl/expected.hpp>
 
+#include <cstdint>
 #include <optional>
 #include <string>
 
@@ -38,6 +39,8 @@ private:
 // For an option whose value is the name of a format; `what` is its help.
 CLI::Option* add_format_option(CLI::App& subcommand, const std::string& name, std::string& value,
                                const std::string& what);
+// Of a file; 0 where that cannot be known, as of standard input.
+std::uint64_t bytes_to_read(const std::string& path);
 // After reading: says on standard error where the trace is damaged. Whether there is something to use.
 bool report_damage(const lab::Trace& trace);
 

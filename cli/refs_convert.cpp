@@ -4,6 +4,7 @@
 #include "cli/exit_status.hpp"
 #include "cli/messages.hpp"
 #include "cli/output_file.hpp"
+#include "cli/progress_bar.hpp"
 #include "cli/recording_option.hpp"
 #include "lab/host_file.hpp"
 #include "lab/packed_sink.hpp"
@@ -62,8 +63,8 @@ bool is_same_file(const std::string& input, const struct stat& output) {
 // One conversion: reads the trace to its end, and writes it.
 class Conversion {
 public:
-    Conversion(lab::Trace& trace, lab::TraceFormat to, std::string output)
-        : trace_(trace), to_(to), output_(std::move(output)) {}
+    Conversion(lab::Trace& trace, std::string input, lab::TraceFormat to, std::string output)
+        : trace_(trace), input_(std::move(input)), to_(to), output_(std::move(output)) {}
 
     Outcome run() {
         if (output_ == standard_stream) return write_to(STDOUT_FILENO);
@@ -103,8 +104,11 @@ private:
             sink = [&packed](std::string_view bytes) { return packed->put(bytes); };
         }
         const auto writer = lab::TraceWriter::create(to_, std::move(sink));
-        lab::Trace::State state = lab::Trace::State::more;
-        while (state == lab::Trace::State::more && !writer->error()) state = trace_.read_some(writer->visitor());
+        {
+            BackgroundProgress progress(bytes_to_read(input_), ProgressUnit::bytes);
+            while (!writer->error() && trace_.read_some(writer->visitor()) == lab::Trace::State::more)
+                progress.set(trace_.file_bytes());
+        }
         if (trace_.is_useless()) return tl::unexpected(Failure{exit_usage, trace_.damage()});
         writer->finish();
         std::optional<int> error = writer->error();
@@ -119,6 +123,7 @@ private:
     }
 
     lab::Trace& trace_;
+    std::string input_;
     lab::TraceFormat to_;
     std::string output_;
 };
@@ -138,7 +143,7 @@ RefsConvert::RefsConvert(CLI::App& refs)
     subcommand_.add_option("OUT", output_, "What to write; '-': standard output")->required()->option_text(" ");
     add_format_option(subcommand_, "--from", from_, "Take IN for this instead of looking at it");
     subcommand_.add_option("--to", to_, "Write this, whatever OUT is called")
-        ->check(CLI::IsMember({"refs", "text", "u64", "oracle-general"}))
+        ->check(one_of({"refs", "text", "u64", "oracle-general"}))
         ->type_name("FORMAT")
         ->option_text("refs|text|u64|oracle-general");
 }
@@ -154,7 +159,7 @@ int RefsConvert::execute() const {
     }
     auto trace = lab::Trace::open(input_, lab::trace_format_by_name(from_));
     if (!trace) return refuse(trace.error());
-    const Outcome outcome = Conversion(*trace, *to, output_).run();
+    const Outcome outcome = Conversion(*trace, input_, *to, output_).run();
     if (outcome) {
         report_damage(*trace);
         return 0;

@@ -4,6 +4,7 @@
 #include "cli/event_text.hpp"
 #include "cli/exit_status.hpp"
 #include "cli/messages.hpp"
+#include "cli/progress_bar.hpp"
 #include "cli/standard_output.hpp"
 #include "trace/text_cell.hpp"
 
@@ -130,7 +131,10 @@ int RefsInfo::execute() const {
         return exit_usage;
     }
     Summary summary;
-    trace->read_all(summary);
+    {
+        BackgroundProgress progress(bytes_to_read(recording_.path()), ProgressUnit::bytes);
+        while (trace->read_some(summary) == lab::Trace::State::more) progress.set(trace->file_bytes());
+    }
     if (!report_damage(*trace)) return exit_usage;
     return print_output(summary.text(*trace, recording_.path())) ? 0 : exit_output_failed;
 }

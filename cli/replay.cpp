@@ -5,6 +5,7 @@
 #include "cli/memory_options.hpp"
 #include "cli/messages.hpp"
 #include "cli/program_options.hpp"
+#include "cli/progress_bar.hpp"
 #include "cli/replay_explain.hpp"
 #include "cli/standard_output.hpp"
 #include "lab/host_file.hpp"
@@ -98,6 +99,8 @@ public:
 
     // The error is one line; empty: all is well.
     std::string run(std::uint64_t workers) {
+        BackgroundProgress progress(batches_.size());
+        progress_ = &progress;
         std::vector<std::thread> threads;
         for (std::uint64_t i = 1; i < std::min<std::uint64_t>(workers, batches_.size()); ++i) {
             try {
@@ -128,6 +131,7 @@ private:
                 errors_[index] =
                     fmt::format("policy {}: the host has too little memory for it", batch.rows.front()->policy);
             }
+            progress_->add(1);
         }
     }
 
@@ -136,6 +140,7 @@ private:
     const std::vector<ReplayBatch>& batches_;
     std::vector<std::string> errors_;  // by batch
     std::atomic<std::size_t> next_ = 0;
+    BackgroundProgress* progress_ = nullptr;  // while it runs
 };
 
 bool write_file(const std::optional<std::string>& path, const std::string& bytes) {

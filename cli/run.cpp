@@ -8,6 +8,7 @@
 #include "cli/program_options.hpp"
 #include "cli/record_session.hpp"
 #include "cli/report_session.hpp"
+#include "cli/size.hpp"
 #include "cli/statistics.hpp"
 #include "cli/strace_session.hpp"
 
@@ -55,14 +56,13 @@ std::uint64_t seed_from(const std::string& text) {
 }
 
 PageCount fault_around_from(const std::string& text) {
-    std::uint64_t pages = 0;
-    const char* last = text.data() + text.size();
-    const auto [end, error] = std::from_chars(text.data(), last, pages);
-    if (error != std::errc() || end != last || pages > mm::max_fault_around.value() || (pages & (pages - 1)) != 0) {
-        throw UsageError(fmt::format("--fault-around: '{}' is not 0 or a power of two up to {}", text,
+    const auto pages = parse_page_count(text);
+    if (!pages) throw UsageError(fmt::format("--fault-around: {}", pages.error()));
+    if (*pages > mm::max_fault_around || (pages->value() & (pages->value() - 1)) != 0) {
+        throw UsageError(fmt::format("--fault-around: '{}' is not 0 or a power of two up to {} pages", text,
                                      mm::max_fault_around.value()));
     }
-    return PageCount(pages);
+    return *pages;
 }
 
 OutputFile open_output(const std::string& path, const std::string& program) {
@@ -341,7 +341,7 @@ void add_options(CLI::App& subcommand, RunOptions& options) {
     subcommand
         .add_option("--trace-format", options.trace_format,
                     "Lines for people (the default), JSON lines, a table, for ui.perfetto.dev, a database")
-        ->check(CLI::IsMember(trace_format_names()))
+        ->check(one_of(trace_format_names()))
         ->option_text(fmt::format("{}", fmt::join(trace_format_names(), "|")));
     add_selection_options(subcommand, options.selection);
     add_value_option(subcommand, "--report", options.report,
@@ -365,7 +365,7 @@ void add_options(CLI::App& subcommand, RunOptions& options) {
     add_value_option(subcommand, "--dump-at", options.dump_at,
                      "Show the address space once these page faults are handled", "N[,N...]");
     add_value_option(subcommand, "--fault-around", options.fault_around,
-                     "Pages of a file that one read fault maps, where cached (16); 0: the one asked for", "PAGES");
+                     "Pages of a file that one read fault maps, where cached (16); 0: the one asked for", "PAGES|SIZE");
     subcommand
         .add_option_function<std::vector<std::string>>(
             "--strace",
@@ -378,7 +378,7 @@ void add_options(CLI::App& subcommand, RunOptions& options) {
     add_value_option(subcommand, "--seed", options.seed, "Where the program's random numbers start from (0)", "N");
     subcommand
         .add_option("--clock", options.clock, "Time by instructions and faults (the default), or the host's: faster")
-        ->check(CLI::IsMember({"virtual", "host"}))
+        ->check(one_of({"virtual", "host"}))
         ->option_text("virtual|host");
     add_value_option(subcommand, "--max-tasks", options.max_tasks,
                      "End with status 124 where a task more is made (4096)", "N");

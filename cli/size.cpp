@@ -14,6 +14,8 @@ namespace {
 
 constexpr unsigned bits_per_step = 10;
 
+constexpr std::string_view what_a_size_is = "4096, 512K, 64M, 1G or 100pages";
+
 // The power of two that a suffix stands for.
 std::optional<unsigned> suffix_shift(std::string_view suffix) {
     if (suffix.empty()) return 0;
@@ -21,6 +23,7 @@ std::optional<unsigned> suffix_shift(std::string_view suffix) {
     std::string lower;
     for (const char letter : suffix) lower += static_cast<char>(std::tolower(static_cast<unsigned char>(letter)));
     if (lower == "b") return 0;
+    if (lower == "page" || lower == "pages") return page_shift;
     const std::size_t step = letters.find(lower.front());
     const std::string rest = lower.substr(1);
     if (step == std::string_view::npos || (!rest.empty() && rest != "b" && rest != "ib")) return std::nullopt;
@@ -36,12 +39,25 @@ tl::expected<std::uint64_t, std::string> parse_size(std::string_view text) {
     if (error == std::errc::result_out_of_range) return tl::unexpected(fmt::format("'{}' is too large", text));
     const std::optional<unsigned> shift = suffix_shift(text.substr(digit_count));
     if (digit_count == 0 || !shift) {
-        return tl::unexpected(fmt::format("'{}' is not a size; say 4096, 512K, 64M or 1G", text));
+        return tl::unexpected(fmt::format("'{}' is not a size; say {}", text, what_a_size_is));
     }
     if (number > std::numeric_limits<std::uint64_t>::max() >> *shift) {
         return tl::unexpected(fmt::format("'{}' is too large", text));
     }
     return number << *shift;
+}
+
+tl::expected<PageCount, std::string> parse_page_count(std::string_view text) {
+    const bool is_number = !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
+    if (!is_number) {
+        const auto size = parse_size(text);
+        if (!size) return tl::unexpected(size.error());
+        return PageCount(*size >> page_shift);
+    }
+    std::uint64_t count = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
+    if (error != std::errc{}) return tl::unexpected(fmt::format("'{}' is too large", text));
+    return PageCount(count);
 }
 
 std::string humanised(std::uint64_t size_bytes) {

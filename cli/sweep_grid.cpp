@@ -1,5 +1,7 @@
 #include "cli/sweep_grid.hpp"
 
+#include "cli/size.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -44,12 +46,9 @@ void add_once(std::vector<NamedPolicy>& policies, NamedPolicy policy) {
 }
 
 std::optional<std::uint32_t> frames_from(std::string_view text) {
-    std::uint32_t value = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc{} || end != text.data() + text.size() || value == 0 || value > FrameGrid::most_frames) {
-        return std::nullopt;
-    }
-    return value;
+    const auto pages = parse_page_count(text);
+    if (!pages || *pages == PageCount(0) || *pages > PageCount(FrameGrid::most_frames)) return std::nullopt;
+    return static_cast<std::uint32_t>(pages->value());
 }
 
 // How a range goes on from one number to the next.

@@ -7,6 +7,7 @@
 #include "cli/shell_words.hpp"
 #include "cli/sweep_grid.hpp"
 #include "lab/sha256.hpp"
+#include "mm/replacement/nearest_name.hpp"
 
 #include <fmt/format.h>
 
@@ -60,6 +61,14 @@ void check_run_option(const std::string& name, const std::string& value) {
     }
 }
 
+std::string what_is_possible(const std::string& name) {
+    std::vector<std::string_view> names(std::begin(valued_run_options), std::end(valued_run_options));
+    names.insert(names.end(), std::begin(run_flags), std::end(run_flags));
+    const std::string_view meant = replacement::nearest_name(name, names);
+    if (!meant.empty()) return fmt::format("did you mean {}?", meant);
+    return fmt::format("these are: {}", fmt::join(names, ", "));
+}
+
 // The value of --mem, where it is among them.
 std::optional<std::string> check_run_options(const std::vector<std::string>& words) {
     std::optional<std::string> memory;
@@ -68,8 +77,8 @@ std::optional<std::string> check_run_options(const std::vector<std::string>& wor
         const std::string name = words[i].substr(0, equals);
         if (equals == std::string::npos && std::ranges::find(run_flags, name) != std::end(run_flags)) continue;
         if (std::ranges::find(valued_run_options, name) == std::end(valued_run_options)) {
-            throw UsageError(fmt::format("--run-options: '{}' is not possible in a sweep; these are: {}, {}", words[i],
-                                         fmt::join(valued_run_options, ", "), fmt::join(run_flags, ", ")));
+            throw UsageError(
+                fmt::format("--run-options: '{}' is not possible in a sweep; {}", words[i], what_is_possible(name)));
         }
         if (equals == std::string::npos && ++i == words.size()) {
             throw UsageError(fmt::format("--run-options: {} needs a value", name));

@@ -6,6 +6,8 @@
 
 #include <tl/expected.hpp>
 
+#include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -19,6 +21,9 @@ struct LoadedRecording {
 
 // "-" is standard input. What zstd packed is unpacked. Without a format the file's beginning says which it is, or else
 // its name; else it is text. The error is one line that names the file: nothing of it could be read.
-tl::expected<LoadedRecording, std::string> load_recording(const std::string& path, std::optional<TraceFormat> format);
+// `progress` is told now and then how many bytes of the file are read.
+tl::expected<LoadedRecording, std::string> load_recording(
+    const std::string& path, std::optional<TraceFormat> format,
+    const std::function<void(std::uint64_t file_bytes)>& progress = nullptr);
 
 }  // namespace fl::lab

@@ -1,4 +1,4 @@
-#include "mm/nearest_name.hpp"
+#include "mm/replacement/nearest_name.hpp"
 #include "trace/filter.hpp"
 #include "trace/filter_node.hpp"
 #include "trace/text_cell.hpp"
@@ -156,7 +156,7 @@ private:
             if (known.name == name) return known;
             names.push_back(known.name);
         }
-        fail(start, mm::unknown_name("field", printable(name), names));
+        fail(start, replacement::unknown_name("field", printable(name), names));
     }
 
     Operator op() {
@@ -215,7 +215,7 @@ private:
         for (const std::string_view word : field.words) {
             if (word == value.text) return;
         }
-        fail(value.column, mm::unknown_name(field.name, printable(value.text), field.words));
+        fail(value.column, replacement::unknown_name(field.name, printable(value.text), field.words));
     }
 
     static void read_number(Node& node, const Value& value, bool may_be_range) {

@@ -1,7 +1,7 @@
 #include "mm/replacement/registry.hpp"
 
-#include "mm/nearest_name.hpp"
 #include "mm/replacement/built_in.hpp"
+#include "mm/replacement/nearest_name.hpp"
 #include "mm/replacement/plugin.hpp"
 
 #include <fmt/format.h>
@@ -84,13 +84,18 @@ tl::expected<std::vector<double>, std::string> parse_parameters(const PolicyInfo
             return tl::unexpected(fmt::format("policy {} has no parameters, so no '{}'", info.name, key));
         const auto found = std::find(names.begin(), names.end(), key);
         if (found == names.end())
-            return tl::unexpected(fmt::format("policy {}: {}", info.name, mm::unknown_name("parameter", key, names)));
+            return tl::unexpected(fmt::format("policy {}: {}", info.name, unknown_name("parameter", key, names)));
         const auto index = static_cast<std::size_t>(found - names.begin());
         const Parameter& parameter = info.parameters[index];
         const std::optional<double> number = value_from(parameter, value);
+        if (!number && !parameter.choices.empty()) {
+            return tl::unexpected(
+                fmt::format("policy {}: {}: {}", info.name, key,
+                            unknown_name("value", value, {parameter.choices.begin(), parameter.choices.end()})));
+        }
         if (!number) {
             return tl::unexpected(fmt::format("policy {}: {}={} is not possible; {}{}", info.name, key, value,
-                                              parameter.choices.empty() && parameter.is_whole ? "a whole number " : "",
+                                              parameter.is_whole ? "a whole number " : "",
                                               parameter_range_text(parameter)));
         }
         values[index] = *number;
@@ -111,7 +116,7 @@ tl::expected<PolicyChoice, std::string> parse_policy(std::string_view text) {
         if (name.empty()) return tl::unexpected(std::string("a policy has a name"));
         std::vector<std::string_view> names;
         for (const PolicyInfo* policy : all_policies()) names.emplace_back(policy->name);
-        return tl::unexpected(mm::unknown_name("policy", name, names));
+        return tl::unexpected(unknown_name("policy", name, names));
     }
     if (text.ends_with(','))
         return tl::unexpected(fmt::format("policy {}: a parameter is missing behind the ','", name));

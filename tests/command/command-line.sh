@@ -19,7 +19,10 @@ for option in --mem --root --bind --trace --trace-format --report --filter --tra
 done
 check "the help shows which values need '='" contains "$stdout" "--trace[=FILE]"
 faultline --version
-check "--version" matches "$stdout" '^faultline [0-9]+\.[0-9]+\.[0-9]+$'
+check "--version" is "$status" 0
+version='[0-9]+\.[0-9]+'
+check "--version: its own, Unicorn's and Capstone's" matches "$stdout" \
+  "^faultline $version\.[0-9]+${new_line}Unicorn $version\.[0-9]+${new_line}Capstone $version\$"
 
 # Without a word it shows what there is.
 faultline
@@ -41,7 +44,7 @@ bad "PROGRAM is missing" run --trace
 bad "PROGRAM is missing" run --
 bad "unknown option '--bogus'" run --bogus "$hello"
 bad "unknown option '-x'" run -x "$hello"
-bad "unknown option '--tra'" run --tra "$hello"
+bad "unknown option '--tra'; did you mean --trace?" run --tra "$hello"
 bad "--mem" run --mem
 bad "--trace-format" run --trace-format xml "$hello"
 bad "--clock" run --clock sundial "$hello"
@@ -51,7 +54,7 @@ bad "needs a value" run --trace= "$hello"
 bad "needs a value" run --stats= "$hello"
 for seed in -1 x 1x 0x '' 18446744073709551616; do bad "--seed: '$seed'" run --seed "$seed" "$hello"; done
 
-for pages in -1 x 3 1024 '' 16K; do bad "--fault-around: '$pages'" run --fault-around "$pages" "$hello"; done
+for pages in -1 x 3 1024 '' 12K; do bad "--fault-around: '$pages'" run --fault-around "$pages" "$hello"; done
 
 # Sizes.
 for size in 0 1 4095 31K '0T' ; do bad "'$size' is too small" run --mem "$size" "$hello"; done

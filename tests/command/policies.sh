@@ -37,7 +37,7 @@ bad() {
 bad "unknown policy 'clok'; did you mean 'clock'?" clok
 bad "unknown parameter 'laod'; did you mean 'load'?" clock,laod=1
 bad "load=2 is not possible; a whole number 0..1" clock,load=2
-bad "ties=x is not possible; lru|fifo" lfu,ties=x
+bad "policy lfu: ties: unknown value 'x'; there are: lru, fifo" lfu,ties=x
 bad "one NAME at a time, not 'lru' as well" clock lru
 bad "policy ./mine.so: cannot open shared object file" ./mine.so
 echo text >mine.so

@@ -22,7 +22,7 @@ complain '--frames 1G: want 2 to 65536 frames' --frames 1G
 complain "--frames: " --frames lots
 complain "--swap: " --swap lots
 complain 'there is no swap space to keep in it' --swap 0 --swap-file swap
-complain "--swap-errors: there is no 'erase'" --swap-errors erase=1
+complain "--swap-errors: unknown kind 'erase'" --swap-errors erase=1
 complain 'want a number from 1' --swap-errors read=0
 complain "--cost: 'fast' is no time" --cost minor=fast
 complain "unknown policy 'clok'; did you mean 'clock'?" --policy clok

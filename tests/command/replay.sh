@@ -92,7 +92,7 @@ bad "FILE is required" --policy lru --frames 3
 bad "missing.txt: " missing.txt --policy lru --frames 3
 bad "--seed x: want a number" belady.txt --policy lru --frames 3 --seed x
 bad "--workers 0: want a number from 1" belady.txt --policy lru --frames 3 -j 0
-bad "--cost: there is no 'x'" belady.txt --policy lru --frames 3 --cost x=1ns
+bad "--cost: unknown kind 'x'" belady.txt --policy lru --frames 3 --cost x=1ns
 bad "--explain: want one policy" belady.txt --policy lru,fifo --frames 3 --explain
 bad "--explain: want one number of frames" belady.txt --policy lru --frames 3,4 --explain
 bad "--explain: is text" belady.txt --policy lru --frames 3 --explain --csv no.csv

@@ -62,7 +62,10 @@ int report_usage_error(const CLI::App& application, const CLI::ParseError& error
     } else {
         const std::string line = first_line(error.what());
         const bool says_what_was_meant = line.ends_with('?');
-        fl::cli::report(says_what_was_meant ? line : fmt::format("{}; see {} --help", line, help_command));
+        // Nobody is asked for yet where the words were not even looked at.
+        const std::string asked =
+            application.get_subcommands().empty() ? help_command : fl::cli::asked_for(application);
+        fl::cli::report(says_what_was_meant ? line : fmt::format("{}; see {} --help", line, asked));
     }
     return fl::cli::exit_usage;
 }

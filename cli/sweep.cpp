@@ -9,6 +9,7 @@
 #include "cli/sweep_folder.hpp"
 #include "cli/sweep_run.hpp"
 #include "lab/sweep_database.hpp"
+#include "mm/replacement/nearest_name.hpp"
 
 #include <fmt/format.h>
 #include <sys/stat.h>
@@ -192,7 +193,8 @@ int sweep_here(const SweepOptions& options) {
 int emit(const SweepOptions& options) {
     constexpr std::uint64_t usual_tasks = 100;
     if (options.emit.front() != "slurm") {
-        throw UsageError(fmt::format("--emit {}: there is only slurm", options.emit.front()));
+        throw UsageError(
+            fmt::format("--emit: {}", replacement::unknown_name("value", options.emit.front(), {"slurm"})));
     }
     RecordingStore recordings;
     lab::SweepPlan plan = make_sweep_plan(options.plan, recordings);

@@ -59,8 +59,16 @@ says "--kind: unknown value 'lur'; did you mean 'lru'?" curve --kind opt,lur bel
 says "--format: unknown value 'txt'; did you mean 'text'?" refs info --format txt belady.txt
 says "--cost: unknown kind 'mnor'; did you mean 'minor'?" run --cost mnor=1us program
 says "--swap-errors: unknown kind 'erase'; there are: read, write" run --swap-errors erase=1 program
+says "--emit: unknown value 'slurn'; did you mean 'slurm'?" sweep --emit slurn folder
 says "--run-options: '--mme' is not possible in a sweep; did you mean --mem?" \
   sweep --program program --policy lru --frames 3 --run-options '--mme 64M'
+
+# Where nothing is near, the page of the subcommand that was asked for is named.
+says "FILE is required; see faultline refs info --help" refs info
+says "A subcommand is required; see faultline refs --help" refs
+says "--format: unknown value 'xml'; there are: refs, text, u64, lackey, oracle-general; see faultline refs head --help" \
+  refs head --format xml belady.txt
+says "--trace= needs a value behind the '='; see faultline run --help" run --trace= program
 
 # Misspellings of anything that a shell can pass on.
 printf -v unprintable '\e[31m--x\n'

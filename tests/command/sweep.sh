@@ -277,7 +277,7 @@ done
 bad "--mem needs a value" --policy lru --frames 64 --program "$program" --run-options --mem
 bad "would write to it" --policy lru --frames 64 --program "$program" --run-options "--bind .:/x:rw"
 bad "--workers 0: want a number" "${some[@]}" --workers 0 belady.txt
-bad "--emit parallel: there is only slurm" "${some[@]}" --emit parallel x belady.txt
+bad "--emit: unknown value 'parallel'; there are: slurm" "${some[@]}" --emit parallel x belady.txt
 bad "--tasks 1001: want a number from 1 to 1000" "${some[@]}" --tasks 1001 --emit slurm x belady.txt
 bad "--tasks: belongs to --emit" "${some[@]}" --tasks 3 belady.txt
 bad "go one at a time" --job 1 x --merge x

@@ -140,6 +140,8 @@ faultline run "${pressure[@]}" --trace=last.txt --trace-last 7 --filter kind=swa
 check "last: seven faults, the last ones that are meant" is "$(sed -nE 's/^ +([0-9]+) +[0-9.]+ swap_in .*/\1/p' last.txt)" \
   "$(sed -nE 's/^\{"seq":([0-9]+),.*"kind":"swap_in".*/\1/p' t.jsonl | tail -n 7)"
 check "last: no others" lacks "$(<last.txt)" file_major
+faultline run --trace --filter 'vma=[heap] && kind=demand_zero' "$walk"
+check "filter: the pages of the heap" is "$(grep -cE '^ +[0-9]+ .* demand_zero .* \[heap\] ' <<<"$stderr")" 2
 faultline run --trace=death.txt --trace-last 2 "$GUESTS/die-null-musl"
 check "last: the status is the guest's" is "$status" 139
 check "last: a crash is the last fault" matches "$(<death.txt)" 'segv_maperr +w user +0x0 .*no mapping'

@@ -75,6 +75,13 @@ for target in "" =/dev/null; do
   faultline run --trace$target --trace-format sqlite "$walk"
   expect_complaint 2 "cannot hold a database; the format sqlite needs a file"
 done
+# shellcheck disable=SC2016  # the inner shell's
+small_disk() { run bash -c 'ulimit -f 20; exec "$@"' - "$FAULTLINE" "$@"; }
+small_disk run "${pressure[@]}" --trace=full.db --trace-format sqlite "$processes"
+check "sqlite: a disk that is full does not stop the program" is "$stdout" "$transcript"
+check "sqlite: it is told of" matches "$status $stderr" '^1 faultline: full.db: the trace could not be written: '
+small_disk trace convert t.jsonl full.db
+check "sqlite: converting stops there" matches "$status $stderr" '^1 faultline: full.db: the trace could not be written: '
 faultline trace convert t.jsonl - --format sqlite
 expect_complaint 2 "standard output: cannot hold a database; the format sqlite needs a file"
 echo kept >kept.db

@@ -46,6 +46,9 @@ std::string grouped(std::uint64_t number) {
     return text;
 }
 
+// "12.5 %"
+std::string share_text(double share) { return fmt::format("{:.3g} %", 100 * share); }
+
 // The names of numbered things, 0 to count - 1.
 template <class Enum>
 std::string enum_names(std::size_t count, const char* (*name)(Enum)) {
@@ -70,15 +73,15 @@ std::vector<std::string> ReportWriter::notes() const {
     std::vector<std::string> notes = head_.notes;
     if (faults_.all().size() < fault_count_) {
         notes.push_back(fmt::format(
-            "Of {} faults {} are kept here, chosen by chance: about one in {}, and those that ended in a signal. Map, "
-            "list and details show these; all totals, and the ranking by function and by mapping, count every fault.",
-            grouped(fault_count_), grouped(faults_.all().size()), faults_.every()));
+            "Of {} faults {} are kept here, chosen by chance: about {}, and those that ended in a signal. Map, list "
+            "and details show these; all totals, and the ranking by function and by mapping, count every fault.",
+            grouped(fault_count_), grouped(faults_.all().size()), share_text(faults_.share())));
     }
     if (reclaims_.all().size() < reclaim_rows_) {
         notes.push_back(
             fmt::format("Of {} pages that left memory or were written ahead, {} are kept here: those of "
-                        "about one fault in {}.",
-                        grouped(reclaim_rows_), grouped(reclaims_.all().size()), reclaims_.every()));
+                        "about {} of the faults.",
+                        grouped(reclaim_rows_), grouped(reclaims_.all().size()), share_text(reclaims_.share())));
     }
     if (fault_count_ > 0 && !has_mappings_) {
         notes.push_back(
@@ -126,7 +129,7 @@ void ReportWriter::add_head(Payload& payload) const {
     if (fault_count_ > 0) {
         head.facts.emplace_back("Page faults", grouped(fault_count_));
         head.facts.emplace_back("Major faults", grouped(major_count_));
-        head.facts.emplace_back("Pages faulted on", (faults_.every() > 1 ? "more than " : "") + grouped(pages.size()));
+        head.facts.emplace_back("Pages faulted on", (faults_.share() < 1 ? "more than " : "") + grouped(pages.size()));
         head.facts.emplace_back("Pages that left memory", grouped(eviction_count_));
         head.facts.emplace_back("Pages written out", grouped(write_back_count_));
         head.facts.emplace_back("Virtual time", fmt::format("{:.6f} s", static_cast<double>(end_ns_) / 1e9));
@@ -138,7 +141,7 @@ void ReportWriter::add_head(Payload& payload) const {
     payload.add_json("reclaim_reasons", enum_names(mm::reclaim_reason_count, mm::reclaim_reason_name));
     payload.add_json("process_events", enum_names(3, task_event_name));
     payload.add_json("kind_totals", fmt::format("[{}]", fmt::join(by_kind_, ",")));
-    payload.add_json("every_fault", fmt::to_string(faults_.every()));
+    payload.add_json("fault_share", fmt::to_string(faults_.share()));
     payload.add_json("end_time", fmt::to_string(end_ns_));
 }
 

@@ -244,8 +244,10 @@ void ReportWriter::finish() noexcept {
     try {
         std::string packed = payload().pack();
         while (packed.size() > limits_.payload_bytes && faults_.all().size() > least_faults) {
-            faults_.halve();
-            reclaims_.halve();
+            // A little less than the size asks for: not all of it shrinks.
+            const double part = 0.95 * static_cast<double>(limits_.payload_bytes) / static_cast<double>(packed.size());
+            faults_.keep_part(part);
+            reclaims_.keep_part(part);
             packed = payload().pack();
         }
         output_.append(page(head_.title, packed));

@@ -1,5 +1,5 @@
-// Rows: events as a report keeps them. Of too many it keeps one in 2, in 4, ..., by a hash of the number of the fault
-// that they belong to: what belongs together stays together, and no rhythm of the program decides.
+// Rows: events as a report keeps them. Of too many it keeps a share, by a hash of the number of the fault that they
+// belong to: what belongs together stays together, and no rhythm of the program decides.
 #pragma once
 
 #include "trace/uncounted_allocator.hpp"
@@ -52,29 +52,30 @@ public:
     }
 
     const std::deque<Row, UncountedAllocator<Row>>& all() const { return rows_; }
-    // Of so many faults the rows of one are kept; 1: all are.
-    std::uint64_t every() const { return every_; }
-    // Keeps those of half as many faults.
-    void halve() {
-        every_ *= 2;
+    // Of how many faults the rows are kept; 1: of all.
+    double share() const { return static_cast<double>(kept_hashes_) / static_cast<double>(hash_count); }
+    // Keeps those of fewer faults: of so large a part of them, between 0 and 1.
+    void keep_part(double part) {
+        kept_hashes_ = std::max<std::uint64_t>(1, static_cast<std::uint64_t>(static_cast<double>(kept_hashes_) * part));
         const auto end = std::remove_if(rows_.begin(), rows_.end(), [this](const Row& old) { return !keeps(old); });
         rows_.erase(end, rows_.end());
     }
 
 private:
-    bool keeps(const Row& row) const { return row.rare || (hash(row.fault) & (every_ - 1)) == 0; }
-    // Of Fibonacci hashing the bits that depend on all others.
+    bool keeps(const Row& row) const { return row.rare || hash(row.fault) < kept_hashes_; }
+    // Fibonacci hashing.
     static constexpr std::uint64_t hash(std::uint64_t fault) { return fault * 0x9e37'79b9'7f4a'7c15ULL >> 32U; }
 
     // Makes room; false: the row is none of those that are kept, or all are rare.
     bool thin_out(const Row& row) {
-        constexpr std::uint64_t rarest = std::uint64_t{1} << 31U;
-        while (rows_.size() >= limit_ && every_ < rarest) halve();
+        while (rows_.size() >= limit_ && kept_hashes_ > 1) keep_part(0.5);
         return keeps(row) && rows_.size() < limit_;
     }
 
+    static constexpr std::uint64_t hash_count = std::uint64_t{1} << 32U;
+
     std::size_t limit_;
-    std::uint64_t every_ = 1;
+    std::uint64_t kept_hashes_ = hash_count;
     std::deque<Row, UncountedAllocator<Row>> rows_;
 };
 

@@ -85,7 +85,7 @@ class Details {
     return [
       element('p', {}, `The policy looked at ${plural(looked, 'page')}; ${plural(evicted, 'page')} left, ` +
           `${plural(written, 'page')} had to be written.`),
-      found.length === 0 ? element('p', {}, 'Who left is not in the trace.') : element('ul', {id: 'victims'},
+      found.length === 0 ? element('p', {}, 'Who left is not kept in this report.') : element('ul', {id: 'victims'},
           ...found.slice(0, 20).map(at => element('li', {}, reclaimText(report.reclaimed(at))))),
       found.length > 20 ? element('p', {}, `and ${count(found.length - 20)} more`) : null,
     ];

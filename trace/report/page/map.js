@@ -243,7 +243,8 @@ class FaultMap {
   paintNow() {
     const {report, canvas} = this;
     const {how, most, shown} = this.painter.paint(this);
-    const factor = report.head.every_fault > 1 ? ` of those kept (one in ${count(report.head.every_fault)})` : '';
+    const share = report.head.fault_share;
+    const factor = share < 1 ? ` of those kept (${short(100 * share, 3)} % of all)` : '';
     const text = `${plural(shown, 'fault')} in view${factor}` + (how === 'cells' ? `, up to ${count(most)} in one place` : '');
     byId('map-status').textContent = text;
     canvas.setAttribute('aria-label', `Map of page faults by time and address: ${text}`);

@@ -10,14 +10,14 @@ TEST_CASE("up to the limit all rows are kept") {
     Rows<FaultRow> rows(100);
     for (std::uint64_t fault = 1; fault <= 100; ++fault) rows.add({.fault = fault});
     CHECK(rows.all().size() == 100);
-    CHECK(rows.every() == 1);
+    CHECK(rows.share() == 1);
 }
 
 TEST_CASE("beyond it a part is kept, in order, whatever the rhythm of the faults") {
     Rows<FaultRow> rows(1000);
     std::uint64_t even = 0;
     for (std::uint64_t fault = 1; fault <= 100000; ++fault) rows.add({.fault = fault});
-    CHECK(rows.every() == 128);
+    CHECK(rows.share() == 1.0 / 128);
     CHECK(rows.all().size() > 100000 / 128 * 8 / 10);
     CHECK(rows.all().size() <= 1000);
     std::uint64_t last = 0;
@@ -38,10 +38,22 @@ TEST_CASE("what belongs to a fault that is kept is kept with it") {
         reclaims.add({.fault = fault});
         faults.add({.fault = fault});
     }
-    REQUIRE(faults.every() == reclaims.every());
+    REQUIRE(faults.share() == reclaims.share());
     std::set<std::uint64_t> kept;
     for (const ReclaimRow& row : reclaims.all()) kept.insert(row.fault);
     for (const FaultRow& row : faults.all()) CHECK(kept.contains(row.fault));
+}
+
+TEST_CASE("any part can be kept") {
+    Rows<FaultRow> rows(100000);
+    for (std::uint64_t fault = 1; fault <= 10000; ++fault) rows.add({.fault = fault});
+    rows.keep_part(0.7);
+    CHECK(rows.all().size() > 6900);
+    CHECK(rows.all().size() < 7100);
+    rows.keep_part(0.5);
+    CHECK(rows.all().size() > 3400);
+    CHECK(rows.all().size() < 3600);
+    CHECK(rows.share() == doctest::Approx(0.35));
 }
 
 TEST_CASE("rare rows stay, as long as there is room for them") {

@@ -138,7 +138,7 @@ TraceConvert::TraceConvert(CLI::App& trace)
     subcommand_.add_option("IN", input_, "What to read; '-': standard input")->required()->option_text(" ");
     subcommand_.add_option("OUT", output_, "What to write; '-': standard output")->required()->option_text(" ");
     subcommand_.add_option("--format", format_, "Write this, whatever OUT is called")
-        ->check(CLI::IsMember(trace_format_names()))
+        ->check(one_of(trace_format_names()))
         ->type_name("FORMAT")
         ->option_text(fmt::format("{}", fmt::join(trace_format_names(), "|")));
     add_selection_options(subcommand_, selection_);

@@ -86,7 +86,10 @@ public:
                 return tl::unexpected(outcome.error().line);
             });
         if (replaced) return outcome;
-        return tl::unexpected(Failure{outcome ? exit_output_failed : outcome.error().status, replaced.error()});
+        // Users know the file by their own name for it.
+        std::string line = replaced.error();
+        if (line.starts_with(path)) line.replace(0, path.size(), output);
+        return tl::unexpected(Failure{outcome ? exit_output_failed : outcome.error().status, std::move(line)});
     }
     // What could not be read, in one line; empty: nothing.
     const std::string& damage() const { return damage_; }

@@ -146,11 +146,11 @@ void SqliteWriter::open(const std::string& path) noexcept {
     }
 }
 
-template <class Event, class Write>
-void SqliteWriter::take(const Event& event, Write&& write) noexcept {
+template <class Keep, class Write>
+void SqliteWriter::take(Keep&& keep, Write&& write) noexcept {
     try {
         if (!was_opened_) {
-            held_.push_back(event);
+            keep();
             return;
         }
         if (!is_open()) return;
@@ -229,15 +229,7 @@ std::optional<std::int64_t> SqliteWriter::file_id(const mm::PageName& page) {
 // --- events ----------------------------------------------------------------------------------------------------------
 
 void SqliteWriter::write(const TracedFault& fault) noexcept {
-    if (was_opened_) {
-        take(StoredEvent{}, [&] { insert_fault(fault); });
-        return;
-    }
-    try {
-        held_.emplace_back(faults_.store(fault));
-    } catch (const std::exception& error) {
-        fail(error.what());
-    }
+    take([&] { held_.emplace_back(faults_.store(fault)); }, [&] { insert_fault(fault); });
 }
 
 void SqliteWriter::insert_fault(const TracedFault& fault) {
@@ -278,7 +270,8 @@ void SqliteWriter::bind_occasion(Row& row, const Event& event) {
 }
 
 void SqliteWriter::write_eviction(const mm::EvictionEvent& event) noexcept {
-    take(event, [&] {
+    const auto keep = [&] { held_.emplace_back(event); };
+    take(keep, [&] {
         Row row(*this, Table::evictions);
         bind_occasion(row, event);
         row.number(event.dirty ? 1 : 0).number(event.dropped ? 1 : 0).number(event.age_ns).insert();
@@ -286,7 +279,8 @@ void SqliteWriter::write_eviction(const mm::EvictionEvent& event) noexcept {
 }
 
 void SqliteWriter::write_write_back(const mm::WriteBackEvent& event) noexcept {
-    take(event, [&] {
+    const auto keep = [&] { held_.emplace_back(event); };
+    take(keep, [&] {
         Row row(*this, Table::write_backs);
         bind_occasion(row, event);
         row.number(event.failed ? 1 : 0).insert();
@@ -294,7 +288,8 @@ void SqliteWriter::write_write_back(const mm::WriteBackEvent& event) noexcept {
 }
 
 void SqliteWriter::write_task(const TaskEvent& event) noexcept {
-    take(event, [&] {
+    const auto keep = [&] { held_.emplace_back(event); };
+    take(keep, [&] {
         using Kind = TaskEvent::Kind;
         const auto of = [&event](Kind kind, std::uint64_t value) {
             return event.kind == kind ? std::optional(value) : std::nullopt;
@@ -309,7 +304,8 @@ void SqliteWriter::write_task(const TaskEvent& event) noexcept {
 }
 
 void SqliteWriter::write_mappings(const MappingsEvent& event) noexcept {
-    take(event, [&] {
+    const auto keep = [&] { held_.emplace_back(event); };
+    take(keep, [&] {
         const std::int64_t id = ++last_mappings_;
         Row(*this, Table::mapping_events)
             .id(id)
@@ -330,7 +326,8 @@ void SqliteWriter::write_mappings(const MappingsEvent& event) noexcept {
 }
 
 void SqliteWriter::write_sample(const mm::MemorySample& sample) noexcept {
-    take(sample, [&] {
+    const auto keep = [&] { held_.emplace_back(sample); };
+    take(keep, [&] {
         const std::int64_t id = ++last_sample_;
         Row(*this, Table::samples)
             .id(id)

@@ -61,9 +61,9 @@ private:
         void operator()(sqlite3_stmt* statement) const;
     };
 
-    // write() now, or keep it where there is no file yet.
-    template <class Event, class Write>
-    void take(const Event& event, Write&& write) noexcept;
+    // Calls write() where there is a file, keep() where there is none yet.
+    template <class Keep, class Write>
+    void take(Keep&& keep, Write&& write) noexcept;
     void insert_fault(const TracedFault& fault);
     template <class Event>
     void bind_occasion(Row& row, const Event& event);

@@ -75,6 +75,13 @@ for target in "" =/dev/null; do
   faultline run --trace$target --trace-format sqlite "$walk"
   expect_complaint 2 "cannot hold a database; the format sqlite needs a file"
 done
+# shellcheck disable=SC2016  # the inner shell's
+small_disk() { run bash -c 'ulimit -f 20; exec "$@"' - "$FAULTLINE" "$@"; }
+small_disk run "${pressure[@]}" --trace=full.db --trace-format sqlite "$processes"
+check "sqlite: a disk that is full does not stop the program" is "$stdout" "$transcript"
+check "sqlite: it is told of" matches "$status $stderr" '^1 faultline: full.db: the trace could not be written: '
+small_disk trace convert t.jsonl full.db
+check "sqlite: converting stops there" matches "$status $stderr" '^1 faultline: full.db: the trace could not be written: '
 faultline trace convert t.jsonl - --format sqlite
 expect_complaint 2 "standard output: cannot hold a database; the format sqlite needs a file"
 echo kept >kept.db
@@ -140,6 +147,8 @@ faultline run "${pressure[@]}" --trace=last.txt --trace-last 7 --filter kind=swa
 check "last: seven faults, the last ones that are meant" is "$(sed -nE 's/^ +([0-9]+) +[0-9.]+ swap_in .*/\1/p' last.txt)" \
   "$(sed -nE 's/^\{"seq":([0-9]+),.*"kind":"swap_in".*/\1/p' t.jsonl | tail -n 7)"
 check "last: no others" lacks "$(<last.txt)" file_major
+faultline run --trace --filter 'vma=[heap] && kind=demand_zero' "$walk"
+check "filter: the pages of the heap" is "$(grep -cE '^ +[0-9]+ .* demand_zero .* \[heap\] ' <<<"$stderr")" 2
 faultline run --trace=death.txt --trace-last 2 "$GUESTS/die-null-musl"
 check "last: the status is the guest's" is "$status" 139
 check "last: a crash is the last fault" matches "$(<death.txt)" 'segv_maperr +w user +0x0 .*no mapping'

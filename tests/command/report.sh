@@ -26,7 +26,7 @@ faultline run --report few.html --dump-mm=dump.txt --frames 16 --stats=stats.jso
 check "with all other outputs: status" is "$status" 0
 check "with all other outputs: a page" is_page few.html
 check "and they have theirs" matches "$(<dump.txt)" mm_struct
-faultline run --report limited.html --max-instructions 2000 ./hello
+faultline run --report limited.html --max-instructions 100000 "$GUESTS/malloc-mix-musl"
 check "a run that a limit ended has a page" is_page limited.html
 check "and its status" is "$status" 124
 faultline run --report died.html "$GUESTS/die-null-musl"

@@ -18,36 +18,37 @@ class ReplayChart {
     this.frames = [...new Set(this.data.replays.map(replay => replay.frames))].sort((a, b) => a - b);
     this.byPlace = new Map(this.data.replays.map(replay => [`${replay.frames} ${replay.policy}`, replay]));
     this.measure = 'miss_ratio';
+    this.wantsLogY = false;
     let number = 0;
     const series = this.policies.map(name => name === 'opt' ? {name: 'OPT', colour: 'ink', width: 3.2} : {name, ...lineStyle(number++)});
     const isWide = this.frames.length > 2 && this.frames[this.frames.length - 1] / this.frames[0] > 20;
     this.chart = new Chart(byId('replay-chart'), {
-      title: 'Policies', series, rows: this.rows(), xLabel: 'frames of memory', isLogX: isWide, isLogY: false, hasPoints: this.frames.length <= 64,
-      formatX: frames => plural(frames, 'frame'), formatTickX: frames => short(frames, 6), ...this.measureOptions(),
+      title: 'Policies', series, xLabel: 'frames of memory', isLogX: isWide, hasPoints: this.frames.length <= 64,
+      formatX: frames => plural(frames, 'frame'), formatTickX: frames => short(frames, 6), ...this.valueOptions(),
     });
     byId('replay-tools').append(
         chooser('Show', Object.entries(replayMeasures).map(([name, {text}]) => [name, text]), value => {
           this.measure = value;
-          this.chart.update({rows: this.rows(), ...this.measureOptions()});
+          this.chart.update(this.valueOptions());
         }),
         checkbox('logarithmic frames', isLogX => this.chart.update({isLogX}), isWide),
-        checkbox('logarithmic values', isLogY => this.chart.update({isLogY, rows: this.rows(isLogY)})));
+        checkbox('logarithmic values', wantsLogY => {
+          this.wantsLogY = wantsLogY;
+          this.chart.update(this.valueOptions());
+        }));
     byId('replay-table').append(this.numbers());
   }
 
-  measureOptions() {
-    const {label, format, exact} = replayMeasures[this.measure];
-    return {yLabel: label, formatY: format, exactY: exact || format};
-  }
-
-  // On a logarithmic axis zero has no place.
-  rows(isLogY = this.chart ? this.chart.options.isLogY : false) {
-    const {of} = replayMeasures[this.measure];
-    return this.frames.map(frames => [frames, ...this.policies.map(policy => {
+  // What is drawn. On a logarithmic axis zero has no place; where all is zero there is no such axis.
+  valueOptions() {
+    const {label, format, exact, of} = replayMeasures[this.measure];
+    const values = this.frames.map(frames => this.policies.map(policy => {
       const replay = this.byPlace.get(`${frames} ${policy}`);
-      const value = replay ? of(replay, this.data) : null;
-      return isLogY && value === 0 ? null : value;
-    })]);
+      return replay ? of(replay, this.data) : null;
+    }));
+    const isLogY = this.wantsLogY && values.some(row => row.some(value => value > 0));
+    const rows = values.map((row, i) => [this.frames[i], ...row.map(value => isLogY && value === 0 ? null : value)]);
+    return {rows, isLogY, yLabel: label, formatY: format, exactY: exact || format};
   }
 
   numbers() {

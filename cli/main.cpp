@@ -4,6 +4,8 @@
 #include "cli/compare_native.hpp"
 #include "cli/curve.hpp"
 #include "cli/exit_status.hpp"
+#include "cli/explain.hpp"
+#include "cli/inspect.hpp"
 #include "cli/messages.hpp"
 #include "cli/policies.hpp"
 #include "cli/refs.hpp"
@@ -53,6 +55,8 @@ int run_command_line(std::vector<std::string> words) {
     application.footer(footer);
     application.set_version_flag("--version", "faultline " FAULTLINE_VERSION);
     fl::cli::RunCommand run(application);
+    fl::cli::InspectCommand inspect(application);
+    fl::cli::ExplainCommand explain(application);
     fl::cli::CompareNativeCommand compare_native(application);
     fl::cli::PoliciesCommand policies(application);
     fl::cli::RefsCommand refs(application);
@@ -69,6 +73,8 @@ int run_command_line(std::vector<std::string> words) {
     try {
         const CLI::App* subcommand = nullptr;
         if (words.front() == fl::cli::RunCommand::name) subcommand = &run.subcommand();
+        if (words.front() == fl::cli::InspectCommand::name) subcommand = &inspect.subcommand();
+        if (words.front() == fl::cli::ExplainCommand::name) subcommand = &explain.subcommand();
         if (words.front() == fl::cli::CompareNativeCommand::name) subcommand = &compare_native.subcommand();
         if (words.front() == fl::cli::PoliciesCommand::name) subcommand = &policies.subcommand();
         if (subcommand != nullptr) {
@@ -97,6 +103,8 @@ int run_command_line(std::vector<std::string> words) {
     } catch (const CLI::ParseError& error) {
         return report_usage_error(error, help_command);
     }
+    if (inspect.subcommand().parsed()) return inspect.execute(operands);
+    if (explain.subcommand().parsed()) return explain.execute(operands);
     if (compare_native.subcommand().parsed()) return compare_native.execute(operands);
     if (policies.subcommand().parsed()) return fl::cli::PoliciesCommand::execute(operands);
     if (refs.subcommand().parsed()) return refs.execute();

@@ -4,7 +4,9 @@
 #include "cli/compare_native.hpp"
 #include "cli/curve.hpp"
 #include "cli/exit_status.hpp"
+#include "cli/explain.hpp"
 #include "cli/generate.hpp"
+#include "cli/inspect.hpp"
 #include "cli/messages.hpp"
 #include "cli/policies.hpp"
 #include "cli/refs.hpp"
@@ -77,6 +79,8 @@ int run_command_line(std::vector<std::string> words) {
     application.set_version_flag("--version", version_text,
                                  "Print the versions of faultline, Unicorn and Capstone and exit");
     fl::cli::RunCommand run(application);
+    fl::cli::InspectCommand inspect(application);
+    fl::cli::ExplainCommand explain(application);
     fl::cli::CompareNativeCommand compare_native(application);
     fl::cli::PoliciesCommand policies(application);
     fl::cli::RefsCommand refs(application);
@@ -97,6 +101,8 @@ int run_command_line(std::vector<std::string> words) {
     try {
         const CLI::App* subcommand = nullptr;
         if (words.front() == fl::cli::RunCommand::name) subcommand = &run.subcommand();
+        if (words.front() == fl::cli::InspectCommand::name) subcommand = &inspect.subcommand();
+        if (words.front() == fl::cli::ExplainCommand::name) subcommand = &explain.subcommand();
         if (words.front() == fl::cli::CompareNativeCommand::name) subcommand = &compare_native.subcommand();
         if (words.front() == fl::cli::PoliciesCommand::name) subcommand = &policies.subcommand();
         if (subcommand != nullptr) {
@@ -121,6 +127,8 @@ int run_command_line(std::vector<std::string> words) {
     } catch (const CLI::ParseError& error) {
         return report_usage_error(application, error, help_command);
     }
+    if (inspect.subcommand().parsed()) return inspect.execute(operands);
+    if (explain.subcommand().parsed()) return explain.execute(operands);
     if (compare_native.subcommand().parsed()) return compare_native.execute(operands);
     if (policies.subcommand().parsed()) return fl::cli::PoliciesCommand::execute(operands);
     if (refs.subcommand().parsed()) return refs.execute();

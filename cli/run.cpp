@@ -1,6 +1,7 @@
 #include "cli/run.hpp"
 
 #include "cli/command_line.hpp"
+#include "cli/crash_lesson.hpp"
 #include "cli/exit_status.hpp"
 #include "cli/messages.hpp"
 #include "cli/mm_dump_session.hpp"
@@ -13,11 +14,8 @@
 #include "cli/strace_session.hpp"
 
 #include <fmt/format.h>
-#include <sys/resource.h>
-#include <filesystem>
 
 #include <array>
-#include <charconv>
 #include <cstdio>
 #include <cstring>
 #include <memory>
@@ -42,28 +40,6 @@ wrong; 1: a trace, system calls, statistics or a dump could not be written in fu
   faultline run --stats --mem 16M ./program argument
   faultline run --frames 64 --policy lru --stats ./program   with 64 frames for its pages, and swap
   faultline run --dump-mm --dump-at 7 ./program       the address space at the seventh fault and at the end)";
-
-std::uint64_t seed_from(const std::string& text) {
-    const bool is_hex = text.starts_with("0x") || text.starts_with("0X");
-    const char* first = text.data() + (is_hex ? 2 : 0);
-    const char* last = text.data() + text.size();
-    std::uint64_t seed = 0;
-    const auto [end, error] = std::from_chars(first, last, seed, is_hex ? 16 : 10);
-    if (error != std::errc() || end != last) {
-        throw UsageError(fmt::format("--seed: '{}' is not a number from 0 to 2^64 - 1", text));
-    }
-    return seed;
-}
-
-PageCount fault_around_from(const std::string& text) {
-    const auto pages = parse_page_count(text);
-    if (!pages) throw UsageError(fmt::format("--fault-around: {}", pages.error()));
-    if (*pages > mm::max_fault_around || (pages->value() & (pages->value() - 1)) != 0) {
-        throw UsageError(fmt::format("--fault-around: '{}' is not 0 or a power of two up to {} pages", text,
-                                     mm::max_fault_around.value()));
-    }
-    return *pages;
-}
 
 OutputFile open_output(const std::string& path, const std::string& program) {
     if (path.empty()) return OutputFile::standard_error();
@@ -194,72 +170,19 @@ private:
     }
 };
 
-// More files of the host may be open at once than a shell allows at first.
-void allow_many_descriptors() {
-    rlimit limit{};
-    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-    limit.rlim_cur = limit.rlim_max;
-    (void)::setrlimit(RLIMIT_NOFILE, &limit);
-}
-
-kernel::HostTree host_tree_from(const RunOptions& options) {
-    kernel::HostTree tree;
-    if (options.root) {
-        auto root = kernel::open_host_root(*options.root);
-        if (!root) throw UsageError(root.error());
-        tree.root = *std::move(root);
-    }
-    for (const std::string& words : options.binds) {
-        auto bind = kernel::open_host_bind(words);
-        if (!bind) throw UsageError(bind.error());
-        tree.binds.push_back(*std::move(bind));
-    }
-    if (tree.root || !tree.binds.empty()) allow_many_descriptors();
-    return tree;
-}
-
-std::uint64_t count_from(const char* option, const std::string& text) {
-    std::uint64_t value = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc{} || end != text.data() + text.size() || value == 0) {
-        throw UsageError(fmt::format("{} {}: want a number from 1", option, text));
-    }
-    return value;
-}
-
-void set_limits(kernel::MachineOptions& machine, const RunOptions& options) {
-    machine.max_tasks = count_from("--max-tasks", options.max_tasks);
+kernel::MachineOptions machine_options(const RunOptions& options, RunOutputs& outputs) {
+    kernel::MachineOptions machine = machine_from(options.machine);
+    machine.pressure.counts_working_set = options.statistics.has_value();
+    machine.paranoia = options.paranoid ? kernel::Paranoia::every_step : kernel::Paranoia::off;
     if (options.max_instructions) {
         machine.max_instructions = count_from("--max-instructions", *options.max_instructions);
         if (machine.clock == kernel::ClockMode::host) {
             throw UsageError("--max-instructions: nothing counts instructions under --clock host");
         }
     }
-    if (!options.timeout) return;
-    const std::string& text = *options.timeout;
-    double seconds = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
-    constexpr double longest = 1e9;
-    if (error != std::errc{} || end != text.data() + text.size() || !(seconds > 0 && seconds <= longest)) {
-        throw UsageError(fmt::format("--timeout {}: want seconds, more than 0", text));
-    }
-    machine.timeout = std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::duration<double>(seconds));
-}
-
-kernel::MachineOptions machine_options(const RunOptions& options, RunOutputs& outputs) {
-    kernel::MachineOptions machine;
-    set_memory(machine, options.memory);
-    machine.pressure.counts_working_set = options.statistics.has_value();
-    machine.clock = options.clock == "host" ? kernel::ClockMode::host : kernel::ClockMode::virtual_time;
-    machine.paranoia = options.paranoid ? kernel::Paranoia::every_step : kernel::Paranoia::off;
-    machine.host = host_tree_from(options);
-    machine.seed = seed_from(options.seed);
-    machine.fault_around = fault_around_from(options.fault_around);
-    set_limits(machine, options);
     machine.fault_observer = outputs.fault_observer();
     machine.process_observer = outputs.observers.process_observer();
     if (outputs.record) machine.memory_observer = &outputs.record->observer();
-    if (outputs.dump || outputs.report) machine.at_end = [&outputs] { outputs.at_end(); };
     if (outputs.strace) machine.strace = outputs.strace->log();
     return machine;
 }
@@ -277,10 +200,17 @@ void report_death(const std::string& program, const kernel::ExitStatus& exit) {
                        description != nullptr ? fmt::format(" ({})", description) : ""));
 }
 
-int run_program(const kernel::MachineOptions& options, const kernel::ProgramSpec& program, RunOutputs& outputs) {
+int run_program(kernel::MachineOptions options, const kernel::ProgramSpec& program, RunOutputs& outputs) {
+    kernel::Machine* running = nullptr;
+    std::string lesson;
+    options.at_end = [&] {
+        outputs.at_end();
+        lesson = crash_lesson(*running);
+    };
     auto created = kernel::Machine::create(options);
     if (!created) return fail_to_start(fmt::format("{}: {}", program.path, created.error()));
     kernel::Machine& machine = **created;
+    running = &machine;
     outputs.attach(machine, options);
     if (const auto started = machine.exec(program); !started) return fail_to_start(started.error());
     outputs.begin();
@@ -299,6 +229,7 @@ int run_program(const kernel::MachineOptions& options, const kernel::ProgramSpec
         report(fmt::format("{}: {}", program.path, machine.limit_reached()));
     } else {
         report_death(program.path, exit);
+        fmt::print(stderr, "{}", lesson);
     }
     std::vector<std::string> problems;
     if (outputs.trace) {
@@ -329,7 +260,7 @@ int run_program(const kernel::MachineOptions& options, const kernel::ProgramSpec
 void add_options(CLI::App& subcommand, RunOptions& options) {
     // Said twice, the last time counts: scripts add to what they were given.
     subcommand.option_defaults()->take_last();
-    add_memory_options(subcommand, options.memory);
+    add_machine_options(subcommand, options.machine);
     // The value is optional, so that CLI11 would take the program's name for it; split_off_operands() sees to that.
     subcommand
         .add_option_function<std::vector<std::string>>(
@@ -364,8 +295,6 @@ void add_options(CLI::App& subcommand, RunOptions& options) {
         ->option_text("[=FILE]");
     add_value_option(subcommand, "--dump-at", options.dump_at,
                      "Show the address space once these page faults are handled", "N[,N...]");
-    add_value_option(subcommand, "--fault-around", options.fault_around,
-                     "Pages of a file that one read fault maps, where cached (16); 0: the one asked for", "PAGES|SIZE");
     subcommand
         .add_option_function<std::vector<std::string>>(
             "--strace",
@@ -375,28 +304,8 @@ void add_options(CLI::App& subcommand, RunOptions& options) {
         ->option_text("[=FILE]");
     add_value_option(subcommand, "--record", options.record,
                      "Keep every page reference in FILE, for replay, curve and sweep; slows the program down", "FILE");
-    add_value_option(subcommand, "--seed", options.seed, "Where the program's random numbers start from (0)", "N");
-    subcommand
-        .add_option("--clock", options.clock, "Time by instructions and faults (the default), or the host's: faster")
-        ->check(one_of({"virtual", "host"}))
-        ->option_text("virtual|host");
-    add_value_option(subcommand, "--max-tasks", options.max_tasks,
-                     "End with status 124 where a task more is made (4096)", "N");
     add_value_option(subcommand, "--max-instructions", options.max_instructions, "End with status 124 after so many",
                      "N");
-    add_value_option(subcommand, "--timeout", options.timeout,
-                     "End with status 124 after so many seconds of the host's time", "SECONDS");
-    add_value_option(subcommand, "--env", options.environment,
-                     "Put K=V into the program's environment, which is empty else", "K=V")
-        ->take_all()
-        ->allow_extra_args(false);
-    add_value_option(subcommand, "--root", options.root,
-                     "Show the host's DIR at /; what the program changes stays in memory", "DIR");
-    add_value_option(subcommand, "--bind", options.binds,
-                     "Show a folder or file of the host at GUEST: read-only, with ':rw' to be written",
-                     "HOST:GUEST[:rw]")
-        ->take_all()
-        ->allow_extra_args(false);
     subcommand.add_flag("--paranoid", options.paranoid,
                         "Check all invariants of memory management after each system call and fault");
 }
@@ -413,13 +322,7 @@ RunCommand::RunCommand(CLI::App& application)
 int RunCommand::execute(const std::vector<std::string>& program_words) const {
     try {
         if (program_words.empty()) throw UsageError("run: PROGRAM is missing; see faultline run --help");
-        kernel::ProgramSpec program;
-        program.path = program_words.front();
-        program.argv = program_words;
-        program.environment = environment_from(options_.environment);
-        std::error_code gone;
-        const auto here = std::filesystem::current_path(gone);
-        if (!gone) program.working_directory = here.string();
+        const kernel::ProgramSpec program = program_from(program_words, options_.machine);
         RunOutputs outputs(options_, program_words);
         return run_program(machine_options(options_, outputs), program, outputs);
     } catch (const UsageError& error) {

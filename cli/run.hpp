@@ -1,7 +1,7 @@
 // faultline run: runs a program on the emulated machine.
 #pragma once
 
-#include "cli/memory_options.hpp"
+#include "cli/machine_options.hpp"
 #include "cli/trace_session.hpp"
 
 #include <CLI/CLI.hpp>
@@ -14,7 +14,7 @@
 namespace fl::cli {
 
 struct RunOptions {
-    MemoryOptions memory;
+    MachineTexts machine;
     std::optional<std::string> trace;  // file name; empty: standard error
     std::string trace_format = "text";
     TraceSelectionOptions selection;        // of the trace
@@ -22,17 +22,9 @@ struct RunOptions {
     std::optional<std::string> statistics;  // as trace
     std::optional<std::string> dump_mm;     // as trace
     std::optional<std::string> dump_at;     // fault numbers
-    std::string fault_around = "16";
-    std::optional<std::string> strace;  // as trace
-    std::optional<std::string> record;  // the file
-    std::string seed = "0";
-    std::string clock = "virtual";
-    std::string max_tasks = "4096";
+    std::optional<std::string> strace;      // as trace
+    std::optional<std::string> record;      // the file
     std::optional<std::string> max_instructions;
-    std::optional<std::string> timeout;  // seconds of the host's time
-    std::vector<std::string> environment;
-    std::optional<std::string> root;  // folder of the host
-    std::vector<std::string> binds;   // HOST:GUEST[:rw]
     bool paranoid = false;
 };
 

@@ -41,7 +41,8 @@ struct Exit {
     enum class Reason : std::uint8_t {
         syscall,    // a SYSCALL instruction; rip is behind it
         fault,      // a page fault that the handler called fatal: `fault` says which
-        exception,  // `vector`; rip is the instruction (behind it for breakpoint and debug)
+        exception,  // `vector`; rip is the instruction (behind it for breakpoint and debug). `fault` is the access to
+                    // an address that is not canonical, where that was the reason; else its address is 0
         quantum,    // the instruction budget is used up
         halt,       // request_stop() or interrupt()
     };

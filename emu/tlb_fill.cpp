@@ -35,7 +35,10 @@ bool TlbFill::on_tlb_fill(uc_engine*, std::uint64_t address, uc_mem_type type, u
 bool TlbFill::fill(VirtAddr page, Access access, uc_tlb_entry& entry) {
     ++stats_.fills;
     if (!page.canonical()) {
-        exit_ = Exit{Exit::Reason::exception, non_canonical_vector(page, access)};
+        PageFault access_there{page, access, Mode::user, 0, this};
+        access_there.address = locate(access_there);
+        access_there.locator = nullptr;
+        exit_ = Exit{Exit::Reason::exception, non_canonical_vector(page, access), access_there};
         return false;
     }
     auto translation = mmu_.translate(root_, page, access, Mode::user);

@@ -114,6 +114,9 @@ public:
 
     std::string maps() const override { return first_mm() != nullptr ? proc_maps(*first_mm()) : ""; }
     const MachineStatistics& statistics() const override { return statistics_; }
+    const std::optional<Crash>& crash() const override { return crash_; }
+    void stop() override;
+    Inspection inspection() const override;
     const std::string& limit_reached() const override { return limit_reached_; }
     const std::string& policy_error() const override { return reclaim_.policy_error(); }
     const std::vector<std::string>& broken_invariants() const override { return broken_; }
@@ -143,6 +146,7 @@ private:
         return observers;
     }
     WorkDone work_done() const override;
+    void before_fault(std::uint64_t sequence, const mm::MmStruct& mm, VirtAddr address) override;
     mm::FaultOrigin fault_origin(emu::Mode mode) const override;
     void on_fault(const mm::FaultEvent& event) override;
     bool wait_for_userfault(const mm::Userfault& fault) override;
@@ -161,14 +165,16 @@ private:
     void step(System& system);
     void wait_while_stopped(System& system);
     emu::Exit run_user_code(Task& task);
-    void handle_fault(System& system, const emu::PageFault& fault);
-    void handle_exception(System& system, emu::Vector vector);
+    // The trap that became a signal, if it did.
+    std::optional<CrashTrap> handle_fault(System& system, const emu::PageFault& fault);
+    std::optional<CrashTrap> handle_exception(System& system, const emu::Exit& exit);
     void take_host_signals();
     void take_terminal(Task& task);
     void name_terminal(const std::string& path);
     bool stops_with_host(std::uint32_t group) const;
     void stop_with_host();
     void deliver(System& system);
+    void deliver_after_trap(System& system, const CrashTrap& trap);
     void settle(System& system);
     void end_everything();
     void stop_at_limit(std::string limit);
@@ -208,6 +214,8 @@ private:
     std::optional<ExitStatus> exit_;  // the first program's
     std::string program_path_;
     std::string limit_reached_;
+    bool stopped_ = false;
+    std::optional<Crash> crash_;
     std::chrono::steady_clock::time_point started_;
     std::uint64_t heap_at_start_ = 0;
 
@@ -304,7 +312,7 @@ ExitStatus MachineImplementation::run() {
         processes_.start(*first_);
         while (processes_.program_task_count() > 0) {
             check_limits();
-            if (!broken_.empty() || !limit_reached_.empty()) end_everything();
+            if (!broken_.empty() || !limit_reached_.empty() || stopped_) end_everything();
             scheduler_.run_one();
             current_ = nullptr;
             if (cpu_owner_ != nullptr && cpu_owner_->state == TaskState::over) cpu_owner_ = nullptr;
@@ -319,6 +327,7 @@ ExitStatus MachineImplementation::run() {
     check_leaks();
     if (!policy_error().empty()) return ExitStatus{policy_status, 0, false};
     if (!limit_reached_.empty()) return ExitStatus{limit_status, 0, false};
+    if (stopped_ && broken_.empty()) return ExitStatus{stopped_status, 0, false};
     // Without an end of its own the program was stopped by a broken invariant, as if by abort().
     return broken_.empty() && exit_ ? *exit_ : ExitStatus{128 + SIGABRT, SIGABRT, false};
 }
@@ -368,9 +377,9 @@ void MachineImplementation::process_ends(System& system) {
 emu::Exit MachineImplementation::run_user_code(Task& task) {
     auto budget = scheduler_.instruction_budget(task);
     if (const auto left_ns = cpu_time_left_ns(*current_)) budget = std::min(budget.value_or(*left_ns), *left_ns);
-    if (options_.max_instructions) {
-        const std::uint64_t left =
-            *options_.max_instructions - std::min(*options_.max_instructions, cpu_->retired_instructions());
+    for (const auto& last : {options_.max_instructions, options_.stop_at_instruction}) {
+        if (!last) continue;
+        const std::uint64_t left = *last - std::min(*last, cpu_->retired_instructions());
         budget = std::min(budget.value_or(left), left);
     }
     if (const auto left_ns = reclaim_.time_left_ns()) budget = std::min(budget.value_or(*left_ns), *left_ns);
@@ -404,13 +413,14 @@ void MachineImplementation::step(System& system) {
     if (task.process->stop_signal != 0) wait_while_stopped(system);
     if (task.exit) return;
     const emu::Exit exit = run_user_code(task);
+    std::optional<CrashTrap> trap;
     switch (exit.reason) {
         case emu::Exit::Reason::syscall:
             kernel_entry_ = VirtAddr(task.registers.rip - syscall_instruction_bytes);
             syscalls_->dispatch(system);
             break;
-        case emu::Exit::Reason::fault: handle_fault(system, exit.fault); break;
-        case emu::Exit::Reason::exception: handle_exception(system, exit.vector); break;
+        case emu::Exit::Reason::fault: trap = handle_fault(system, exit.fault); break;
+        case emu::Exit::Reason::exception: trap = handle_exception(system, exit); break;
         case emu::Exit::Reason::quantum:
         case emu::Exit::Reason::halt: break;
     }
@@ -421,7 +431,11 @@ void MachineImplementation::step(System& system) {
     scheduler_.tick();
     expire_cpu_timers(system);
     take_host_signals();
-    deliver(system);
+    if (trap && !task.exit) {
+        deliver_after_trap(system, *trap);
+    } else {
+        deliver(system);
+    }
     const bool time_is_up = exit.reason == emu::Exit::Reason::quantum || exit.reason == emu::Exit::Reason::halt;
     if (task.exit) return;
     if (time_is_up || reclaim_.wants_processor()) {
@@ -498,23 +512,46 @@ void raise(Task& task, const Trap& trap, bool resume_flag) {
     task.signals.force(trap.signal);
 }
 
-void MachineImplementation::handle_fault(System& system, const emu::PageFault& fault) {
+std::optional<CrashTrap> MachineImplementation::handle_fault(System& system, const emu::PageFault& fault) {
+    const mm::FaultKind kind = faults_.last_fatal();
     // Out of frames is dealt with by settle(), wherever it happened.
-    if (faults_.last_fatal() == mm::FaultKind::oom) return;
+    if (kind == mm::FaultKind::oom) return std::nullopt;
     // A signal is dealt with first; then the access comes again.
-    if (faults_.last_fatal() == mm::FaultKind::userfault) {
+    if (kind == mm::FaultKind::userfault) {
         (void)faults_.wait_for_userfault();
-        return;
+        return std::nullopt;
     }
-    raise(system.task, trap_of_fault(fault, faults_.last_fatal()), true);
+    const Trap trap = trap_of_fault(fault, kind);
+    raise(system.task, trap, true);
+    return CrashTrap{trap.signal, system.task.registers, fault.address, fault.access, kind};
 }
 
-void MachineImplementation::handle_exception(System& system, emu::Vector vector) {
+std::optional<CrashTrap> MachineImplementation::handle_exception(System& system, const emu::Exit& exit) {
     Task& task = system.task;
     InstructionStart instruction{};
     peek(VirtAddr(task.registers.rip), std::as_writable_bytes(std::span(instruction)));
-    const auto trap = trap_of_exception(vector, task.registers, cpu_->fpu_state(), instruction, task.trap.address);
-    if (trap) raise(task, *trap, sets_resume_flag(vector));
+    const auto trap = trap_of_exception(exit.vector, task.registers, cpu_->fpu_state(), instruction, task.trap.address);
+    if (!trap) return std::nullopt;
+    raise(task, *trap, sets_resume_flag(exit.vector));
+    return CrashTrap{trap->signal, task.registers, exit.fault.address, exit.fault.access, std::nullopt};
+}
+
+// The same as deliver(); where the trap's signal ends the program that was asked for, it is kept what it died of.
+void MachineImplementation::deliver_after_trap(System& system, const CrashTrap& trap) {
+    Task& task = system.task;
+    SignalInfo last, before_last;
+    const SignalObserver observer = [&](const Task& who, const SignalInfo& info) {
+        before_last = std::exchange(last, info);
+        if (signal_observer_) signal_observer_(who, info);
+    };
+    kernel_entry_ = VirtAddr(task.registers.rip);
+    deliver_signals(system, observer);
+    const bool handler_failed = is_failed_handler(trap, before_last, last);
+    if (task.exit && task.pid == processes_.first_program() && (handler_failed || is_death_by(trap, last))) {
+        crash_ = examine_crash(*task.mm, trap);
+        crash_->handler_failed = handler_failed;
+    }
+    settle(system);
 }
 
 void MachineImplementation::deliver(System& system) {
@@ -543,7 +580,12 @@ void MachineImplementation::stop_at_limit(std::string limit) {
 }
 
 void MachineImplementation::check_limits() {
-    if (reclaim_.has_failed()) end_everything();
+    if (reclaim_.has_failed() || stopped_) end_everything();
+    if (options_.stop_at_instruction && !stopped_ && cpu_->retired_instructions() >= *options_.stop_at_instruction) {
+        if (options_.at_stop) options_.at_stop();
+        stop();
+        end_everything();
+    }
     if (options_.max_instructions && cpu_->retired_instructions() >= *options_.max_instructions) {
         stop_at_limit(fmt::format("stopped after {} instructions", *options_.max_instructions));
     }
@@ -556,6 +598,28 @@ void MachineImplementation::check_limits() {
         stop_at_limit(fmt::format("stopped with {} MiB of kernel objects, beside {} MiB of memory", kernel_bytes >> 20,
                                   options_.memory.bytes() >> 20));
     }
+}
+
+void MachineImplementation::stop() {
+    stopped_ = true;
+    if (in_user_mode_) cpu_->request_stop();
+}
+
+Inspection MachineImplementation::inspection() const {
+    Inspection inspection{.memory = memory_,
+                          .faults = faults_,
+                          .files = files_.files(),
+                          .instructions = cpu_->retired_instructions(),
+                          .time_ns = clock_.elapsed_ns(),
+                          .costs = clock_.costs()};
+    for (const auto& [pid, process] : processes_.all()) {
+        if (process->threads.empty() || process->threads.front()->mm == nullptr) continue;
+        const Task& task = *process->threads.front();
+        inspection.processes.push_back({pid, task.name, task.mm.get()});
+    }
+    const System* system = current_ != nullptr && current_->task.mm != nullptr ? current_ : first_;
+    if (system != nullptr) inspection.current_pid = system->task.pid;
+    return inspection;
 }
 
 void MachineImplementation::end_everything() {
@@ -587,6 +651,10 @@ std::uint32_t MachineImplementation::owner_of(const mm::MmStruct& mm) const {
 bool MachineImplementation::wait_for_userfault(const mm::Userfault& fault) {
     System& system = *current_;
     return std::static_pointer_cast<Userfaultfd>(fault.context)->wait(system, fault);
+}
+
+void MachineImplementation::before_fault(std::uint64_t sequence, const mm::MmStruct& mm, VirtAddr address) {
+    if (options_.fault_observer != nullptr) options_.fault_observer->before_fault(sequence, mm, address);
 }
 
 // Only under Paranoia::every_step.
@@ -657,6 +725,9 @@ void MachineImplementation::gather_statistics(const mm::MmStruct& mm) {
 void MachineImplementation::tear_down() {
     processes_.stop_kernel_threads();
     faults_.set_mm(nullptr);
+    // A task that was stopped before it could wait for its userfaultfd does not wait any more.
+    faults_.set_userfault_waiter(nullptr);
+    (void)faults_.wait_for_userfault();
     current_ = first_ = nullptr;
     running_ = nullptr;
     processes_.clear();

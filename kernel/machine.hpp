@@ -5,6 +5,8 @@
 
 #include "emu/cpu.hpp"
 #include "kernel/clock.hpp"
+#include "kernel/crash.hpp"
+#include "kernel/inspection.hpp"
 #include "kernel/strace/log.hpp"
 #include "kernel/task.hpp"
 #include "kernel/vfs/host_tree.hpp"
@@ -69,6 +71,10 @@ struct MachineOptions {
     mm::ProcessObserver* process_observer = nullptr;
     mm::MemoryObserver* memory_observer = nullptr;  // every reference is reported then, which takes time
     strace::LogOptions strace;                      // where system calls are logged; the default: nowhere
+    // Called once so many instructions have been executed, by all tasks together, or a few more: up to the next jump.
+    // Not under ClockMode::host.
+    std::optional<std::uint64_t> stop_at_instruction{};
+    std::function<void()> at_stop;
     std::function<void()> at_end;                // called when the program is over and its address space is still there
     std::vector<VirtAddr>* cpuid_log = nullptr;  // where CPUID was executed, in order; must outlive run()
 };
@@ -122,8 +128,17 @@ public:
     // /proc/PID/maps, between exec() and the end of run().
     virtual std::string maps() const = 0;
 
+    // The run ends where it stands, everything is killed, and the status is stopped_status. From an observer's call or
+    // at_stop. A system call that is at work is finished first.
+    static constexpr int stopped_status = 0;
+    virtual void stop() = 0;
+    // What views look at; valid until the program goes on. Between exec() and the end of run(), from observers too.
+    virtual Inspection inspection() const = 0;
+
     // Valid after run().
     virtual const MachineStatistics& statistics() const = 0;
+    // The access that the program died of; nullopt: it ended otherwise. Valid from at_end on.
+    virtual const std::optional<Crash>& crash() const = 0;
     // Which of the options' limits ended the run, in words; empty: none. The status is limit_status then.
     static constexpr int limit_status = 124;
     virtual const std::string& limit_reached() const = 0;

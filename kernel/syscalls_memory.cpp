@@ -1,4 +1,5 @@
 // Memory: the process's address space (Linux: mm/mmap.c, mm/mprotect.c). The work is MmStruct's.
+#include "kernel/mapping_changes.hpp"
 #include "kernel/syscalls.hpp"
 
 namespace fl::kernel {
@@ -60,13 +61,28 @@ void populate_quietly(System& system, VirtRange range) {
     (void)system.user().populate(range, mm::UserMemory::Failures::pass_over);
 }
 
+// The pages of a range as system calls give it; empty where it is none.
+VirtRange pages_at(std::uint64_t start, std::uint64_t length_bytes) {
+    const auto end = VirtAddr(start).checked_add(length_bytes);
+    if (!end || *end > mm::task_size) return VirtRange{VirtAddr(start), VirtAddr(start)};
+    return VirtRange{VirtAddr(start), end->page_ceil()};
+}
+
+// mremap(2) made another mapping of the same pages, or left the range behind empty.
+bool keeps_old_range(const Arguments& a) { return a[1] == 0 || (a[3] & mm::mremap_dontunmap) != 0; }
+
 }  // namespace
 
 Result<std::uint64_t> sys_brk(System& system, const Arguments& a) {
     mm::MmStruct& mm = *system.task.mm;
     const VirtAddr before = mm.brk();
+    const bool shrinks = a[0] < before.value();
+    const VirtAddr wanted_end = shrinks ? VirtAddr(a[0]).page_ceil() : before.page_ceil();
+    const MappedParts freed(mm, VirtRange{wanted_end, before.page_ceil()});
     // VM_DATA_FLAGS_TSK_EXEC
     const VirtAddr after = mm.set_brk(VirtAddr(a[0]), implies_execution(system) ? mm::vm_exec : mm::VmFlags());
+    if (after < before) note_unmapped(system, "brk", freed);
+    note_mapped(system, "brk", VirtRange{before.page_ceil(), after.page_ceil()}, mm::prot_read | mm::prot_write);
     if (after > before && mm.def_flags().has(mm::vm_locked)) {
         populate_quietly(system, VirtRange{before.page_ceil(), after.page_ceil()});
     }
@@ -89,6 +105,7 @@ Result<std::uint64_t> sys_mmap(System& system, const Arguments& a) {
     }
     const auto start = system.task.mm->map(request);
     if (!start) return fail(start.error());
+    note_mapped(system, "mmap", VirtRange{*start, *start + PageCount::of_bytes(a[1]).bytes()}, request.prot);
     const bool locked = (flags & mm::map_locked) != 0 || system.task.mm->def_flags().has(mm::vm_locked);
     if (locked || (flags & (mm::map_populate | map_nonblock)) == mm::map_populate) {
         populate_quietly(system, VirtRange{*start, *start + PageCount::of_bytes(a[1]).bytes()});
@@ -97,18 +114,31 @@ Result<std::uint64_t> sys_mmap(System& system, const Arguments& a) {
 }
 
 Result<std::uint64_t> sys_munmap(System& system, const Arguments& a) {
-    return answer(system.task.mm->unmap(VirtAddr(a[0]), a[1]));
+    mm::MmStruct& mm = *system.task.mm;
+    const MappedParts parts(mm, pages_at(a[0], a[1]));
+    const auto unmapped = mm.unmap(VirtAddr(a[0]), a[1]);
+    if (unmapped) note_unmapped(system, "munmap", parts);
+    return answer(unmapped);
 }
 
 Result<std::uint64_t> sys_mprotect(System& system, const Arguments& a) {
     const auto populate = [&system](VirtRange range) { populate_quietly(system, range); };
-    return answer(system.task.mm->protect(VirtAddr(a[0]), a[1], effective_protection(system, a[2]), populate));
+    const std::uint64_t prot = effective_protection(system, a[2]);
+    const auto done = system.task.mm->protect(VirtAddr(a[0]), a[1], prot, populate);
+    if (done) note_protected(system, "mprotect", pages_at(a[0], a[1]), prot);
+    return answer(done);
 }
 
 Result<std::uint64_t> sys_mremap(System& system, const Arguments& a) {
     const auto remapped = system.task.mm->remap(mm::RemapRequest{
         .address = VirtAddr(a[0]), .old_bytes = a[1], .new_bytes = a[2], .flags = a[3], .new_address = VirtAddr(a[4])});
     if (!remapped) return fail(remapped.error());
+    const VirtRange now = pages_at(remapped->start.value(), a[2]);
+    if (keeps_old_range(a)) {
+        note_mapped(system, "mremap", now, 0);
+    } else {
+        note_remapped(system, pages_at(a[0], a[1]), now);
+    }
     populate_quietly(system, remapped->to_populate);
     return remapped->start.value();
 }

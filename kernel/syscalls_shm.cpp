@@ -1,4 +1,5 @@
 // System V shared memory's calls (Linux: ipc/shm.c), in Linux's order of checks.
+#include "kernel/mapping_changes.hpp"
 #include "kernel/syscalls.hpp"
 #include "kernel/sysv_ipc.hpp"
 
@@ -131,8 +132,9 @@ Result<std::uint64_t> attach(System& system, mm::MapRequest request, const Segme
     }
     const auto start = mm.map(request);
     if (!start) return fail(start.error());
+    const VirtRange mapped{*start, *start + PageCount::of_bytes(segment->size_bytes).bytes()};
+    note_mapped(system, "shmat", mapped, request.prot);
     if (mm.def_flags().has(mm::vm_locked)) {
-        const VirtRange mapped{*start, *start + PageCount::of_bytes(segment->size_bytes).bytes()};
         (void)system.user().populate(mapped, mm::UserMemory::Failures::pass_over);
     }
     return start->value();
@@ -179,7 +181,10 @@ Result<std::uint64_t> sys_shmdt(System& system, const Arguments& a) {
     const std::uint64_t size_bytes = vma->file()->page_count().bytes();
     while (vma != nullptr && vma->end() - address <= size_bytes) {
         const VirtRange range = vma->range();
-        if (belongs(*vma) && vma->observer() == observer.get()) (void)mm.unmap(range.start, range.size_bytes());
+        if (belongs(*vma) && vma->observer() == observer.get()) {
+            const MappedParts parts(mm, range);
+            if (mm.unmap(range.start, range.size_bytes())) note_unmapped(system, "shmdt", parts);
+        }
         vma = mm.vmas().find(range.end);
     }
     return 0;

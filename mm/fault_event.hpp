@@ -79,8 +79,13 @@ struct FaultEvent {
     std::optional<std::uint64_t> refault_distance{};  // pages evicted since this one was; nullopt: it was not
 };
 
+class MmStruct;
+
 class FaultObserver {
 public:
+    // The fault is about to be handled, under this number: nothing has changed for it yet. Not each one is reported
+    // afterwards (one that turned out to be none leaves its number to the next).
+    virtual void before_fault(std::uint64_t /*sequence*/, const MmStruct& /*mm*/, VirtAddr /*address*/) {}
     virtual void on_fault(const FaultEvent& event) = 0;
     // During a fault, before on_fault(); or outside of any.
     virtual void on_eviction(const EvictionEvent& /*event*/) {}
@@ -89,8 +94,6 @@ public:
 protected:
     ~FaultObserver() = default;
 };
-
-class MmStruct;
 
 class FaultOriginSource {
 public:

@@ -129,6 +129,7 @@ FaultKind classify(const FaultSituation& situation) {
 FaultOutcome FaultHandler::handle_page_fault(const PageFault& fault) {
     FL_ASSERT(mm_ != nullptr);
     Scope scope(*this, fault);
+    if (observer_ != nullptr) observer_->before_fault(sequence_ + 1, *mm_, fault.address);
     const PageCount tables_before = mm_->page_table().table_count();
     bool grew = false;
     Vma* vma = find_vma_or_grow(fault.address, grew);
@@ -166,6 +167,20 @@ Vma* FaultHandler::find_vma_or_grow(VirtAddr address, bool& grew) {
     const auto grown = mm_->expand_stack(address);
     grew = grown.has_value();
     return grown.value_or(nullptr);
+}
+
+std::optional<FaultKind> FaultHandler::forecast(const MmStruct& mm, VirtAddr address, Access access) const {
+    if (address >= task_size) return FaultKind::segv_maperr;
+    const Pte* slot = mm.page_table().find(address);
+    const Pte pte = slot != nullptr ? *slot : Pte::none();
+    const bool allowed = pte.is_present() && (access != Access::write || pte.writable()) &&
+                         (access != Access::execute || pte.executable());
+    if (allowed) return std::nullopt;
+    const Vma* vma = mm.vmas().find(address);
+    const bool is_below = vma != nullptr && vma->start() > address;
+    const bool grows = is_below && mm.check_stack_growth(address).has_value();
+    if (is_below && !grows) vma = nullptr;
+    return classify(situation(vma, PageFault{address, access, Mode::user, 0}, pte, grows));
 }
 
 FaultSituation FaultHandler::situation(const Vma* vma, const PageFault& fault, Pte pte, bool grew) const {

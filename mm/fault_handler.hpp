@@ -64,6 +64,9 @@ public:
 
     emu::FaultOutcome handle_page_fault(const emu::PageFault& fault) override;
 
+    // What an access by the program would lead to now; nullopt: nothing, the page table allows it. Changes nothing.
+    std::optional<FaultKind> forecast(const MmStruct& mm, VirtAddr address, emu::Access access) const;
+
     // The frame behind an address, brought in for an access that the processor does not make (forced_access.cpp).
     // EFAULT where it is refused, or no page can be had.
     // Where a userfaultfd has to answer first and the caller may wait, has_userfault() says so.

@@ -45,6 +45,7 @@ Result<Pfn> FaultHandler::reach(VirtAddr address, Access access, Rights rights) 
     // A page that is the mapping's own already takes the write although its entry forbids it (can_follow_write_pte).
     const bool own_page = kind == FaultKind::cow_reuse && !vma->flags().has(vm_write);
     if (kind != FaultKind::spurious && !own_page) {
+        if (observer_ != nullptr) observer_->before_fault(sequence_ + 1, *mm_, address);
         const PageCount tables_before = mm_->page_table().table_count();
         const Resolution done = is_fatal(kind) ? refuse(kind, vma, fault) : resolve(kind, *vma, fault);
         if (!vma->is_accessible()) hide_pages(*vma, address);

@@ -24,6 +24,7 @@ Result<std::unique_ptr<MmStruct>> MmStruct::fork() {
     child.bounds_ = bounds_;
     child.exe_file_ = exe_file_;
     child.saved_auxv_ = saved_auxv_;
+    child.history_ = history_;
     child.def_flags_ = def_flags_ & ~vm_locked_mask;
     child.membarrier_registrations_ = membarrier_registrations_;
     child.hiwater_rss_ = rss_.total();

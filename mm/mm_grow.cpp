@@ -81,10 +81,8 @@ Result<void> MmStruct::map_special(VirtRange range, VmFlags flags, SpecialBackin
     return {};
 }
 
-// mm/mmap.c, expand_downwards and acct_stack_growth.
-Result<Vma*> MmStruct::expand_stack(VirtAddr address) {
-    const VirtAddr start = address.page_floor();
-    Vma* vma = vmas_.find(start);
+Result<void> MmStruct::stack_has_place(VirtAddr start) const {
+    const Vma* vma = vmas_.find(start);
     if (vma == nullptr || vma->start() <= start || !vma->flags().has(vm_growsdown)) return fail(Errno::enomem);
     if (start < mmap_min_addr) return fail(Errno::eperm);
     const Vma* below = vma->previous();
@@ -92,13 +90,31 @@ Result<Vma*> MmStruct::expand_stack(VirtAddr address) {
         start - below->end() < stack_guard_gap_bytes) {
         return fail(Errno::enomem);
     }
+    return {};
+}
+
+bool MmStruct::limits_allow_stack(const Vma& stack, VirtAddr start) const {
+    const PageCount growth = VirtRange{start, stack.start()}.page_count();
+    return may_expand(stack.flags(), growth) && stack.end() - start <= limits_.stack_bytes &&
+           may_lock_more(stack.flags(), growth) && may_commit(growth);
+}
+
+Result<void> MmStruct::check_stack_growth(VirtAddr address) const {
+    const VirtAddr start = address.page_floor();
+    if (const auto free = stack_has_place(start); !free) return free;
+    if (!limits_allow_stack(*vmas_.find(start), start)) return fail(Errno::enomem);
+    return {};
+}
+
+// mm/mmap.c, expand_downwards and acct_stack_growth.
+Result<Vma*> MmStruct::expand_stack(VirtAddr address) {
+    const VirtAddr start = address.page_floor();
+    if (const auto free = stack_has_place(start); !free) return fail(free.error());
+    Vma* vma = vmas_.find(start);
     // Even where it cannot grow; and before it can touch another stack's VMA, so that the two stay apart.
     prepare_anon_vma(*vma);
+    if (!limits_allow_stack(*vma, start)) return fail(Errno::enomem);
     const PageCount growth = VirtRange{start, vma->start()}.page_count();
-    if (!may_expand(vma->flags(), growth) || vma->end() - start > limits_.stack_bytes ||
-        !may_lock_more(vma->flags(), growth) || !may_commit(growth)) {
-        return fail(Errno::enomem);
-    }
     account(vma->flags(), growth, Change::add);
     resize(*vma, VirtRange{start, vma->end()});
     return vma;

@@ -8,6 +8,7 @@
 #pragma once
 
 #include "mm/fault_event.hpp"
+#include "mm/mapping_history.hpp"
 #include "mm/page_table.hpp"
 #include "mm/rmap.hpp"
 #include "mm/vma_tree.hpp"
@@ -217,6 +218,8 @@ public:
     // Extends the VM_GROWSDOWN VMA above `address` down to it: ENOMEM beyond RLIMIT_STACK, RLIMIT_AS or into the
     // guard gap of what lies below.
     Result<Vma*> expand_stack(VirtAddr address);
+    // Whether it could be done.
+    Result<void> check_stack_growth(VirtAddr address) const;
     // Puts a resident `pte` where none was, or in place of the entry that was there; counts RSS and mappings both
     // ways. The caller hands over one reference on the frame (none on the zero page).
     void install(emu::Pte* slot, emu::Pte pte);
@@ -287,6 +290,9 @@ public:
     // [heap], [stack], a file's path, [vdso], or empty, as /proc/PID/maps prints it.
     std::string vma_name(const Vma& vma) const;
     VmaSnapshot snapshot(const Vma& vma) const;
+    // What system calls did to its mappings; the kernel writes it, nothing here depends on it.
+    MappingHistory& history() { return history_; }
+    const MappingHistory& history() const { return history_; }
     // What has to be done to the processor since the last call.
     MmEffects take_effects() {
         MmEffects effects = std::exchange(effects_, MmEffects{});
@@ -297,6 +303,9 @@ public:
 private:
     MmStruct(PhysicalMemory& memory, FileRegistry& files, PageTable page_table, const ResourceLimits& limits);
 
+    // A stack above `start`, and nothing in the way; and the limits.
+    Result<void> stack_has_place(VirtAddr start) const;
+    bool limits_allow_stack(const Vma& stack, VirtAddr start) const;
     Result<VirtAddr> get_unmapped_area(const MapRequest& request, std::uint64_t length_bytes) const;
     std::optional<VirtAddr> search_unmapped_area(std::uint64_t flags, std::uint64_t length_bytes) const;
     Result<VmFlags> map_flags(const MapRequest& request) const;
@@ -420,6 +429,7 @@ private:
     PageCount hiwater_vm_;
     MmEffects effects_;
     std::vector<UserfaultEvent> userfault_events_;
+    MappingHistory history_;
 };
 
 // What decides whether a VMA, or one that could be made, is one with its neighbour.

@@ -52,6 +52,7 @@ public:
     void release(Pfn pfn);
 
     emu::Ram& ram() { return ram_; }
+    const emu::Ram& ram() const { return ram_; }
     FrameTable& frames() { return frames_; }
     const FrameTable& frames() const { return frames_; }
     BuddyAllocator& buddy() { return buddy_; }

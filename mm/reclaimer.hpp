@@ -145,6 +145,25 @@ public:
     void count_oom_kill() { ++counters_.oom_kills; }
     // What the policy has to say for itself. One line.
     std::string policy_state() const;
+    // What the policy keeps of one page, by its number. A few words.
+    std::string policy_says_of(PageId page) const { return pools_[pages_[page].pool].policy->describe(page); }
+    // Calls visit(page, frame) for each page that has a number, in their order; nullopt: it has left memory.
+    template <class Visitor>
+    void for_each_page(Visitor&& visit) const {
+        for (PageId page = kernel_page + 1; page < pages_.size(); ++page) {
+            const Page& entry = pages_[page];
+            if (entry.pfn == 0 && !entry.swapped && !entry.shadowed) continue;
+            visit(page, entry.pfn != 0 ? std::optional(Pfn(entry.pfn)) : std::nullopt);
+        }
+    }
+    // Calls visit(address space, resident pages, what the policy has to say) for each set of pages that compete with
+    // each other; nullptr: the one of all, or of what is nobody's.
+    template <class Visitor>
+    void for_each_pool(Visitor&& visit) const {
+        for (const Pool& pool : pools_) {
+            if (pool.alive) visit(pool.mm, pool.resident, pool.policy->state());
+        }
+    }
     // A policy that broke its contract; empty: none. From then on nobody is evicted.
     std::string policy_error() const;
     bool has_policy_error() const { return options_.checks == PolicyChecks::on && !policy_error().empty(); }

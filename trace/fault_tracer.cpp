@@ -1,6 +1,6 @@
 #include "trace/fault_tracer.hpp"
 
-#include "mm/file.hpp"
+#include "trace/code_names.hpp"
 
 #include <algorithm>
 #include <exception>
@@ -13,16 +13,6 @@ namespace {
 // Programs fault at a few thousand places; one that generates code without end must not fill the host's memory.
 constexpr std::size_t max_known_instructions = 65536;
 constexpr std::size_t max_images = 16;
-// A larger file has no names: it may be a hole without end.
-constexpr std::uint64_t max_image_bytes = 256 << 20;
-
-// Empty where the file cannot be read.
-std::vector<std::byte> bytes_of(const mm::File& file) {
-    if (file.size_bytes() > max_image_bytes) return {};
-    std::vector<std::byte> bytes(file.size_bytes());
-    if (!file.read_uncached(0, bytes)) return {};
-    return bytes;
-}
 
 }  // namespace
 
@@ -42,8 +32,8 @@ FaultTracer::Image& FaultTracer::current_image() {
             images_.clear();
             known_count_ = 0;
         }
-        found =
-            images_.try_emplace(key, running ? bytes_of(*running->file) : std::vector<std::byte>(), key.second).first;
+        found = images_.try_emplace(key, running ? image_bytes(*running->file) : std::vector<std::byte>(), key.second)
+                    .first;
     }
     return found->second;
 }

@@ -174,6 +174,17 @@ TEST_CASE("exceptions come with the processor's vector and the instruction") {
     }
 }
 
+TEST_CASE("an exception over an address that is not canonical says which access it was") {
+    TestMachine machine;
+    // mov [rdi + 0x10], eax
+    const Exit wrote = machine.run(code, mov_rdi(0x00ff'0000'0000'0123) + Bytes{0x89, 0x47, 0x10});
+    CHECK(wrote.vector == Vector::general_protection);
+    CHECK(wrote.fault.address == VirtAddr(0x00ff'0000'0000'0133));
+    CHECK(wrote.fault.access == Access::write);
+    TestMachine other;
+    CHECK(other.run(code, {0xf4}).fault.address == VirtAddr(0));  // hlt is about no address
+}
+
 TEST_CASE("exceptions one after the other do not add up to a double fault") {
     TestMachine machine;
     machine.registers.r15 = 77;

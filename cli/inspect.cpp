@@ -1,0 +1,190 @@
+#include "cli/inspect.hpp"
+
+#include "cli/command_line.hpp"
+#include "cli/exit_status.hpp"
+#include "cli/messages.hpp"
+#include "cli/program_options.hpp"
+#include "cli/stopped_run.hpp"
+#include "kernel/inspect.hpp"
+#include "kernel/mm_dump.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <array>
+#include <charconv>
+#include <stdexcept>
+#include <string_view>
+
+namespace fl::cli {
+
+namespace {
+
+constexpr const char* inspect_footer =
+    R"(Runs the program up to one point, shows the machine as it stands there, and ends. The views go to standard output, and
+what the program prints goes to standard error; with --output it is the other way round: the views go to FILE, and
+standard output is the program's.
+
+Views: maps (mappings, and what of them is in memory), mm (mm_struct and its VMAs), pagetable (the tree), buddy (free
+blocks), frames (the frame table), rmap (frames to addresses), swap (slots), lists (the policy's), all. Without any of
+--show, --walk and --phys: maps and pagetable.
+
+Exit status: 0; 1: the point was never reached, or what was shown could not be written; 2, 125: as run.
+
+  faultline inspect --at-fault 7 --show maps,pagetable ./program
+  faultline inspect --at-exit --walk 0x404000 --walk 0x7fffffffe000 ./program
+  faultline inspect --at-instruction 10000 --frames 16 --show lists,swap ./program)";
+
+constexpr std::array view_names = {"maps", "mm", "pagetable", "buddy", "frames", "rmap", "swap", "lists"};
+
+// "0x1234", or decimal.
+std::uint64_t address_from(const char* option, const std::string& text) {
+    const bool is_hex = text.starts_with("0x") || text.starts_with("0X");
+    const char* first = text.data() + (is_hex ? 2 : 0);
+    const char* last = text.data() + text.size();
+    std::uint64_t value = 0;
+    const auto [end, error] = std::from_chars(first, last, value, is_hex ? 16 : 10);
+    if (error != std::errc() || end != last) {
+        throw UsageError(fmt::format("{}: '{}' is not an address; say 0x404000", option, text));
+    }
+    return value;
+}
+
+std::vector<std::string> views_from(const std::string& text) {
+    std::vector<std::string> views;
+    std::string_view rest = text;
+    while (true) {
+        const std::string word(rest.substr(0, rest.find(',')));
+        const bool is_known = std::ranges::find(view_names, word) != view_names.end();
+        if (word == "all") {
+            views.insert(views.end(), view_names.begin(), view_names.end());
+        } else if (is_known) {
+            views.push_back(word);
+        } else {
+            throw UsageError(
+                fmt::format("--show: there is no view '{}'; there are {}, all", word, fmt::join(view_names, ", ")));
+        }
+        if (word.size() == rest.size()) return views;
+        rest.remove_prefix(word.size() + 1);
+    }
+}
+
+class Views final : public StopView {
+public:
+    explicit Views(const InspectOptions& options) {
+        for (const std::string& text : options.walks) walks_.emplace_back(address_from("--walk", text));
+        for (const std::string& text : options.physicals) physicals_.emplace_back(address_from("--phys", text));
+        if (options.pid) pid_ = count_from("--pid", *options.pid);
+        if (options.show) {
+            views_ = views_from(*options.show);
+        } else if (walks_.empty() && physicals_.empty()) {
+            views_ = {"maps", "pagetable"};
+        }
+    }
+
+    std::string look(const kernel::Machine& machine, const mm::FaultEvent* event) override {
+        const kernel::Inspection standing = machine.inspection();
+        const kernel::InspectedProcess& process = process_of(standing);
+        std::string text = occasion(standing, event);
+        for (const std::string& view : views_) text += "\n" + show(view, standing, process);
+        for (const VirtAddr address : walks_) text += "\n" + kernel::show_walk(standing, process, address);
+        for (const PhysAddr address : physicals_) text += "\n" + kernel::show_physical(standing, address);
+        return text;
+    }
+
+private:
+    const kernel::InspectedProcess& process_of(const kernel::Inspection& standing) const {
+        const std::uint64_t wanted = pid_.value_or(standing.current_pid);
+        for (const kernel::InspectedProcess& process : standing.processes) {
+            if (process.pid == wanted) return process;
+        }
+        std::vector<std::uint32_t> pids;
+        for (const kernel::InspectedProcess& process : standing.processes) pids.push_back(process.pid);
+        throw std::runtime_error(
+            fmt::format("--pid {}: there is no such process then; there are {}", wanted, fmt::join(pids, ", ")));
+    }
+
+    static std::string occasion(const kernel::Inspection& standing, const mm::FaultEvent* event) {
+        std::string text = "stopped";
+        if (event != nullptr) {
+            text +=
+                fmt::format(" after page fault {} ({}, {} {:#x})", event->sequence, mm::fault_kind_name(event->kind),
+                            event->access == emu::Access::write     ? "a write to"
+                            : event->access == emu::Access::execute ? "a fetch from"
+                                                                    : "a read from",
+                            event->address.value());
+        }
+        const kernel::InspectedProcess* current = standing.find(standing.current_pid);
+        if (current != nullptr) text += fmt::format(", in process {} ({})", current->pid, current->name);
+        if (standing.instructions > 0) text += fmt::format(", after {} instructions", standing.instructions);
+        return text + fmt::format(", at {} ns\n", standing.time_ns);
+    }
+
+    static std::string show(const std::string& view, const kernel::Inspection& standing,
+                            const kernel::InspectedProcess& process) {
+        if (view == "maps") return kernel::show_maps(process);
+        if (view == "mm") {
+            return kernel::dump_mm(*process.mm, process.pid,
+                                   fmt::format("mm: process {} ({})", process.pid, process.name));
+        }
+        if (view == "pagetable") return kernel::show_page_table(process);
+        if (view == "buddy") return kernel::show_buddy(standing.memory);
+        if (view == "frames") return kernel::show_frames(standing);
+        if (view == "rmap") return kernel::show_rmap(standing);
+        if (view == "swap") return kernel::show_swap(standing);
+        return kernel::show_lists(standing);
+    }
+
+    std::vector<std::string> views_;
+    std::vector<VirtAddr> walks_;
+    std::vector<PhysAddr> physicals_;
+    std::optional<std::uint64_t> pid_;
+};
+
+StopPoint point_from(const InspectOptions& options) {
+    const int points = (options.at_fault ? 1 : 0) + (options.at_instruction ? 1 : 0) + (options.at_exit ? 1 : 0);
+    if (points != 1) throw UsageError("inspect: say one of --at-fault, --at-instruction and --at-exit");
+    StopPoint point;
+    if (options.at_fault) point.fault = count_from("--at-fault", *options.at_fault);
+    if (options.at_instruction) point.instruction = count_from("--at-instruction", *options.at_instruction);
+    point.exit = options.at_exit;
+    return point;
+}
+
+}  // namespace
+
+InspectCommand::InspectCommand(CLI::App& application)
+    : subcommand_(*application.add_subcommand(name, "Show the machine, stopped at a page fault or elsewhere")) {
+    subcommand_.formatter(std::make_shared<HelpFormatter>("[OPTIONS] PROGRAM [ARGUMENTS...]"));
+    subcommand_.footer(inspect_footer);
+    subcommand_.option_defaults()->take_last();
+    add_value_option(subcommand_, "--at-fault", options_.at_fault, "Stop once the N-th page fault is handled", "N");
+    add_value_option(subcommand_, "--at-instruction", options_.at_instruction,
+                     "Stop once N instructions were executed, at the end of the block (up to a jump) of the N-th", "N");
+    subcommand_.add_flag("--at-exit", options_.at_exit, "Stop at the program's end, its memory still there");
+    add_value_option(subcommand_, "--show", options_.show, "Which views", "VIEW[,VIEW...]");
+    add_value_option(subcommand_, "--walk", options_.walks,
+                     "Walk the page table for a virtual address, level by level; may be repeated", "ADDRESS")
+        ->take_all()
+        ->allow_extra_args(false);
+    add_value_option(subcommand_, "--phys", options_.physicals,
+                     "From a physical address to the virtual ones that lead there; may be repeated", "ADDRESS")
+        ->take_all()
+        ->allow_extra_args(false);
+    add_value_option(subcommand_, "--pid", options_.pid, "The process to look at (the one whose turn it is)", "PID");
+    add_value_option(subcommand_, "--output", options_.output, "Write the views to FILE", "FILE");
+    add_machine_options(subcommand_, options_.machine);
+}
+
+int InspectCommand::execute(const std::vector<std::string>& program_words) const {
+    try {
+        if (program_words.empty()) throw UsageError("inspect: PROGRAM is missing; see faultline inspect --help");
+        Views views(options_);
+        return run_to_stop(options_.machine, program_words, point_from(options_), views, options_.output);
+    } catch (const UsageError& error) {
+        report(error.what());
+        return exit_usage;
+    }
+}
+
+}  // namespace fl::cli

@@ -1,0 +1,83 @@
+// inspect.hpp: free memory as the buddy allocator keeps it.
+#include "kernel/inspect.hpp"
+#include "kernel/inspect_text.hpp"
+
+#include <algorithm>
+#include <array>
+#include <vector>
+
+namespace fl::kernel {
+
+namespace {
+
+constexpr unsigned order_count = mm::BuddyAllocator::order_count;
+
+std::string size_text(unsigned order) {
+    const std::uint64_t kib = (page_size << order) >> 10;
+    return kib < 1024 ? fmt::format("{}K", kib) : fmt::format("{}M", kib >> 10);
+}
+
+std::array<std::vector<Pfn>, order_count> free_blocks(const mm::FrameTable& frames) {
+    std::array<std::vector<Pfn>, order_count> blocks;
+    for (std::uint64_t i = 0; i < frames.page_count().value(); ++i) {
+        const mm::Frame& frame = frames[Pfn(i)];
+        if (frame.heads_free_block) blocks.at(frame.order).emplace_back(i);
+    }
+    return blocks;
+}
+
+// The longest stretch of free frames, whatever blocks they are in.
+std::uint64_t longest_run(const mm::FrameTable& frames) {
+    std::uint64_t longest = 0, run = 0;
+    for (std::uint64_t i = 0; i < frames.page_count().value(); ++i) {
+        run = frames[Pfn(i)].state == mm::FrameState::free ? run + 1 : 0;
+        longest = std::max(longest, run);
+    }
+    return longest;
+}
+
+// As many to a line as fit behind the columns.
+void add_blocks(std::string& text, const std::vector<Pfn>& blocks, unsigned order) {
+    constexpr std::size_t width = 118, indent = 37;
+    std::size_t column = indent;
+    for (const Pfn first : blocks) {
+        const std::string block = frames_text(first.value(), first.value() + (1ULL << order) - 1);
+        if (column + 1 + block.size() > width) {
+            end_line(text);
+            text.append(indent, ' ');
+            column = indent;
+        }
+        text += ' ' + block;
+        column += 1 + block.size();
+    }
+    end_line(text);
+}
+
+}  // namespace
+
+// The last column is mm/vmstat.c, unusable_free_index(): the part of free memory that lies in blocks too small.
+std::string show_buddy(const mm::PhysicalMemory& memory) {
+    const std::uint64_t free = memory.buddy().free_page_count().value();
+    const auto blocks = free_blocks(memory.frames());
+    std::string text;
+    append(text, "buddy: {} frames, {} free\n", memory.buddy().managed_page_count().value(), free);
+    append(text, "  {:>5} {:>6} {:>7} {:>7} {:>8}  {}\n", "order", "block", "free", "pages", "unusable", "blocks");
+    std::uint64_t in_smaller = 0;
+    std::uint64_t block_count = 0;
+    for (unsigned order = 0; order < order_count; ++order) {
+        const std::uint64_t pages = blocks.at(order).size() << order;
+        const double unusable = free > 0 ? static_cast<double>(in_smaller) / static_cast<double>(free) : 0;
+        append(text, "  {:>5} {:>6} {:>7} {:>7} {:>8.3f} ", order, size_text(order), blocks.at(order).size(), pages,
+               unusable);
+        add_blocks(text, blocks.at(order), order);
+        in_smaller += pages;
+        block_count += blocks.at(order).size();
+    }
+    append(text,
+           "  {} in {}; the longest run of free frames is {}; unusable: the part of free memory in blocks too "
+           "small\n",
+           counted(free, "free frame"), counted(block_count, "block"), longest_run(memory.frames()));
+    return text;
+}
+
+}  // namespace fl::kernel

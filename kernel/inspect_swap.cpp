@@ -1,0 +1,103 @@
+// inspect.hpp: what reclaim works on: swap, and the replacement policy's lists.
+#include "kernel/inspect.hpp"
+#include "kernel/inspect_text.hpp"
+#include "kernel/mangle.hpp"
+#include "mm/reclaimer.hpp"
+
+#include <map>
+
+namespace fl::kernel {
+
+namespace {
+
+std::string file_page_text(const mm::File& file, std::uint64_t page) {
+    const std::string& path = file.identity().path;
+    return fmt::format("{} page {}", mangled(path.substr(path.rfind('/') + 1), "\n"), page);
+}
+
+// Who names each slot: entries of page tables, and files that are only in memory.
+std::map<std::uint64_t, std::vector<std::string>> slot_owners(const Inspection& machine) {
+    std::map<std::uint64_t, std::vector<std::string>> owners;
+    for (const InspectedProcess& process : machine.processes) {
+        if (machine.owner_of(*process.mm) != process.pid) continue;
+        process.mm->page_table().for_each(VirtRange{VirtAddr(0), mm::task_size}, [&](VirtAddr at, const emu::Pte& pte) {
+            if (!pte.is_swapped()) return;
+            owners[pte.slot().value()].push_back(fmt::format("{}:{:#x}", process.pid, at.value()));
+        });
+    }
+    for (const auto& file : machine.files) {
+        for (const auto& [page, slot] : file->swapped_pages()) {
+            owners[slot.value()].push_back(file_page_text(*file, page));
+        }
+    }
+    return owners;
+}
+
+std::string place_of(const Inspection& machine, Pfn pfn) {
+    const auto mappings = mappings_of(machine, pfn);
+    std::string text;
+    if (const mm::File* file = file_of(machine.memory.frames()[pfn])) {
+        text = file_page_text(*file, machine.memory.frames()[pfn].anchor.index());
+    }
+    for (const MappedAt& at : mappings)
+        append(text, "{}{}:{:#x}", text.empty() ? "" : ", ", at.pid, at.address.value());
+    return text.empty() ? "nobody maps it" : text;
+}
+
+}  // namespace
+
+std::string show_swap(const Inspection& machine) {
+    const mm::Reclaimer* reclaimer = machine.memory.reclaimer();
+    const mm::SwapDevice* swap = reclaimer != nullptr ? reclaimer->swap() : nullptr;
+    if (swap == nullptr || swap->slot_count() == PageCount(0)) return "swap: none\n";
+    std::string text;
+    append(text, "swap: {} of 4 KiB in {}, {} used, {} of these only beside a frame; {}, {}\n",
+           counted(swap->slot_count().value(), "slot"), swap->file().empty() ? "memory" : mangled(swap->file(), "\n"),
+           swap->used_slot_count().value(), swap->spare_slot_count().value(), counted(swap->counters().reads, "read"),
+           counted(swap->counters().writes, "write"));
+    if (swap->used_slot_count() == PageCount(0)) return text;
+    append(text, "  {:>6} {:>4}  {:<10}  {}\n", "slot", "refs", "frame", "whose (process:address)");
+    const auto owners = slot_owners(machine);
+    swap->for_each_used([&](mm::SwapSlot slot) {
+        const auto frame = swap->frame(slot);
+        append(text, "  {:>6} {:>4}  {:<10}  ", slot.value(), swap->references(slot),
+               frame ? fmt::format("{:#x}", frame->value()) : "-");
+        std::string whose;
+        if (const auto found = owners.find(slot.value()); found != owners.end()) {
+            for (const std::string& owner : found->second) append(whose, "{}{}", whose.empty() ? "" : ", ", owner);
+        }
+        if (frame) append(whose, "{}in memory: {}", whose.empty() ? "" : "; ", place_of(machine, *frame));
+        text += whose;
+        end_line(text);
+    });
+    return text;
+}
+
+std::string show_lists(const Inspection& machine) {
+    const mm::Reclaimer* reclaimer = machine.memory.reclaimer();
+    if (reclaimer == nullptr) return "lists: nobody reclaims\n";
+    const replacement::PolicyInfo& info = reclaimer->policy_info();
+    std::string text;
+    append(text, "lists: policy {} ({}), {} of user pages", info.name, info.title,
+           counted(reclaimer->frames().value(), "frame"));
+    if (const auto limit = reclaimer->frame_limit()) append(text, ", {} at most", limit->value());
+    text += "\n";
+    reclaimer->for_each_pool([&](const mm::MmStruct* mm, std::uint64_t resident, const std::string& state) {
+        const std::string whose = mm != nullptr ? fmt::format("process {}", machine.owner_of(*mm)) : "all";
+        append(text, "  {}: {} resident{}{}\n", whose, counted(resident, "page"), state.empty() ? "" : "; ", state);
+    });
+    append(text, "  {:>6}  {:<10} {:<5}  {:<38}  {}\n", "page", "frame", "flags", "whose (process:address)",
+           "the policy says");
+    reclaimer->for_each_page([&](mm::PageId page, std::optional<Pfn> pfn) {
+        const std::string said = reclaimer->policy_says_of(page);
+        // Of pages that have left only what the policy still knows.
+        if (!pfn && said.empty()) return;
+        append(text, "  {:>6}  {:<10} {:<5}  {:<38}  {}", page, pfn ? fmt::format("{:#x}", pfn->value()) : "-",
+               pfn ? frame_letters(machine.memory, *pfn) : "", pfn ? place_of(machine, *pfn) : "has left memory", said);
+        end_line(text);
+    });
+    append(text, "{}\n", frame_letters_legend);
+    return text;
+}
+
+}  // namespace fl::kernel

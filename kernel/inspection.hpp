@@ -1,0 +1,48 @@
+// Inspection: a machine that stands still, as the views of `faultline inspect` look at it.
+#pragma once
+
+#include "kernel/clock.hpp"
+#include "mm/fault_handler.hpp"
+#include "mm/file.hpp"
+#include "mm/mm_struct.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace fl::kernel {
+
+struct InspectedProcess {
+    std::uint32_t pid = 0;
+    std::string name;
+    const mm::MmStruct* mm = nullptr;  // never nullptr; several processes may share one (vfork)
+};
+
+struct Inspection {
+    const mm::PhysicalMemory& memory;
+    const mm::FaultHandler& faults;
+    std::vector<InspectedProcess> processes{};  // those that have an address space, by their numbers
+    std::uint32_t current_pid = 0;              // whose turn it is
+    std::vector<std::shared_ptr<mm::File>> files;
+    std::uint64_t instructions = 0;  // executed so far, by all; 0 under ClockMode::host
+    std::uint64_t time_ns = 0;       // virtual
+    CostModel costs{};
+
+    // nullptr: there is no such process.
+    const InspectedProcess* find(std::uint32_t pid) const {
+        for (const InspectedProcess& process : processes) {
+            if (process.pid == pid) return &process;
+        }
+        return nullptr;
+    }
+    // The first that has this address space; 0: nobody.
+    std::uint32_t owner_of(const mm::MmStruct& mm) const {
+        for (const InspectedProcess& process : processes) {
+            if (process.mm == &mm) return process.pid;
+        }
+        return 0;
+    }
+};
+
+}  // namespace fl::kernel

@@ -110,6 +110,9 @@ int ExplainCommand::execute(const std::vector<std::string>& words) const {
         StopPoint point;
         point.fault = count_from("explain", words.front());
         if (words.size() < 2) throw UsageError("explain: PROGRAM is missing; see faultline explain --help");
+        if (words[1].starts_with("-")) {
+            throw UsageError(fmt::format("explain: options stand before N; '{}' is behind it", words[1]));
+        }
         StoryView view(machine_.clock == "virtual");
         return run_to_stop(machine_, {words.begin() + 1, words.end()}, point, view, output_);
     } catch (const UsageError& error) {

@@ -136,6 +136,8 @@ faultline explain
 expect_complaint 2 "explain: N is missing"
 faultline explain 7
 expect_complaint 2 "explain: PROGRAM is missing"
+faultline explain 7 --frames 16 ./walk
+expect_complaint 2 "explain: options stand before N; '--frames' is behind it"
 faultline explain 7 ./nowhere
 expect_complaint 125 "./nowhere"
 faultline explain --nonsense 7 ./walk

@@ -35,7 +35,7 @@ public:
                     .stack_limit_bytes = mm_.limits().stack_bytes};
         add_neighbours(crash);
         crash.change = change_that_explains(crash.reason);
-        if (crash.holder && crash.holder->file != nullptr) crash.file_bytes = crash.holder->file->size_bytes();
+        if (holder() != nullptr && holder()->file() != nullptr) crash.file_bytes = holder()->file()->size_bytes();
         if (trap_.access == emu::Access::execute) crash.return_address = return_address();
         return crash;
     }

@@ -34,12 +34,17 @@ Result<void> by_page(std::uint64_t offset, std::uint64_t size_bytes, Use&& use) 
     return {};
 }
 
+FileIdentity of_kind(FileIdentity identity, FileKind kind) {
+    identity.kind = kind;
+    return identity;
+}
+
 }  // namespace
 
 File::File(PhysicalMemory& memory, std::unique_ptr<FileSource> source, FileIdentity identity, FileKind kind)
     : memory_(memory),
       source_(std::move(source)),
-      identity_(std::make_shared<const FileIdentity>(std::move(identity))),
+      identity_(std::make_shared<const FileIdentity>(of_kind(std::move(identity), kind))),
       kind_(kind),
       id_(next_file_id()),
       size_bytes_(source_ ? source_->size_bytes() : 0) {

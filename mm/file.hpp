@@ -24,12 +24,6 @@ namespace fl::mm {
 
 inline constexpr std::uint64_t max_file_bytes = 0x7fff'ffff'ffff'ffff;  // MAX_LFS_FILESIZE: offsets are signed
 
-enum class FileKind : std::uint8_t {
-    regular,        // has a source: clean pages can be dropped and read again, dirty ones are written back to it
-    memory,         // its pages are all there is of it, as in Linux's ramfs
-    shared_memory,  // the same, as in Linux's tmpfs: memfd, /dev/shm, MAP_SHARED | MAP_ANONYMOUS
-};
-
 class File : public std::enable_shared_from_this<File> {
 public:
     // `source` is there for regular files only.

@@ -44,7 +44,7 @@ std::string base_name(const std::string& path) { return printable(path.substr(pa
 std::string kind_of_mapping(const mm::VmaSnapshot& vma) {
     const bool shared = vma.flags.has(mm::vm_shared);
     if (vma.file == nullptr) return vma.name.starts_with("[v") ? "the kernel's own" : "private memory without a file";
-    switch (vma.file->kind()) {
+    switch (vma.file->kind) {
         case mm::FileKind::regular:
         case mm::FileKind::memory: return shared ? "a file, shared" : "a file, private: writes make copies";
         case mm::FileKind::shared_memory: return shared ? "shared memory" : "shared memory, mapped privately";
@@ -211,7 +211,7 @@ private:
     }
     std::string file_page_text() const {
         return event_.vma && event_.vma->file != nullptr
-                   ? fmt::format("page {} of {}", file_page(), base_name(event_.vma->file->identity().path))
+                   ? fmt::format("page {} of {}", file_page(), base_name(event_.vma->file->path))
                    : "the page";
     }
     std::string frame() const { return event_.pfn ? fmt::format("frame {:#x}", event_.pfn->value()) : "no frame"; }

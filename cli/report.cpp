@@ -23,9 +23,10 @@ namespace fl::cli {
 namespace {
 
 constexpr const char* footer =
-    R"(TRACE is one of JSON lines, as faultline run --trace=FILE --trace-format jsonl writes it; '-' is standard input. The page is
-written whole or not at all, to TRACE with .html for its ending unless -o says otherwise. A trace that is damaged or was cut off is
-shown up to there; one line says where that is, and the exit status is 1. docs/report.md says what is on the page.
+    R"(TRACE is one of JSON lines, as faultline run --trace=FILE --trace-format jsonl writes it; '-' is standard input. The
+page is written whole or not at all, to TRACE with .html for its ending unless -o says otherwise. A trace that is
+damaged or was cut off is shown up to there; one line says where that is, and the exit status is 1. docs/report.md says
+what is on the page.
 
   faultline report faults.jsonl
   faultline report faults.jsonl -o out.html)";

@@ -54,7 +54,7 @@ trace::report::ReportHead run_report_head(const std::vector<std::string>& words,
     } else {
         add("Clock", "the host's");
     }
-    if (!run.stopped.empty()) head.notes.push_back(fmt::format("The run was stopped: {}.", run.stopped));
+    if (!run.stopped.empty()) head.notes.push_back(fmt::format("The run came to no end of its own: {}.", run.stopped));
     return head;
 }
 

@@ -22,7 +22,8 @@ faultline run --trace=alone.jsonl --trace-format jsonl ./hello
 check "with a report: the same trace" cmp -s both.jsonl alone.jsonl
 faultline run --report again.html ./hello
 check "the same run gives the same page" cmp -s out.html again.html
-faultline run --report few.html --dump-mm=dump.txt --frames 16 --stats=stats.json --strace=calls.txt "$GUESTS/loop-scan-musl"
+faultline run --report few.html --dump-mm=dump.txt --frames 16 --stats=stats.json --strace=calls.txt \
+  "$GUESTS/loop-scan-musl"
 check "with all other outputs: status" is "$status" 0
 check "with all other outputs: a page" is_page few.html
 check "and they have theirs" matches "$(<dump.txt)" mm_struct
@@ -89,7 +90,8 @@ expect_complaint 2 "--report"
 # The page does not fit: no half of one stays.
 (ulimit -f 8 && "$FAULTLINE" run --report large.html ./hello >.stdout 2>.stderr) && status=0 || status=$?
 check "a page that cannot be written: status" is "$status" 1
-check "a page that cannot be written: one line" contains "$(<.stderr)" "large.html: the report could not be written: File too large"
+check "a page that cannot be written: one line" contains "$(<.stderr)" \
+  "large.html: the report could not be written: File too large"
 check "a page that cannot be written: nothing is left" missing large.html
 
 # Of replays.

@@ -1,6 +1,6 @@
-// The axis of addresses. An address space is nearly empty: the axis shows only its parts that faults touched, one above the
-// other, each with a gap to the next. Within a part a page is as high as any other; a small part gets more than its share,
-// so that it can be seen. Positions on the axis run from 0 at the bottom to `length`.
+// The axis of addresses. An address space is nearly empty: the axis shows only its parts that faults touched, one above
+// the other, each with a gap to the next. Within a part a page is as high as any other; a small part gets more than its
+// share, so that it can be seen. Positions on the axis run from 0 at the bottom to `length`.
 
 class AddressAxis {
   // `parts` has the columns page and pages, in order of addresses.
@@ -17,7 +17,10 @@ class AddressAxis {
       const length = sizes[i] * 0.6 + least;
       const before = this.parts[i - 1];
       this.parts.push({
-        page: pages[i], end: pages[i] + sizes[i], at, scale: length / sizes[i],
+        page: pages[i],
+        end: pages[i] + sizes[i],
+        at,
+        scale: length / sizes[i],
         isBroken: before !== undefined && before.end !== pages[i],
       });
       at += length + gap;
@@ -31,8 +34,10 @@ class AddressAxis {
     let high = this.parts.length - 1;
     while (low < high) {
       const middle = (low + high) >> 1;
-      if (this.parts[middle].end <= page) low = middle + 1;
-      else high = middle;
+      if (this.parts[middle].end <= page)
+        low = middle + 1;
+      else
+        high = middle;
     }
     return this.parts[low];
   }

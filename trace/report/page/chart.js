@@ -5,15 +5,20 @@ const lineDashes = [null, [9, 4], [2, 3], [10, 3, 2, 3]];
 
 // How the series of this number is told from others.
 function lineStyle(number) {
-  return {colour: lineColours[number % lineColours.length], dash: lineDashes[Math.floor(number / lineColours.length) % lineDashes.length]};
+  return {
+    colour: lineColours[number % lineColours.length],
+    dash: lineDashes[Math.floor(number / lineColours.length) % lineDashes.length]
+  };
 }
 
 function lineIcon({colour, dash, width = 2}) {
   const ns = 'http://www.w3.org/2000/svg';
   const svg = document.createElementNS(ns, 'svg');
-  for (const [key, value] of Object.entries({'width': 30, 'height': 10, 'aria-hidden': 'true'})) svg.setAttribute(key, value);
+  for (const [key, value] of Object.entries({'width': 30, 'height': 10, 'aria-hidden': 'true'}))
+    svg.setAttribute(key, value);
   const line = document.createElementNS(ns, 'line');
-  const attributes = {x1: 0, x2: 30, y1: 5, y2: 5, 'stroke': colour === 'ink' ? 'currentColor' : colour, 'stroke-width': width + 0.5};
+  const attributes =
+      {x1: 0, x2: 30, y1: 5, y2: 5, 'stroke': colour === 'ink' ? 'currentColor' : colour, 'stroke-width': width + 0.5};
   if (dash) attributes['stroke-dasharray'] = dash.join(' ');
   for (const [key, value] of Object.entries(attributes)) line.setAttribute(key, value);
   svg.append(line);
@@ -51,7 +56,9 @@ class Chart {
   colours() {
     return {
       colors: this.options.series.map(({colour}) => colour === 'ink' ? themeColour('ink') : colour),
-      axisLineColor: themeColour('line'), gridLineColor: themeColour('line'), highlightCircleSize: 4,
+      axisLineColor: themeColour('line'),
+      gridLineColor: themeColour('line'),
+      highlightCircleSize: 4,
     };
   }
 
@@ -60,16 +67,37 @@ class Chart {
     // Names of series are numbers here: dygraphs puts what it is given into the page as HTML.
     const names = series.map((_, index) => String(index));
     const perSeries = {};
-    series.forEach(({dash, width}, index) => { perSeries[names[index]] = {strokePattern: dash || null, strokeWidth: width || 1.8}; });
-    this.plot.setAttribute('aria-label', `${title}. ${yLabel} by ${xLabel}. Left and right go from value to value, + and - zoom, Home shows all.`);
+    series.forEach(({dash, width}, index) => {
+      perSeries[names[index]] = {strokePattern: dash || null, strokeWidth: width || 1.8};
+    });
+    this.plot.setAttribute(
+        'aria-label',
+        `${title}. ${yLabel} by ${xLabel}. Left and right go from value to value, + and - zoom, Home shows all.`);
     this.dygraph = new Dygraph(this.plot, this.rows(), {
-      labels: ['x', ...names], series: perSeries, legend: 'never', xlabel: xLabel, ylabel: yLabel, stepPlot: Boolean(isStepped),
-      drawPoints: Boolean(hasPoints), pointSize: 2.2, connectSeparatedPoints: true, includeZero: !isLogY, logscale: Boolean(isLogY),
-      axisLabelFontSize: 12, xRangePad: isLogX ? 0 : 6, yRangePad: isLogY ? 0 : 6, animatedZooms: false, rightGap: 12, visibility: this.shown,
+      labels: ['x', ...names],
+      series: perSeries,
+      legend: 'never',
+      xlabel: xLabel,
+      ylabel: yLabel,
+      stepPlot: Boolean(isStepped),
+      drawPoints: Boolean(hasPoints),
+      pointSize: 2.2,
+      connectSeparatedPoints: true,
+      includeZero: !isLogY,
+      logscale: Boolean(isLogY),
+      axisLabelFontSize: 12,
+      xRangePad: isLogX ? 0 : 6,
+      yRangePad: isLogY ? 0 : 6,
+      animatedZooms: false,
+      rightGap: 12,
+      visibility: this.shown,
       axes: {
         x: {axisLabelFormatter: formatTickX, logscale: Boolean(isLogX), axisLabelWidth: 70, pixelsPerLabel: 80},
         // Counts have no ticks between whole numbers.
-        y: {axisLabelFormatter: value => formatY === count && !Number.isInteger(value) ? '' : formatY(value), axisLabelWidth: 64},
+        y: {
+          axisLabelFormatter: value => formatY === count && !Number.isInteger(value) ? '' : formatY(value),
+          axisLabelWidth: 64
+        },
       },
       highlightCallback: (event, x, points, row) => this.tell(row),
       ...this.colours(),
@@ -92,8 +120,10 @@ class Chart {
     this.at = row;
     const {series, formatX, formatY, exactY} = this.options;
     const parts = series.map(({name}, index) => [name, values[index + 1]])
-        .filter(([, value], index) => this.shown[index] && value !== null && value !== undefined && !Number.isNaN(value))
-        .map(([name, value]) => `${name} ${(exactY || formatY)(value)}`);
+                      .filter(
+                          ([, value], index) =>
+                              this.shown[index] && value !== null && value !== undefined && !Number.isNaN(value))
+                      .map(([name, value]) => `${name} ${(exactY || formatY)(value)}`);
     this.values.textContent = `${formatX(values[0])}: ${parts.join(', ')}`;
   }
 
@@ -107,9 +137,15 @@ class Chart {
     };
     const at = this.at === undefined ? -1 : this.at;
     const actions = {
-      'ArrowLeft': () => go(at - 1), 'ArrowRight': () => go(at + 1), 'End': () => go(last),
-      'PageUp': () => go(at - 20), 'PageDown': () => go(at + 20),
-      '+': () => this.zoom(0.5), '=': () => this.zoom(0.5), '-': () => this.zoom(2), 'Home': () => this.dygraph.resetZoom(),
+      'ArrowLeft': () => go(at - 1),
+      'ArrowRight': () => go(at + 1),
+      'End': () => go(last),
+      'PageUp': () => go(at - 20),
+      'PageDown': () => go(at + 20),
+      '+': () => this.zoom(0.5),
+      '=': () => this.zoom(0.5),
+      '-': () => this.zoom(2),
+      'Home': () => this.dygraph.resetZoom(),
     };
     if (!actions[event.key]) return;
     event.preventDefault();
@@ -120,6 +156,8 @@ class Chart {
     const [from, to] = this.dygraph.xAxisRange();
     const [least, most] = this.dygraph.xAxisExtremes();
     const middle = this.at === undefined ? (from + to) / 2 : this.options.rows[this.at][0];
-    this.dygraph.updateOptions({dateWindow: [Math.max(least, middle - (middle - from) * factor), Math.min(most, middle + (to - middle) * factor)]});
+    this.dygraph.updateOptions({
+      dateWindow: [Math.max(least, middle - (middle - from) * factor), Math.min(most, middle + (to - middle) * factor)]
+    });
   }
 }

@@ -30,15 +30,16 @@ class Details {
     const kind = report.kinds[report.kind[row]];
     const heading = element('h3', {}, `Fault ${count(report.sequence[row])}: ${kind} at `, code(report.address(row)));
     place.replaceChildren(
-        element('div', {class: 'top'}, heading,
-            element('span', {class: 'buttons'},
+        element(
+            'div', {class: 'top'}, heading,
+            element(
+                'span', {class: 'buttons'},
                 button('← Previous', () => this.step(-1), {disabled: report.neighbour(row, -1) < 0}),
                 button('Next →', () => this.step(1), {disabled: report.neighbour(row, 1) < 0}),
                 button('Close', () => this.close()))),
         element('p', {}, kindMeaning(kind) + '.'),
-        element('div', {class: 'columns'},
-            element('div', {}, this.facts(row)),
-            element('div', {}, ...this.reclaim(row))),
+        element(
+            'div', {class: 'columns'}, element('div', {}, this.facts(row)), element('div', {}, ...this.reclaim(row))),
         element('div', {class: 'scroll'}, ...this.walk(row)));
     place.hidden = false;
     if (!keepsFocus) place.focus({preventScroll: true});
@@ -59,15 +60,34 @@ class Details {
     const around = report.field(row, 'around');
     const tables = report.field(row, 'tables');
     return pairs([
-      ['Access', `${accesses[shape.access]} in ${shape.mode} mode, error code ${hex(shape.error)}; ` +
-          (shape.isMajor ? 'a major fault' : 'a minor fault')],
-      ['Instruction', isExec ? 'exec, building the program’s image'
-          : code(`${instruction.address}  ${instruction.text || ''}`)],
-      ['Function', instruction.symbol ? code(instruction.symbol) : isExec ? null : 'not known'],
-      ['Source line', instruction.source ? code(instruction.source) : isExec ? null : 'not known'],
-      ['VMA', vma === null ? 'none at this address' : code(`${address(vma.start)}-${address(vma.start + vma.pages)} ` +
-          `${vma.protection} ${vma.name || 'anonymous'}`)],
-      ['', vma === null ? null : `${pageSize(vma.pages)}; the page is number ${count(report.page[row] - vma.start)} of it`],
+      [
+        'Access',
+        `${accesses[shape.access]} in ${shape.mode} mode, error code ${hex(shape.error)}; ` +
+            (shape.isMajor ? 'a major fault' : 'a minor fault')
+      ],
+      [
+        'Instruction',
+        isExec ? 'exec, building the program’s image' : code(`${instruction.address}  ${instruction.text || ''}`)
+      ],
+      ['Function',
+       instruction.symbol ? code(instruction.symbol) :
+           isExec         ? null :
+                            'not known'],
+      ['Source line',
+       instruction.source ? code(instruction.source) :
+           isExec         ? null :
+                            'not known'],
+      [
+        'VMA',
+        vma === null ? 'none at this address' :
+                       code(
+                           `${address(vma.start)}-${address(vma.start + vma.pages)} ` +
+                           `${vma.protection} ${vma.name || 'anonymous'}`)
+      ],
+      [
+        '',
+        vma === null ? null : `${pageSize(vma.pages)}; the page is number ${count(report.page[row] - vma.start)} of it`
+      ],
       ['Process', `${pid}${name ? ` (${name})` : ''}${tid === pid ? '' : `, thread ${tid}`}`],
       ['Time', time(report.time[row])],
       ['Came from', slot >= 0 ? `swap slot ${count(slot)}` : null],
@@ -83,10 +103,14 @@ class Details {
     const [evicted, written, looked] = ['evicted', 'written', 'looked'].map(name => report.field(row, name));
     if (found.length === 0 && evicted === 0 && looked === 0) return [element('p', {}, 'No page had to leave for it.')];
     return [
-      element('p', {}, `The policy looked at ${plural(looked, 'page')}; ${plural(evicted, 'page')} left, ` +
-          `${plural(written, 'page')} had to be written.`),
-      found.length === 0 ? element('p', {}, 'Who left is not kept in this report.') : element('ul', {id: 'victims'},
-          ...found.slice(0, 20).map(at => element('li', {}, reclaimText(report.reclaimed(at))))),
+      element(
+          'p', {},
+          `The policy looked at ${plural(looked, 'page')}; ${plural(evicted, 'page')} left, ` +
+              `${plural(written, 'page')} had to be written.`),
+      found.length === 0 ? element('p', {}, 'Who left is not kept in this report.') :
+                           element(
+                               'ul', {id: 'victims'},
+                               ...found.slice(0, 20).map(at => element('li', {}, reclaimText(report.reclaimed(at))))),
       found.length > 20 ? element('p', {}, `and ${count(found.length - 20)} more`) : null,
     ];
   }
@@ -98,13 +122,25 @@ class Details {
     const after = [report.field(row, 'after'), report.field(row, 'after_bits')];
     const parts = [];
     if (steps.length === 0) {
-      parts.push(element('p', {class: 'help'}, 'The walk through the upper levels is not known: the address is none of a ' +
-          'program’s, or the trace does not have it.'));
+      parts.push(element(
+          'p', {class: 'help'},
+          'The walk through the upper levels is not known: the address is none of a ' +
+              'program’s, or the trace does not have it.'));
     } else {
-      parts.push(table('The page walk to this address, once the fault was handled', [
-        {text: 'Level'}, {text: 'Address bits'}, {text: 'Index', number: true}, {text: 'Table in frame'}, {text: 'Entry'}, {text: 'Which means'},
-      ], steps.map(step => [step.name, step.addressBits, String(step.index), code(hex(step.table)), code(rawEntry(step.frame, step.bits)),
-        entryMeaning(step.frame, step.bits, step.name === 'PTE')])));
+      parts.push(table(
+          'The page walk to this address, once the fault was handled',
+          [
+            {text: 'Level'},
+            {text: 'Address bits'},
+            {text: 'Index', number: true},
+            {text: 'Table in frame'},
+            {text: 'Entry'},
+            {text: 'Which means'},
+          ],
+          steps.map(
+              step =>
+                  [step.name, step.addressBits, String(step.index), code(hex(step.table)),
+                   code(rawEntry(step.frame, step.bits)), entryMeaning(step.frame, step.bits, step.name === 'PTE')])));
     }
     parts.push(pairs([
       ['PTE before', element('span', {}, code(rawEntry(...before)), '  ' + entryMeaning(...before, true))],
@@ -115,10 +151,13 @@ class Details {
 }
 
 function reclaimText(event) {
-  const place = [
-    event.page >= 0 ? `${address(event.page)} of process ${event.pid}` : null,
-    event.file ? `${event.file} page ${count(event.filePage)}` : null,
-  ].filter(Boolean).join(', ') || `page number ${count(event.id)} of the policy’s`;
+  const place =
+      [
+        event.page >= 0 ? `${address(event.page)} of process ${event.pid}` : null,
+        event.file ? `${event.file} page ${count(event.filePage)}` : null,
+      ].filter(Boolean)
+          .join(', ') ||
+      `page number ${count(event.id)} of the policy’s`;
   const frame = `frame ${hex(event.frame)}`;
   const slot = event.slot >= 0 ? `, to swap slot ${count(event.slot)}` : '';
   if (event.isWriteBack) return `Write-back${event.hasFailed ? ' (failed)' : ''}: ${place}, ${frame}${slot}`;

@@ -1,7 +1,17 @@
-// Page-table entries, bit by bit (emu/pte.hpp). An entry arrives as its frame number and its other bits, since JavaScript's
-// numbers do not hold 64 of them: bits 0 to 11 are the entry's lowest, bits 12 to 23 its highest.
+// Page-table entries, bit by bit (emu/pte.hpp). An entry arrives as its frame number and its other bits, since
+// JavaScript's numbers do not hold 64 of them: bits 0 to 11 are the entry's lowest, bits 12 to 23 its highest.
 
-const entryBit = {present: 1, writable: 2, user: 4, accessed: 32, dirty: 64, protNone: 256, guard: 512, protect: 1024, poisoned: 2048};
+const entryBit = {
+  present: 1,
+  writable: 2,
+  user: 4,
+  accessed: 32,
+  dirty: 64,
+  protNone: 256,
+  guard: 512,
+  protect: 1024,
+  poisoned: 2048
+};
 const entryNoExecute = 2 ** 23;
 
 function rawEntry(frame, bits) {
@@ -21,7 +31,9 @@ function entryMeaning(frame, bits, isLeaf) {
     const rights = [
       bits & entryBit.writable ? 'writable' : 'read-only',
       bits & entryBit.user ? 'user' : 'kernel only',
-      bits >= entryNoExecute ? 'no execute' : isLeaf ? 'executable' : null,
+      bits >= entryNoExecute ? 'no execute' :
+          isLeaf             ? 'executable' :
+                               null,
       bits & entryBit.accessed ? 'accessed' : 'not accessed',
       isLeaf ? (bits & entryBit.dirty ? 'dirty' : 'clean') : null,
       bits & entryBit.protect ? 'a userfaultfd hears of the next write' : null,
@@ -38,8 +50,12 @@ function entryMeaning(frame, bits, isLeaf) {
 // "PWUADX" with dashes, as the text trace has it.
 function entryFlags(bits) {
   if (!(bits & entryBit.present)) return '-';
-  return [['P', entryBit.present], ['W', entryBit.writable], ['U', entryBit.user], ['A', entryBit.accessed], ['D', entryBit.dirty]]
-      .map(([letter, bit]) => bits & bit ? letter : '-').join('') + (bits >= entryNoExecute ? '-' : 'X');
+  return [
+    ['P', entryBit.present], ['W', entryBit.writable], ['U', entryBit.user], ['A', entryBit.accessed],
+    ['D', entryBit.dirty]
+  ].map(([letter, bit]) => bits & bit ? letter : '-')
+             .join('') +
+      (bits >= entryNoExecute ? '-' : 'X');
 }
 
 const walkLevels = [

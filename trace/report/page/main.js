@@ -13,7 +13,8 @@ function setTheme(theme) {
 
 function makeOverview({head}) {
   byId('title').textContent = head.title;
-  byId('facts').append(...head.facts.map(([name, value]) => element('div', {}, element('dt', {}, name), element('dd', {}, value))));
+  byId('facts').append(
+      ...head.facts.map(([name, value]) => element('div', {}, element('dt', {}, name), element('dd', {}, value))));
   byId('notes').append(...head.notes.map(note => element('li', {}, note)));
 }
 

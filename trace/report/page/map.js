@@ -24,7 +24,8 @@ class FaultMap {
     const margin = Math.max(1, (end - xs[0]) * 0.01);
     this.xs = xs;
     this.view = new MapView([Math.max(0, xs[0] - margin), end + margin], [0, this.axis.length]);
-    this.painter = new MapPainter(this.canvas,
+    this.painter = new MapPainter(
+        this.canvas,
         {report, axis: this.axis, view: this.view, xs, ys: this.ys, areas: this.areas(isByNumber, end), isByNumber});
   }
 
@@ -41,10 +42,15 @@ class FaultMap {
       return row < report.rows ? report.sequence[row] : end;
     };
     return Array.from({length: table.rows}, (_, row) => ({
-      pid: pid[row], page: page[row], pages: pages[row], protection: report.strings[protection[row]],
-      name: report.strings[name[row]].replace(/.*\//, ''), path: report.strings[name[row]],
-      from: place(from[row]), to: to[row] === 0 ? end : place(to[row] - 1),
-    }));
+                                              pid: pid[row],
+                                              page: page[row],
+                                              pages: pages[row],
+                                              protection: report.strings[protection[row]],
+                                              name: report.strings[name[row]].replace(/.*\//, ''),
+                                              path: report.strings[name[row]],
+                                              from: place(from[row]),
+                                              to: to[row] === 0 ? end : place(to[row] - 1),
+                                            }));
   }
 
   makeTools() {
@@ -52,24 +58,29 @@ class FaultMap {
     const processes = report.processes();
     const tools = byId('map-tools');
     if (processes.length > 1) {
-      tools.append(chooser('Process', [[0, 'all'], ...processes.map(([pid, name]) => [pid, `${pid} ${name}`])], value => {
-        report.shown.process = Number(value);
-        report.changed();
-      }));
+      tools.append(
+          chooser('Process', [[0, 'all'], ...processes.map(([pid, name]) => [pid, `${pid} ${name}`])], value => {
+            report.shown.process = Number(value);
+            report.changed();
+          }));
     }
     tools.append(
-        chooser('Across', [['time', 'virtual time'], ['number', 'number of the fault']], value => {
-          this.setTimeAxis(value === 'number');
-          this.repaint();
-        }),
-        chooser('Crowded places by', [['count', 'number of faults'], ['kind', 'most frequent kind']], value => {
-          this.hasCellsByKind = value === 'kind';
-          this.repaint();
-        }),
-        element('span', {class: 'buttons', role: 'group', 'aria-label': 'Zoom'},
+        chooser(
+            'Across', [['time', 'virtual time'], ['number', 'number of the fault']],
+            value => {
+              this.setTimeAxis(value === 'number');
+              this.repaint();
+            }),
+        chooser(
+            'Crowded places by', [['count', 'number of faults'], ['kind', 'most frequent kind']],
+            value => {
+              this.hasCellsByKind = value === 'kind';
+              this.repaint();
+            }),
+        element(
+            'span', {class: 'buttons', role: 'group', 'aria-label': 'Zoom'},
             button('+', () => this.zoom(0.5), {'aria-label': 'Zoom in'}),
-            button('−', () => this.zoom(2), {'aria-label': 'Zoom out'}),
-            button('Show all', () => this.reset())),
+            button('−', () => this.zoom(2), {'aria-label': 'Zoom out'}), button('Show all', () => this.reset())),
         element('span', {id: 'map-status', class: 'help', role: 'status'}));
   }
 
@@ -98,8 +109,13 @@ class FaultMap {
     canvas.addEventListener('pointerdown', event => this.onDown(event));
     canvas.addEventListener('pointermove', event => this.onMove(event));
     canvas.addEventListener('pointerup', event => this.onUp(event));
-    canvas.addEventListener('pointercancel', () => { this.drag = null; this.repaint(); });
-    canvas.addEventListener('pointerleave', () => { byId('map-hint').hidden = true; });
+    canvas.addEventListener('pointercancel', () => {
+      this.drag = null;
+      this.repaint();
+    });
+    canvas.addEventListener('pointerleave', () => {
+      byId('map-hint').hidden = true;
+    });
     canvas.addEventListener('dblclick', () => this.zoom(0.5));
     canvas.addEventListener('keydown', event => this.onKey(event));
     new ResizeObserver(() => this.repaint()).observe(canvas);
@@ -128,7 +144,8 @@ class FaultMap {
       return;
     }
     byId('map-hint').hidden = true;
-    if (drag.moves) view.move((drag.x1 - event.offsetX) / view.plot.width, (event.offsetY - drag.y1) / view.plot.height);
+    if (drag.moves)
+      view.move((drag.x1 - event.offsetX) / view.plot.width, (event.offsetY - drag.y1) / view.plot.height);
     [drag.x1, drag.y1] = [event.offsetX, event.offsetY];
     this.repaint();
   }
@@ -153,10 +170,17 @@ class FaultMap {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const {view} = this;
     const actions = {
-      '+': () => this.zoom(0.5), '=': () => this.zoom(0.5), '-': () => this.zoom(2), 'Home': () => this.reset(),
-      'ArrowLeft': () => view.move(-0.2, 0), 'ArrowRight': () => view.move(0.2, 0),
-      'ArrowUp': () => view.move(0, 0.2), 'ArrowDown': () => view.move(0, -0.2),
-      'n': () => this.step(1), 'p': () => this.step(-1), 'Enter': () => this.openMiddle(),
+      '+': () => this.zoom(0.5),
+      '=': () => this.zoom(0.5),
+      '-': () => this.zoom(2),
+      'Home': () => this.reset(),
+      'ArrowLeft': () => view.move(-0.2, 0),
+      'ArrowRight': () => view.move(0.2, 0),
+      'ArrowUp': () => view.move(0, 0.2),
+      'ArrowDown': () => view.move(0, -0.2),
+      'n': () => this.step(1),
+      'p': () => this.step(-1),
+      'Enter': () => this.openMiddle(),
     };
     const action = actions[event.key];
     if (!action) return;
@@ -176,7 +200,8 @@ class FaultMap {
   }
 
   step(direction) {
-    const next = this.report.neighbour(this.selected < 0 ? (direction > 0 ? -1 : this.report.rows) : this.selected, direction);
+    const next =
+        this.report.neighbour(this.selected < 0 ? (direction > 0 ? -1 : this.report.rows) : this.selected, direction);
     if (next >= 0) this.onOpen(next, {keepsFocus: true});
   }
 
@@ -215,7 +240,8 @@ class FaultMap {
     const row = this.faultAt(x, y, 8);
     const band = this.painter.bands.find(one => x >= one.left && x <= one.right && y >= one.top && y <= one.bottom);
     const lines = [
-      row >= 0 ? `fault ${count(report.sequence[row])}: ${report.kinds[report.kind[row]]} at ${report.address(row)}` : null,
+      row >= 0 ? `fault ${count(report.sequence[row])}: ${report.kinds[report.kind[row]]} at ${report.address(row)}` :
+                 null,
       page === null ? 'addresses left out' : `page ${address(page)}`,
       band ? `${band.area.name || 'anonymous'} ${band.area.protection}, process ${band.area.pid}` : null,
       this.painter.isByNumber ? `fault ${count(Math.round(view.valueAt(x)))}` : time(Math.max(0, view.valueAt(x))),
@@ -245,14 +271,18 @@ class FaultMap {
     const {how, most, shown} = this.painter.paint(this);
     const share = report.head.fault_share;
     const factor = share < 1 ? ` of those kept (${short(100 * share, 3)} % of all)` : '';
-    const text = `${plural(shown, 'fault')} in view${factor}` + (how === 'cells' ? `, up to ${count(most)} in one place` : '');
+    const text =
+        `${plural(shown, 'fault')} in view${factor}` + (how === 'cells' ? `, up to ${count(most)} in one place` : '');
     byId('map-status').textContent = text;
     canvas.setAttribute('aria-label', `Map of page faults by time and address: ${text}`);
     const isRamp = how === 'cells' && !this.hasCellsByKind;
     this.ramp.textContent = isRamp ? `crowded: 1 ` : '';
     if (isRamp) {
       const stops = [0, 1 / 3, 2 / 3, 1].map(share => `rgb(${rampColour(share).join(' ')})`).join(',');
-      this.ramp.append(element('span', {style: `display:inline-block;width:90px;height:11px;background:linear-gradient(90deg,${stops})`}),
+      this.ramp.append(
+          element(
+              'span',
+              {style: `display:inline-block;width:90px;height:11px;background:linear-gradient(90deg,${stops})`}),
           ` ${count(most)} faults in one place`);
     }
   }

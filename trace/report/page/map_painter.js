@@ -1,7 +1,7 @@
-// Draws the map: mappings as bands, faults as marks by kind, or, where there are too many for that, as cells by how many
-// there are.
+// Draws the map: mappings as bands, faults as marks by kind, or, where there are too many for that, as cells by how
+// many there are.
 
-const cellSize = 3; // CSS pixels
+const cellSize = 3;  // CSS pixels
 const markLimit = 2500;
 const markRadius = 4.5;
 
@@ -114,7 +114,8 @@ class MapPainter {
     context.textAlign = 'left';
     context.lineJoin = 'round';
     const taken = [];
-    const largestFirst = [...this.bands].sort((a, b) => (b.bottom - b.top) * (b.right - b.left) - (a.bottom - a.top) * (a.right - a.left));
+    const largestFirst = [...this.bands].sort(
+        (a, b) => (b.bottom - b.top) * (b.right - b.left) - (a.bottom - a.top) * (a.right - a.left));
     for (const {area, left, right, top, bottom} of largestFirst) {
       const from = Math.max(top, view.plot.top);
       const to = Math.min(bottom, view.plot.top + view.plot.height);
@@ -122,8 +123,9 @@ class MapPainter {
       const width = context.measureText(text).width;
       if (to - from < 11 || right - left < Math.min(60, width)) continue;
       const box = {left: left + 5, right: left + 5 + width, top: (from + to) / 2 - 7, bottom: (from + to) / 2 + 7};
-      const overlaps = taken.some(other => box.left < other.right && box.right > other.left && box.top < other.bottom &&
-          box.bottom > other.top);
+      const overlaps = taken.some(
+          other =>
+              box.left < other.right && box.right > other.left && box.top < other.bottom && box.bottom > other.top);
       if (overlaps) continue;
       taken.push(box);
       context.strokeStyle = themeColour('paper');
@@ -173,14 +175,17 @@ class MapPainter {
       most = Math.max(most, ++counts[cell]);
       if (byKind) ++byKind[cell * kinds + report.kind[row]];
     }
-    this.paintGrid(counts, width, (cell, amount) => byKind
-        ? this.colourOfMostFrequent(byKind, cell * kinds) : rampColour(most === 1 ? 0 : Math.log(amount) / Math.log(most)));
+    this.paintGrid(
+        counts, width,
+        (cell, amount) => byKind ? this.colourOfMostFrequent(byKind, cell * kinds) :
+                                   rampColour(most === 1 ? 0 : Math.log(amount) / Math.log(most)));
     return {how: 'cells', most};
   }
 
   colourOfMostFrequent(byKind, start) {
     let best = 0;
-    for (let kind = 1; kind < this.report.kinds.length; ++kind) if (byKind[start + kind] > byKind[start + best]) best = kind;
+    for (let kind = 1; kind < this.report.kinds.length; ++kind)
+      if (byKind[start + kind] > byKind[start + best]) best = kind;
     const colour = kindColour(this.report.kinds[best]);
     return [1, 3, 5].map(at => parseInt(colour.slice(at, at + 2), 16));
   }
@@ -251,7 +256,9 @@ class MapPainter {
       context.fillRect(x, top + height, 1, 5);
       if (x < left + width - 10) context.fillText(this.isByNumber ? count(tick) : short(tick, 8), x, top + height + 8);
     }
-    context.fillText(this.isByNumber ? 'number of the fault' : `virtual time since the start, ${unit}`, left + width / 2, top + height + 28);
+    context.fillText(
+        this.isByNumber ? 'number of the fault' : `virtual time since the start, ${unit}`, left + width / 2,
+        top + height + 28);
   }
 
   paintAddressAxis() {
@@ -300,8 +307,10 @@ function upperBound(sorted, value) {
   let high = sorted.length;
   while (low < high) {
     const middle = (low + high) >> 1;
-    if (sorted[middle] <= value) low = middle + 1;
-    else high = middle;
+    if (sorted[middle] <= value)
+      low = middle + 1;
+    else
+      high = middle;
   }
   return low;
 }

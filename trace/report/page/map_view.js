@@ -1,5 +1,5 @@
-// What part of the map is shown: a rectangle in time (or in numbers of faults) and in positions on the axis of addresses,
-// and where on the canvas it lies.
+// What part of the map is shown: a rectangle in time (or in numbers of faults) and in positions on the axis of
+// addresses, and where on the canvas it lies.
 
 class MapView {
   constructor(xAll, yAll) {
@@ -21,7 +21,8 @@ class MapView {
   zoom(factorX, factorY, x = this.plot.left + this.plot.width / 2, y = this.plot.top + this.plot.height / 2) {
     const value = this.valueAt(x);
     const position = this.positionAt(y);
-    this.set(value + (this.x0 - value) * factorX, value + (this.x1 - value) * factorX,
+    this.set(
+        value + (this.x0 - value) * factorX, value + (this.x1 - value) * factorX,
         position + (this.y0 - position) * factorY, position + (this.y1 - position) * factorY);
   }
 
@@ -51,7 +52,8 @@ class MapView {
     const inX = value >= this.x0 && value <= this.x1;
     const inY = position >= this.y0 && position <= this.y1;
     if (inX && inY) return;
-    this.set(inX ? this.x0 : value - width / 2, inX ? this.x1 : value + width / 2,
-        inY ? this.y0 : position - height / 2, inY ? this.y1 : position + height / 2);
+    this.set(
+        inX ? this.x0 : value - width / 2, inX ? this.x1 : value + width / 2, inY ? this.y0 : position - height / 2,
+        inY ? this.y1 : position + height / 2);
   }
 }

@@ -1,7 +1,13 @@
 // The report's data: faults by row, what belongs to each, and which of them are shown.
 
 // ReclaimRow::Flag of trace/report/rows.hpp.
-const reclaimFlag = {writeBack: 1, dirty: 2, dropped: 4, failed: 8, forFault: 16};
+const reclaimFlag = {
+  writeBack: 1,
+  dirty: 2,
+  dropped: 4,
+  failed: 8,
+  forFault: 16
+};
 
 class Report {
   constructor(payload) {
@@ -56,7 +62,8 @@ class Report {
 
   // The next row in this direction (1 or -1) that is shown; -1: none.
   neighbour(row, direction) {
-    for (let next = row + direction; next >= 0 && next < this.rows; next += direction) if (this.isShown(next)) return next;
+    for (let next = row + direction; next >= 0 && next < this.rows; next += direction)
+      if (this.isShown(next)) return next;
     return -1;
   }
 
@@ -98,7 +105,10 @@ class Report {
     const text = name => this.strings[table.column(name)[index]];
     return {
       address: address(table.column('page')[index], table.column('offset')[index]),
-      symbol: text('symbol'), source: text('source'), text: text('text'), name: table.column('function')[index],
+      symbol: text('symbol'),
+      source: text('source'),
+      text: text('text'),
+      name: table.column('function')[index],
     };
   }
 
@@ -110,7 +120,11 @@ class Report {
     const areas = this.payload.tables.by_vma;
     const text = name => this.strings[areas.column(name)[number('area')]];
     return {
-      start: number('page'), pages: number('pages'), filePage: number('pgoff'), protection: text('protection'), name: text('name'),
+      start: number('page'),
+      pages: number('pages'),
+      filePage: number('pgoff'),
+      protection: text('protection'),
+      name: text('name'),
     };
   }
 
@@ -119,7 +133,9 @@ class Report {
     const table = this.payload.tables.shapes;
     const number = name => table.column(name)[index];
     return {
-      access: 'rwx'[number('access')], mode: number('mode') === 1 ? 'kernel' : 'user', error: number('error'),
+      access: 'rwx'[number('access')],
+      mode: number('mode') === 1 ? 'kernel' : 'user',
+      error: number('error'),
       isMajor: number('major') === 1,
     };
   }
@@ -140,8 +156,9 @@ class Report {
     if (table.column('count')[index] === 4) {
       steps.push({table: holder, frame: this.field(row, 'after'), bits: this.field(row, 'after_bits')});
     }
-    return steps.map((step, level) => ({...step, ...walkLevels[level],
-      index: Math.floor(this.page[row] / 2 ** walkLevels[level].shift) % 512}));
+    return steps.map(
+        (step, level) =>
+            ({...step, ...walkLevels[level], index: Math.floor(this.page[row] / 2 ** walkLevels[level].shift) % 512}));
   }
 
   // Rows of the table of reclaim that belong to a fault.
@@ -161,11 +178,19 @@ class Report {
     const number = name => table.column(name)[at];
     const flags = number('flags');
     return {
-      reason: this.head.reclaim_reasons[number('reason')], id: number('id'), pid: number('pid'),
-      page: number('page') - 1, file: this.strings[number('file')], filePage: number('file_page'), frame: number('frame'),
-      isWriteBack: Boolean(flags & reclaimFlag.writeBack), isDirty: Boolean(flags & reclaimFlag.dirty),
-      isDropped: Boolean(flags & reclaimFlag.dropped), hasFailed: Boolean(flags & reclaimFlag.failed),
-      age: number('age'), slot: number('slot') - 1,
+      reason: this.head.reclaim_reasons[number('reason')],
+      id: number('id'),
+      pid: number('pid'),
+      page: number('page') - 1,
+      file: this.strings[number('file')],
+      filePage: number('file_page'),
+      frame: number('frame'),
+      isWriteBack: Boolean(flags & reclaimFlag.writeBack),
+      isDirty: Boolean(flags & reclaimFlag.dirty),
+      isDropped: Boolean(flags & reclaimFlag.dropped),
+      hasFailed: Boolean(flags & reclaimFlag.failed),
+      age: number('age'),
+      slot: number('slot') - 1,
     };
   }
 }
@@ -176,8 +201,10 @@ function lowerBound(sorted, value) {
   let high = sorted.length;
   while (low < high) {
     const middle = (low + high) >> 1;
-    if (sorted[middle] < value) low = middle + 1;
-    else high = middle;
+    if (sorted[middle] < value)
+      low = middle + 1;
+    else
+      high = middle;
   }
   return low;
 }

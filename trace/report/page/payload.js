@@ -10,7 +10,8 @@ function bytesOfBase64(text) {
 
 async function inflated(bytes) {
   if (typeof DecompressionStream === 'undefined') {
-    throw new Error('This browser cannot unpack the report: it has no DecompressionStream ' +
+    throw new Error(
+        'This browser cannot unpack the report: it has no DecompressionStream ' +
         '(Chromium 80, Firefox 113, Safari 16.4 and later have it).');
   }
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream('deflate'));

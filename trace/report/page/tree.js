@@ -3,10 +3,12 @@
 class TableTree {
   constructor(report) {
     const tree = report.payload.tables.tree;
-    [this.level, this.page, this.count, this.frame, this.bits] = ['level', 'page', 'count', 'frame', 'bits'].map(name => tree.column(name));
+    [this.level, this.page, this.count, this.frame, this.bits] =
+        ['level', 'page', 'count', 'frame', 'bits'].map(name => tree.column(name));
     this.rows = tree.rows;
     const {pid, root, tables, note} = report.head.tree;
-    byId('tables-note').textContent = `Of process ${pid}: ${plural(tables, 'table page')}, the root (PGD) in frame ${hex(root)}.` +
+    byId('tables-note').textContent =
+        `Of process ${pid}: ${plural(tables, 'table page')}, the root (PGD) in frame ${hex(root)}.` +
         (note ? ' ' + note : '');
     byId('table-tree').append(...this.branches(0, 4));
   }
@@ -25,10 +27,13 @@ class TableTree {
     const {name, shift} = walkLevels[4 - level];
     const pages = 2 ** shift;
     const index = Math.floor(this.page[row] / pages) % 512;
-    const branch = element('details', {class: 'branch'}, element('summary', {},
-        code(`${name}[${index}] ${address(this.page[row])}-${address(this.page[row] + pages)}`),
-        ` ${entryFlags(this.bits[row])}, table in frame ${hex(this.frame[row])}, ${level === 2 ? plural(this.count[row], 'entry').replace('entrys', 'entries')
-            : plural(this.count[row], 'table')} below`));
+    const branch = element(
+        'details', {class: 'branch'},
+        element(
+            'summary', {}, code(`${name}[${index}] ${address(this.page[row])}-${address(this.page[row] + pages)}`),
+            ` ${entryFlags(this.bits[row])}, table in frame ${hex(this.frame[row])}, ${
+                level === 2 ? plural(this.count[row], 'entry').replace('entrys', 'entries') :
+                              plural(this.count[row], 'table')} below`));
     branch.addEventListener('toggle', () => {
       if (branch.open && branch.children.length === 1) branch.append(...this.branches(row + 1, level - 1));
     });
@@ -37,13 +42,27 @@ class TableTree {
 
   leaves(rows) {
     if (rows.length === 0) return element('p', {class: 'leaves help'}, 'No entry is left in this table.');
-    const leaves = table('Entries of this table, like neighbours together', [
-      {text: 'Index', number: true}, {text: 'Addresses'}, {text: 'Pages', number: true}, {text: 'Flags'}, {text: 'Frames or slots'}, {text: 'First entry'},
-    ], rows.map(row => [
-      String(this.page[row] % 512), code(`${address(this.page[row])}-${address(this.page[row] + this.count[row])}`), count(this.count[row]),
-      code(entryFlags(this.bits[row])),
-      code(this.count[row] === 1 ? hex(this.frame[row]) : `${hex(this.frame[row])} to ${hex(this.frame[row] + this.count[row] - 1)}`),
-      entryMeaning(this.frame[row], this.bits[row], true),
+    const leaves = table(
+        'Entries of this table, like neighbours together',
+        [
+          {text: 'Index', number: true},
+          {text: 'Addresses'},
+          {text: 'Pages', number: true},
+          {text: 'Flags'},
+          {text: 'Frames or slots'},
+          {text: 'First entry'},
+        ],
+        rows.map(
+            row =>
+                [String(this.page[row] % 512),
+                 code(`${address(this.page[row])}-${address(this.page[row] + this.count[row])}`),
+                 count(this.count[row]),
+                 code(entryFlags(this.bits[row])),
+                 code(
+                     this.count[row] === 1 ?
+                         hex(this.frame[row]) :
+                         `${hex(this.frame[row])} to ${hex(this.frame[row] + this.count[row] - 1)}`),
+                 entryMeaning(this.frame[row], this.bits[row], true),
     ]));
     leaves.classList.add('leaves');
     return leaves;

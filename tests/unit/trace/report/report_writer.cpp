@@ -1,8 +1,8 @@
 #include "trace/report/report_writer.hpp"
 
-#include "../event_support.hpp"
 #include "mm/file_identity.hpp"
 #include "payload_support.hpp"
+#include "tests/unit/trace/event_support.hpp"
 
 #include <doctest/doctest.h>
 

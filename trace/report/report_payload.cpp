@@ -39,10 +39,10 @@ std::string json_pairs(const std::vector<std::pair<std::string, std::string>>& p
     return json + "]";
 }
 
-// "1 234 567", as people count.
+// "1,234,567", as people count.
 std::string grouped(std::uint64_t number) {
     std::string text = fmt::to_string(number);
-    for (std::size_t at = text.size(); at > 3; at -= 3) text.insert(at - 3, ",");
+    for (std::size_t at = text.size(); at > 3; at -= 3) text.insert(at - 3, 1, ',');
     return text;
 }
 

@@ -18,8 +18,8 @@ struct Run {
     static constexpr std::uint32_t max_count = 0x7fff'ffff;
 
     Run() = default;
-    explicit Run(PageId page_) : page(page_) {}
-    Run(PageId page_, Access access_, std::uint32_t count_ = 1)
+    // NOLINTNEXTLINE(google-explicit-constructor,hicpp-explicit-conversions): a page is one read of it
+    Run(PageId page_, Access access_ = Access::read, std::uint32_t count_ = 1)
         : page(page_), access(access_), count(count_ & max_count) {}
 
     // The page exists no more: what had it in memory has a free frame. Its number may come to mean another page.

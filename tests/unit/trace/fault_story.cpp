@@ -29,8 +29,10 @@ FaultStory story_of(FaultKind kind) {
     const auto table = [](std::uint64_t pfn) {
         return Pte::present(Pfn(pfn), {.writable = true, .user = true, .executable = true});
     };
-    story.walk_before = {
-        {4, Pfn(2), 0, table(3)}, {3, Pfn(3), 0, table(4)}, {2, Pfn(4), 2, table(5)}, {1, Pfn(5), 9, Pte::none()}};
+    story.walk_before = {{{Pfn(2), 0, table(3)}, 4},
+                         {{Pfn(3), 0, table(4)}, 3},
+                         {{Pfn(4), 2, table(5)}, 2},
+                         {{Pfn(5), 9, Pte::none()}, 1}};
     story.cost_ns = 500;
     return story;
 }

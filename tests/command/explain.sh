@@ -17,6 +17,8 @@ tell() {
   done
   shift
   run timeout -k 1 120 "$FAULTLINE" run "${options[@]}" --trace=t.jsonl --trace-format jsonl "$@"
+  # What is told of others than faults has kinds of its own.
+  sed -i '/"event":/d' t.jsonl
   mapfile -t kinds < <(grep -o '"kind":"[a-z_]*"' t.jsonl | cut -d'"' -f4 | sort -u)
   for kind in "${kinds[@]}"; do
     line=$(grep -m 1 "\"kind\":\"$kind\"" t.jsonl)

@@ -8,7 +8,7 @@ for subcommand in inspect explain; do
   faultline $subcommand --help
   check "$subcommand --help succeeds" is "$status" 0
   check "$subcommand --help fits on a terminal" is "$(awk 'length > 120' .stdout)" ""
-  check "$subcommand --help has run's options" contains "$stdout" "--frames N|SIZE"
+  check "$subcommand --help has run's options" contains "$stdout" "--frames PAGES|SIZE"
 done
 
 # Where it stops.

@@ -1,4 +1,5 @@
-// FileIdentity: which file it is, as /proc/PID/maps tells it, and of which kind. Whoever holds one needs neither the file nor its machine.
+// FileIdentity: which file it is, as /proc/PID/maps tells it, and of which kind. Whoever holds one needs neither the
+// file nor its machine.
 #pragma once
 
 #include <cstdint>

@@ -23,9 +23,9 @@ const char* reclaim_reason_name(ReclaimReason reason);
 
 // Which page it is: of a process's private memory, or of a file.
 struct PageName {
-    std::uint32_t id = 0;              // what policies call it
-    std::uint32_t owner = 0;           // the process that maps it, the first of several; 0: none does
-    std::optional<VirtAddr> address;   // where that process maps it
+    std::uint32_t id = 0;                      // what policies call it
+    std::uint32_t owner = 0;                   // the process that maps it, the first of several; 0: none does
+    std::optional<VirtAddr> address;           // where that process maps it
     std::shared_ptr<const FileIdentity> file;  // nullptr: a private page
     std::uint64_t file_page = 0;
 };

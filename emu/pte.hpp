@@ -3,6 +3,9 @@
 //   63   62..52  51..12  11..9  8  7    6  5  4    3    2  1  0
 //   NX   -       pfn     soft   G  PAT  D  A  PCD  PWT  U  W  P
 //
+// In an entry of a page directory (level 2) bit 7 says that it maps a large page of 2 MiB itself (PS), whose first
+// frame is a multiple of 512; it refers to a table otherwise.
+//
 // Some kinds of entry are not present to the processor and yet not empty, as on Linux:
 //   prot_none  P = 0, bit 8 = 1: a resident page that PROT_NONE hides (_PAGE_PROTNONE); the frame number is kept
 //   swapped    P = 0, bit 1 = 1, bit 8 = 0: the slot is in bits 51..12; bit 2: the page was this entry's alone
@@ -29,7 +32,12 @@ struct PteAccess {
     bool writable = false;
     bool user = false;
     bool executable = false;
+    bool global = false;  // G: stays in the TLB when the address space changes; the kernel's own pages
 };
+
+// The 4 KiB frames of a large page.
+inline constexpr std::uint64_t large_page_frames = 512;
+inline constexpr std::uint64_t large_page_size = large_page_frames * page_size;
 
 class SwapSlot : public detail::Index<SwapSlot> {
 public:
@@ -42,7 +50,13 @@ public:
     static constexpr Pte none() { return Pte(); }
     static constexpr Pte present(Pfn pfn, PteAccess access) {
         return Pte(bit_present | (pfn.value() << page_shift & mask_pfn) | (access.writable ? bit_writable : 0) |
-                   (access.user ? bit_user : 0) | (access.executable ? 0 : bit_no_execute));
+                   (access.user ? bit_user : 0) | (access.global ? bit_global : 0) |
+                   (access.executable ? 0 : bit_no_execute));
+    }
+    // Of level 2: `first` begins a large page.
+    static constexpr Pte present_large(Pfn first, PteAccess access) {
+        FL_ASSERT(first.value() % large_page_frames == 0);
+        return Pte(present(first, access).raw_ | bit_large);
     }
     // The page is in swap; `exclusive`: no other entry refers to it.
     static constexpr Pte swapped(SwapSlot slot, bool exclusive = false) {
@@ -92,7 +106,15 @@ public:
     constexpr bool executable() const { return (raw_ & bit_no_execute) == 0; }
     constexpr bool accessed() const { return (raw_ & bit_accessed) != 0; }
     constexpr bool dirty() const { return (raw_ & bit_dirty) != 0; }
-    constexpr bool reserved_bits_set() const { return (raw_ & mask_reserved) != 0; }
+    // Of a present or hidden entry of level 2.
+    constexpr bool is_large() const { return is_resident() && (raw_ & bit_large) != 0; }
+    constexpr bool global() const { return is_present() && (raw_ & bit_global) != 0; }
+    // Of a present entry of that level.
+    constexpr bool reserved_bits_set(unsigned level) const {
+        if ((raw_ & mask_reserved) != 0) return true;
+        if (level == 1 || (raw_ & bit_large) == 0) return false;
+        return level != 2 || (raw_ & mask_large_reserved) != 0;
+    }
 
     constexpr Pte with_accessed() const { return Pte(raw_ | bit_accessed); }
     constexpr Pte with_dirty() const { return Pte(raw_ | bit_dirty); }
@@ -128,8 +150,10 @@ private:
     static constexpr std::uint64_t bit_user = 1ULL << 2;
     static constexpr std::uint64_t bit_accessed = 1ULL << 5;
     static constexpr std::uint64_t bit_dirty = 1ULL << 6;
-    static constexpr std::uint64_t bit_prot_none = 1ULL << 8;  // G means nothing while P = 0
-    static constexpr std::uint64_t bit_guard = 1ULL << 9;      // meaningful only while P = 0
+    static constexpr std::uint64_t bit_large = 1ULL << 7;  // PS; PAT in a leaf of level 1
+    static constexpr std::uint64_t bit_global = 1ULL << 8;
+    static constexpr std::uint64_t bit_prot_none = bit_global;  // G means nothing while P = 0
+    static constexpr std::uint64_t bit_guard = 1ULL << 9;       // meaningful only while P = 0
     static constexpr std::uint64_t bit_uffd_wp = 1ULL << 10;
     static constexpr std::uint64_t bit_poisoned = 1ULL << 11;  // meaningful only while P = 0
     static constexpr std::uint64_t bit_no_execute = 1ULL << 63;
@@ -139,6 +163,8 @@ private:
     static constexpr std::uint64_t mask_pfn = 0x000f'ffff'ffff'f000ULL;
     // Bits 51..48 of the address: beyond the 48 physical address bits that this machine has (MAXPHYADDR).
     static constexpr std::uint64_t mask_reserved = 0x000f'0000'0000'0000ULL;
+    // Bits 20..13 of a large page's address.
+    static constexpr std::uint64_t mask_large_reserved = 0x1f'e000ULL;
 
     std::uint64_t raw_ = 0;
 };

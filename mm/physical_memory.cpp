@@ -46,13 +46,34 @@ Result<Pfn> PhysicalMemory::allocate(FrameState state, Fill fill, PageOrigin ori
         return pfn;
     }
     if (buddy_.free_page_count() < least_free_) least_free_ = buddy_.free_page_count();
-    const bool holds_old_bytes = frames_.mark_used(*pfn, state);
-    if (holds_old_bytes) {
-        ram_.code_frames().note_rewritten(*pfn);
-        if (fill == Fill::zeroed) std::memset(ram_.frame(*pfn).data(), 0, page_size);
-    }
+    take(*pfn, state, fill);
     if (is_numbered) reclaimer_->on_allocated(*pfn, page);
     return pfn;
+}
+
+void PhysicalMemory::take(Pfn pfn, FrameState state, Fill fill) {
+    const bool holds_old_bytes = frames_.mark_used(pfn, state);
+    if (!holds_old_bytes) return;
+    ram_.code_frames().note_rewritten(pfn);
+    if (fill == Fill::zeroed) std::memset(ram_.frame(pfn).data(), 0, page_size);
+}
+
+Result<Pfn> PhysicalMemory::allocate_block(unsigned order, FrameState state, Fill fill) {
+    FL_ASSERT(!is_user_page(state));
+    if (order == 0) return allocate(state, fill);
+    const auto first = buddy_.allocate(order);
+    if (!first) return first;
+    if (buddy_.free_page_count() < least_free_) least_free_ = buddy_.free_page_count();
+    for (std::uint64_t i = 0; i < std::uint64_t{1} << order; ++i) take(*first + i, state, fill);
+    return first;
+}
+
+void PhysicalMemory::release_block(Pfn first, unsigned order) {
+    for (std::uint64_t i = 0; i < std::uint64_t{1} << order; ++i) {
+        const std::uint32_t left = frames_.drop_reference(first + i);
+        FL_ASSERT(left == 0);
+    }
+    buddy_.free(first, order);
 }
 
 bool PhysicalMemory::has_room() const {

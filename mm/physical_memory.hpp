@@ -45,6 +45,11 @@ public:
 
     // One frame with one reference. ENOMEM once even the reclaimer, or without one the shrinker, finds nothing.
     Result<Pfn> allocate(FrameState state, Fill fill, PageOrigin origin = {});
+    // 2^order frames side by side for the kernel, the first a multiple of 2^order, each with a reference of its own
+    // (alloc_pages() and split_page()); ENOMEM where no free block is that large.
+    Result<Pfn> allocate_block(unsigned order, FrameState state, Fill fill);
+    // Drops the last reference of each of them.
+    void release_block(Pfn first, unsigned order);
     // Whether a user page finds a frame without taking anybody's.
     bool has_room() const;
     void add_reference(Pfn pfn) { frames_.add_reference(pfn); }
@@ -86,6 +91,8 @@ public:
     PageCount peak_used_page_count() const { return total_page_count() - least_free_; }
 
 private:
+    void take(Pfn pfn, FrameState state, Fill fill);
+
     emu::Ram& ram_;
     FrameTable frames_;
     BuddyAllocator buddy_;

@@ -70,6 +70,38 @@ TEST_CASE("reserved bits and frames beyond the end of RAM are reserved-bit fault
     CHECK((error_of(machine, page, Access::read) & PageFaultCode::reserved) != 0);
 }
 
+TEST_CASE("a large page is translated to each of its frames, with the bits of its entry") {
+    Ram ram = *Ram::create(PageCount(1024));
+    Mmu mmu(ram);
+    const VirtAddr start(0x4000'0000);
+    const Pfn root(1), upper(2), middle(3);
+    ram.table(root)[start.table_index(4)] = Pte::present(upper, user_all);
+    ram.table(upper)[start.table_index(3)] = Pte::present(middle, user_all);
+    Pte& entry = ram.table(middle)[start.table_index(2)];
+    entry = Pte::present_large(Pfn(512), user_data);
+
+    const auto read = mmu.translate(root, start + 7 * page_size + 5, Access::read, Mode::user);
+    REQUIRE(read.has_value());
+    CHECK(read->pfn == Pfn(519));
+    CHECK_FALSE(read->writable);
+    CHECK(entry.accessed());
+    CHECK_FALSE(entry.dirty());
+    const auto written = mmu.translate(root, start + 511 * page_size, Access::write, Mode::user);
+    REQUIRE(written.has_value());
+    CHECK(written->pfn == Pfn(1023));
+    CHECK(written->writable);
+    CHECK(entry.dirty());
+    CHECK(mmu.peek(root, start + 9 * page_size) == entry);
+    const auto fetched = mmu.translate(root, start, Access::execute, Mode::user);
+    REQUIRE_FALSE(fetched.has_value());
+    CHECK(fetched.error() == (PageFaultCode::present | PageFaultCode::user | PageFaultCode::instruction));
+
+    entry = Pte::from_raw(entry.raw() | 1U << 13);
+    const auto misplaced = mmu.translate(root, start, Access::read, Mode::user);
+    REQUIRE_FALSE(misplaced.has_value());
+    CHECK(misplaced.error() == (PageFaultCode::present | PageFaultCode::reserved | PageFaultCode::user));
+}
+
 TEST_CASE("a walk sets A at every level, and D only at the leaf and only on a write") {
     TestMachine machine;
     const Pfn pfn = machine.map(page, user_data);

@@ -36,7 +36,28 @@ TEST_CASE("PROT_NONE and back keeps the frame and the A and D bits") {
     CHECK(before.with_prot_none().with_access(access) == before);
 }
 
+TEST_CASE("a large page starts at a multiple of 512 frames; bit 7 is reserved above level 2 and means nothing below") {
+    const Pte large = Pte::present_large(Pfn(1024), PteAccess{.writable = true, .global = true});
+    CHECK(large.raw() == 0x8000'0000'0040'0183);
+    CHECK(large.is_large());
+    CHECK(large.global());
+    CHECK(large.pfn() == Pfn(1024));
+    CHECK_FALSE(large.reserved_bits_set(2));
+    CHECK(large.reserved_bits_set(3));
+    CHECK(large.reserved_bits_set(4));
+    CHECK_FALSE(large.reserved_bits_set(1));
+    for (unsigned bit = 13; bit <= 20; ++bit) {
+        CHECK(Pte::from_raw(large.raw() | std::uint64_t{1} << bit).reserved_bits_set(2));
+    }
+    CHECK(large.with_prot_none().is_large());
+    CHECK_FALSE(large.with_prot_none().global());
+    CHECK_FALSE(Pte::present(Pfn(1024), PteAccess{}).is_large());
+}
+
 TEST_CASE("address bits beyond 48 are reserved") {
-    CHECK(Pte::from_raw(0x0001'0000'0000'0001).reserved_bits_set());
-    CHECK_FALSE(Pte::from_raw(0x8000'ffff'ffff'ffff).reserved_bits_set());
+    for (unsigned level = 1; level <= 4; ++level) {
+        CHECK(Pte::from_raw(0x0001'0000'0000'0001).reserved_bits_set(level));
+        CHECK_FALSE(Pte::from_raw(0x8000'ffff'ffff'ff7f).reserved_bits_set(level));
+    }
+    CHECK_FALSE(Pte::from_raw(0x8000'ffff'ffff'ffff).reserved_bits_set(1));
 }

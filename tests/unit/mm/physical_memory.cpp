@@ -53,6 +53,34 @@ TEST_CASE("physical memory: a machine of eight frames works, a smaller one is a 
     CHECK(test::asserts([&] { PhysicalMemory too_small(tiny); }));
 }
 
+TEST_CASE("physical memory: a block is aligned, used as a whole, and one block again when it is released") {
+    emu::Ram ram = test::make_ram(64);
+    PhysicalMemory memory(ram);
+    const auto free_at_first = memory.buddy().free_blocks();
+    for (unsigned order = 0; order <= 5; ++order) {
+        const std::uint64_t frames = std::uint64_t{1} << order;
+        const PageCount used = memory.used_page_count();
+        const Pfn first = memory.allocate_block(order, FrameState::reserved, Fill::caller).value();
+        CHECK(first.value() % frames == 0);
+        CHECK(memory.used_page_count() == used + PageCount(frames));
+        for (std::uint64_t i = 0; i < frames; ++i) {
+            CHECK(memory.frames()[first + i].state == FrameState::reserved);
+            CHECK(memory.frames()[first + i].reference_count == 1);
+            std::fill(ram.frame(first + i).begin(), ram.frame(first + i).end(), std::byte{0x5a});
+        }
+        memory.release_block(first, order);
+        CHECK(memory.buddy().free_blocks() == free_at_first);
+        // The same frames again, and no old bytes in them.
+        const Pfn again = memory.allocate_block(order, FrameState::page_table, Fill::zeroed).value();
+        CHECK(again == first);
+        for (std::uint64_t i = 0; i < frames; ++i) CHECK(all_bytes_are(ram.frame(again + i), std::byte{0}));
+        memory.release_block(again, order);
+        CHECK(memory.buddy().free_blocks() == free_at_first);
+    }
+    CHECK(test::outcome(memory.allocate_block(6, FrameState::reserved, Fill::caller)) == "ENOMEM");
+    CHECK(verify(memory, {}, {}).empty());
+}
+
 TEST_CASE("physical memory: a zeroed frame reads as zeroes, fresh or used before") {
     emu::Ram ram = test::make_ram(16);
     PhysicalMemory memory(ram);

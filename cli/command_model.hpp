@@ -1,7 +1,7 @@
 // What CLI11 knows of the command line, as plain data: manual pages and completions are made from it.
 #pragma once
 
-#include <CLI/CLI.hpp>
+#include "cli/cli11.hpp"
 
 #include <string>
 #include <vector>

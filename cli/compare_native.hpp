@@ -1,7 +1,7 @@
 // faultline compare-native: the same program on the host's kernel and on ours, and whether they show the same.
 #pragma once
 
-#include <CLI/CLI.hpp>
+#include "cli/cli11.hpp"
 
 #include <cstddef>
 #include <string>

@@ -1,9 +1,8 @@
 // faultline curve: what a recorded reference string costs at every number of frames and at every window, in one pass.
 #pragma once
 
+#include "cli/cli11.hpp"
 #include "cli/recording_option.hpp"
-
-#include <CLI/CLI.hpp>
 
 #include <optional>
 #include <string>

@@ -1,9 +1,8 @@
 // faultline explain: one page fault, told as a story.
 #pragma once
 
+#include "cli/cli11.hpp"
 #include "cli/machine_options.hpp"
-
-#include <CLI/CLI.hpp>
 
 #include <optional>
 #include <string>

@@ -8,6 +8,7 @@
 #include "lab/host_file.hpp"
 #include "mm/replacement/nearest_name.hpp"
 
+#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 #include <filesystem>

@@ -1,7 +1,7 @@
 // faultline --generate: manual pages and completions, for those who package the command.
 #pragma once
 
-#include <CLI/CLI.hpp>
+#include "cli/cli11.hpp"
 
 #include <string>
 #include <vector>

@@ -1,9 +1,8 @@
 // faultline inspect: views on the machine, stopped at a page fault, an instruction or the program's end.
 #pragma once
 
+#include "cli/cli11.hpp"
 #include "cli/machine_options.hpp"
-
-#include <CLI/CLI.hpp>
 
 #include <optional>
 #include <string>

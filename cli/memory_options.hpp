@@ -1,9 +1,8 @@
 // What faultline run is told of memory: how much there is of it, who leaves it, and what that costs.
 #pragma once
 
+#include "cli/cli11.hpp"
 #include "kernel/machine.hpp"
-
-#include <CLI/CLI.hpp>
 
 #include <optional>
 #include <string>

@@ -1,7 +1,7 @@
 // faultline policies: which replacement policies there are, and what one of them is.
 #pragma once
 
-#include <CLI/CLI.hpp>
+#include "cli/cli11.hpp"
 
 #include <string>
 #include <vector>

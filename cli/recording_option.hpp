@@ -1,10 +1,10 @@
 // What the commands that look at a recorded reference string have in common: the FILE, and --format.
 #pragma once
 
+#include "cli/cli11.hpp"
 #include "lab/load_recording.hpp"
 #include "lab/trace_reader.hpp"
 
-#include <CLI/CLI.hpp>
 #include <tl/expected.hpp>
 
 #include <cstdint>

@@ -1,11 +1,10 @@
 // faultline refs: looks at recorded reference strings, and brings them from one format to another.
 #pragma once
 
+#include "cli/cli11.hpp"
 #include "cli/refs_convert.hpp"
 #include "cli/refs_head.hpp"
 #include "cli/refs_info.hpp"
-
-#include <CLI/CLI.hpp>
 
 namespace fl::cli {
 

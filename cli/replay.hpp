@@ -1,12 +1,11 @@
 // faultline replay: a recorded reference string under any policy, at any number of frames.
 #pragma once
 
+#include "cli/cli11.hpp"
 #include "cli/recording_option.hpp"
 #include "cli/replay_report.hpp"
 #include "cli/sweep_grid.hpp"
 #include "lab/prepared_string.hpp"
-
-#include <CLI/CLI.hpp>
 
 #include <optional>
 #include <string>

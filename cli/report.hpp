@@ -1,7 +1,7 @@
 // faultline report: a trace as one HTML page.
 #pragma once
 
-#include <CLI/CLI.hpp>
+#include "cli/cli11.hpp"
 
 #include <string>
 

@@ -1,10 +1,9 @@
 // faultline run: runs a program on the emulated machine.
 #pragma once
 
+#include "cli/cli11.hpp"
 #include "cli/machine_options.hpp"
 #include "cli/trace_session.hpp"
-
-#include <CLI/CLI.hpp>
 
 #include <cstdint>
 #include <optional>

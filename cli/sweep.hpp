@@ -2,9 +2,8 @@
 // elsewhere.
 #pragma once
 
+#include "cli/cli11.hpp"
 #include "cli/sweep_plan_options.hpp"
-
-#include <CLI/CLI.hpp>
 
 #include <optional>
 #include <string>

@@ -1,10 +1,9 @@
 // What a sweep measures, as the command line says it, and the plan that this makes.
 #pragma once
 
+#include "cli/cli11.hpp"
 #include "cli/recording_store.hpp"
 #include "lab/sweep_plan.hpp"
-
-#include <CLI/CLI.hpp>
 
 #include <optional>
 #include <string>

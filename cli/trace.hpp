@@ -1,9 +1,8 @@
 // faultline trace: works on traces that were written before.
 #pragma once
 
+#include "cli/cli11.hpp"
 #include "cli/trace_convert.hpp"
-
-#include <CLI/CLI.hpp>
 
 namespace fl::cli {
 

@@ -1,9 +1,8 @@
 // faultline trace convert: a trace in another format.
 #pragma once
 
+#include "cli/cli11.hpp"
 #include "cli/trace_output.hpp"
-
-#include <CLI/CLI.hpp>
 
 #include <string>
 

@@ -1,12 +1,12 @@
 // TraceOutput: a trace on its way to the file that the user named: its form, what is left out, and what it comes to.
 #pragma once
 
+#include "cli/cli11.hpp"
 #include "cli/output_file.hpp"
 #include "trace/filter.hpp"
 #include "trace/output.hpp"
 #include "trace/writer.hpp"
 
-#include <CLI/CLI.hpp>
 #include <tl/expected.hpp>
 
 #include <cstdint>

@@ -29,6 +29,7 @@
 #include "loader/host_file.hpp"
 #include "mm/kernel_space.hpp"
 #include "mm/verify.hpp"
+#include "mm/walker_check.hpp"
 
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
@@ -123,6 +124,7 @@ public:
     const std::string& limit_reached() const override { return limit_reached_; }
     const std::string& policy_error() const override { return reclaim_.policy_error(); }
     const std::vector<std::string>& broken_invariants() const override { return broken_; }
+    const mm::WalkerReport& walker_report() const override { return walkers_.report(); }
     const std::string& program_path() const override { return program_path_; }
     const mm::MmStruct* current_mm() const override {
         return current_ != nullptr ? current_->task.mm.get() : first_mm();
@@ -184,6 +186,7 @@ private:
     void check_limits();
     bool paranoid() const { return options_.paranoia == Paranoia::every_step; }
     void check_invariants();
+    void check_walkers(const mm::MmStruct& mm);
     void gather_statistics(const mm::MmStruct& mm);
     void tear_down();
     // Page tables of the kernel half stay once they were needed.
@@ -199,6 +202,7 @@ private:
     ReclaimWork reclaim_;
     mm::FileRegistry files_;
     emu::Mmu mmu_;
+    mm::WalkerCheck walkers_{mmu_};
     mm::FaultHandler faults_;
     Clock clock_;
     Random random_;
@@ -374,6 +378,7 @@ void MachineImplementation::run_task(System& system) {
 
 // What the machine tells of is the program that it was asked to run.
 void MachineImplementation::process_ends(System& system) {
+    if (options_.walkers == WalkerChecks::at_end) check_walkers(*system.task.mm);
     if (&system != first_ && system.task.process->pid != processes_.first_program()) return;
     exit_ = system.task.process->exit;
     gather_statistics(*system.task.mm);
@@ -678,6 +683,13 @@ void MachineImplementation::on_eviction(const mm::EvictionEvent& event) {
 
 void MachineImplementation::on_write_back(const mm::WriteBackEvent& event) {
     if (options_.fault_observer != nullptr) options_.fault_observer->on_write_back(event);
+}
+
+void MachineImplementation::check_walkers(const mm::MmStruct& mm) {
+    const Pfn root = mm.page_table().root();
+    if (walkers_.report().spaces == 0) walkers_.check(root, mm::WalkedHalf::kernel);
+    walkers_.check(root, mm::WalkedHalf::user);
+    if (broken_.empty()) broken_ = walkers_.report().disagreements;
 }
 
 void MachineImplementation::check_invariants() {

@@ -252,6 +252,19 @@ std::string proc_buddyinfo(const mm::PhysicalMemory& memory) {
     return text + "\n";
 }
 
+// s_show() of mm/vmalloc.c. There are no offsets into functions here: the caller's name stands alone.
+std::string proc_vmallocinfo(const mm::PhysicalMemory& memory) {
+    std::string text;
+    const mm::KernelSpace* kernel = memory.kernel_space();
+    if (kernel == nullptr) return text;
+    for (const auto& [start, area] : kernel->vmalloc().areas()) {
+        const VirtRange range = area.range();
+        fmt::format_to(std::back_inserter(text), "{:#x}-{:#x} {:>7} {} pages={} vmalloc N0={}\n", range.start.value(),
+                       range.end.value(), range.size_bytes(), area.caller, area.pages.value(), area.pages.value());
+    }
+    return text;
+}
+
 std::string proc_iomem(const mm::PhysicalMemory& memory) {
     return fmt::format("{:08x}-{:08x} : Reserved\n{:08x}-{:08x} : System RAM\n", 0, page_size - 1, page_size,
                        memory.total_page_count().bytes() - 1);

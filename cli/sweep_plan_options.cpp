@@ -53,7 +53,7 @@ std::vector<std::uint64_t> seeds_from(std::string_view text) {
 constexpr std::string_view valued_run_options[] = {
     "--mem", "--scope", "--kswapd", "--swap", "--swap-errors", "--fault-around", "--max-tasks", "--max-instructions",
     "--env", "--root",  "--bind"};
-constexpr std::string_view run_flags[] = {"--paranoid", "--check-walkers"};
+constexpr std::string_view run_flags[] = {"--paranoid"};
 
 void check_run_option(const std::string& name, const std::string& value) {
     if (name == "--bind" && value.ends_with(":rw")) {

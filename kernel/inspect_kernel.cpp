@@ -38,6 +38,7 @@ private:
 }  // namespace
 
 std::string show_kernel_space(const mm::PhysicalMemory& memory) {
+    if (memory.kernel_space() == nullptr) return "kernel: no kernel half\n";
     const mm::KernelSpace& kernel = *memory.kernel_space();
     std::string text;
     append(text, "kernel: {}, {} since boot; the root is frame {:#x}\n",

@@ -159,9 +159,6 @@ public:
     // Invariants found broken at the end (checked in debug builds and under Paranoia::every_step); empty: none.
     virtual const std::vector<std::string>& broken_invariants() const = 0;
 
-    // What came of WalkerChecks::at_end. Valid after run().
-    virtual const mm::WalkerReport& walker_report() const = 0;
-
     // The machine's time, and its memory now. From create() to the end of run().
     virtual std::uint64_t elapsed_ns() const = 0;
     virtual mm::MemorySample memory_sample() const = 0;
@@ -174,6 +171,9 @@ public:
     virtual std::size_t peek(VirtAddr address, std::span<std::byte> into) const = 0;
     // The address space as text (mm_dump.hpp); `occasion` says when: "at its end".
     virtual std::string dump_mm(std::string_view occasion) const = 0;
+
+    // What came of WalkerChecks::at_end. Valid after run().
+    virtual const mm::WalkerReport& walker_report() const = 0;
 };
 
 }  // namespace fl::kernel

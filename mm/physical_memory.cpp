@@ -23,10 +23,10 @@ std::byte* frame_table_storage(emu::Ram& ram, BootMemory boot) {
 
 PhysicalMemory::PhysicalMemory(emu::Ram& ram, BootMemory boot)
     : ram_(ram),
-      boot_(boot),
       frames_(ram.page_count(), frame_table_storage(ram, boot)),
       buddy_(frames_, Pfn(1), Pfn((ram.page_count() - boot.total()).value())),
-      least_free_(buddy_.free_page_count()) {
+      least_free_(buddy_.free_page_count()),
+      boot_(boot) {
     FL_ASSERT(ram.page_count() - boot.total() >= min_page_count);
     frames_.mark_used(Pfn(0), FrameState::reserved);
     const Pfn map = memory_map_start(ram, boot);

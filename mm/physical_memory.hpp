@@ -106,17 +106,17 @@ private:
     void take(Pfn pfn, FrameState state, Fill fill);
 
     emu::Ram& ram_;
-    BootMemory boot_;
     FrameTable frames_;
     BuddyAllocator buddy_;
     PageCount least_free_;
     Pfn zero_page_{};
     MemoryShrinker* shrinker_ = nullptr;
     Reclaimer* reclaimer_ = nullptr;
-    KernelSpace* kernel_space_ = nullptr;
     bool tlb_stale_ = false;
     PageCount locked_;
     KernelMemory kernel_memory_{*this};
+    BootMemory boot_;
+    KernelSpace* kernel_space_ = nullptr;
 };
 
 }  // namespace fl::mm

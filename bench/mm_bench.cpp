@@ -1,7 +1,8 @@
-// mm_bench: the memory manager's own operations, without a guest: how VMA operations grow with the number of VMAs, and
-// the copy-on-write faults after a fork beside the host's.
+// mm_bench: the memory manager's own operations, without a guest: how VMA operations grow with the number of VMAs, the
+// copy-on-write faults after a fork beside the host's, and vmalloc.
 #include "emu/mmu.hpp"
 #include "mm/fault_handler.hpp"
+#include "mm/kernel_space.hpp"
 
 #include <benchmark/benchmark.h>
 
@@ -156,11 +157,26 @@ void cow_after_fork_host(benchmark::State& state) {
     ::munmap(seconds, page_size);
 }
 
+// An area of so many KiB comes and goes, from frames whose host memory is warm.
+void vmalloc_and_vfree(benchmark::State& state) {
+    const auto size_bytes = static_cast<std::uint64_t>(state.range(0)) * 1024;
+    constexpr PageCount frames{16384};
+    emu::Ram ram = std::move(*emu::Ram::create(frames));
+    mm::PhysicalMemory memory(ram, mm::KernelSpace::boot_memory(frames));
+    mm::KernelSpace space(memory);
+    for ([[maybe_unused]] auto _ : state) {
+        const VirtAddr area = must(space.vmalloc().allocate({.size_bytes = size_bytes, .caller = "mm_bench"}));
+        benchmark::DoNotOptimize(area);
+        space.vmalloc().free(area);
+    }
+}
+
 }  // namespace
 
 BENCHMARK(vma_find)->Arg(64)->Arg(1024)->Arg(8192)->Arg(60000);
 BENCHMARK(vma_insert_and_remove)->Arg(64)->Arg(1024)->Arg(8192)->Arg(60000);
 BENCHMARK(get_unmapped_area)->Arg(64)->Arg(1024)->Arg(8192)->Arg(60000);
+BENCHMARK(vmalloc_and_vfree)->Arg(4)->Arg(16)->Arg(4096);
 BENCHMARK(cow_after_fork)->UseManualTime();
 BENCHMARK(cow_after_fork_host)->UseManualTime();
 BENCHMARK_MAIN();

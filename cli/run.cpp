@@ -12,6 +12,7 @@
 #include "cli/size.hpp"
 #include "cli/statistics.hpp"
 #include "cli/strace_session.hpp"
+#include "mm/walker_check.hpp"
 
 #include <fmt/format.h>
 
@@ -174,6 +175,7 @@ kernel::MachineOptions machine_options(const RunOptions& options, RunOutputs& ou
     kernel::MachineOptions machine = machine_from(options.machine);
     machine.pressure.counts_working_set = options.statistics.has_value();
     machine.paranoia = options.paranoid ? kernel::Paranoia::every_step : kernel::Paranoia::off;
+    if (options.check_walkers) machine.walkers = kernel::WalkerChecks::at_end;
     if (options.max_instructions) {
         machine.max_instructions = count_from("--max-instructions", *options.max_instructions);
         if (machine.clock == kernel::ClockMode::host) {
@@ -198,6 +200,17 @@ void report_death(const std::string& program, const kernel::ExitStatus& exit) {
     const char* description = ::sigdescr_np(exit.signal);
     report(fmt::format("{}: ended by signal {}{}", program, exit.signal,
                        description != nullptr ? fmt::format(" ({})", description) : ""));
+}
+
+// What other page walkers said.
+void report_walkers(const mm::WalkerReport& walkers) {
+    std::string text = fmt::format("walkers: {} pages of {} address spaces, {} of the kernel half", walkers.user_pages,
+                                   walkers.spaces, walkers.kernel_pages);
+    for (const mm::WalkerReport::Walker& walker : walkers.walkers) {
+        text += walker.missing.empty() ? fmt::format("; {}: {} translations", walker.name, walker.translations)
+                                       : fmt::format("; {}: skipped: {}", walker.name, walker.missing);
+    }
+    report(fmt::format("{}; {} differ", text, walkers.disagreements.size()));
 }
 
 int run_program(kernel::MachineOptions options, const kernel::ProgramSpec& program, RunOutputs& outputs) {
@@ -231,6 +244,7 @@ int run_program(kernel::MachineOptions options, const kernel::ProgramSpec& progr
         report_death(program.path, exit);
         fmt::print(stderr, "{}", lesson);
     }
+    if (options.walkers == kernel::WalkerChecks::at_end) report_walkers(machine.walker_report());
     std::vector<std::string> problems;
     if (outputs.trace) {
         if (auto problem = outputs.trace->finish()) problems.push_back(*std::move(problem));
@@ -308,6 +322,8 @@ void add_options(CLI::App& subcommand, RunOptions& options) {
                      "N");
     subcommand.add_flag("--paranoid", options.paranoid,
                         "Check all invariants of memory management after each system call and fault");
+    subcommand.add_flag("--check-walkers", options.check_walkers,
+                        "At each process's end, have Unicorn's MMU and KVM translate all that our page walker does");
 }
 
 }  // namespace

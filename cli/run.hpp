@@ -25,6 +25,7 @@ struct RunOptions {
     std::optional<std::string> record;      // the file
     std::optional<std::string> max_instructions;
     bool paranoid = false;
+    bool check_walkers = false;
 };
 
 class RunCommand {

@@ -110,6 +110,9 @@ public:
         return std::span<Pte, 512>(reinterpret_cast<Pte*>(frame(pfn).data()), 512);
     }
 
+    // The frames from `first` on will be touched here and there, so that the host need not back them with large pages.
+    void expect_sparse_use(Pfn first);
+
     CodeFrames& code_frames() { return code_frames_; }
     CachedTranslations& cached_translations() { return cached_translations_; }
     const CachedTranslations& cached_translations() const { return cached_translations_; }

@@ -2,6 +2,7 @@
 #include "kernel/inspect.hpp"
 #include "kernel/inspect_text.hpp"
 #include "kernel/mangle.hpp"
+#include "mm/kernel_space.hpp"
 #include "mm/page_walk_text.hpp"
 
 #include <algorithm>
@@ -13,7 +14,7 @@ namespace {
 
 using mm::FrameState;
 
-// Which table of which process.
+// Which table of which process; of the kernel half: 0.
 struct TableUse {
     std::uint32_t pid;
     VirtRange range;
@@ -27,13 +28,21 @@ Tables all_tables(const Inspection& machine) {
             tables.try_emplace(table, TableUse{process.pid, range});
         });
     }
+    if (const mm::KernelSpace* kernel = machine.memory.kernel_space()) {
+        kernel->for_each_table([&](Pfn table, unsigned, VirtRange range) {
+            tables.try_emplace(table, TableUse{0, range});
+        });
+    }
     return tables;
 }
+
+bool is_table(FrameState state) { return state == FrameState::page_table || state == FrameState::kernel_table; }
 
 std::string table_text(const TableUse& use) {
     unsigned level = 1;
     while (use.range.size_bytes() > page_size << (9 * level)) ++level;
-    return fmt::format("{} of process {}, {}", mm::level_name(level), use.pid, range_text(use.range));
+    const std::string whose = use.pid != 0 ? fmt::format("process {}", use.pid) : "the kernel";
+    return fmt::format("{} of {}, {}", mm::level_name(level), whose, range_text(use.range));
 }
 
 std::string file_name(const mm::File& file) {
@@ -49,11 +58,31 @@ struct Use {
     const mm::File* file;
     std::uint64_t file_page;
     std::optional<MappedAt> mapped;  // of private pages
+    const mm::VmallocArea* vmalloc = nullptr;
 };
+
+using VmallocFrames = std::unordered_map<Pfn, const mm::VmallocArea*>;
+
+VmallocFrames all_vmalloc_frames(const mm::PhysicalMemory& memory) {
+    VmallocFrames frames;
+    const mm::KernelSpace* kernel = memory.kernel_space();
+    if (kernel == nullptr) return frames;
+    for (const auto& [start, area] : kernel->vmalloc().areas()) {
+        for (std::uint64_t page = 0; page < area.pages.value(); ++page) {
+            if (const auto at = kernel->translate(start + page * page_size)) frames.emplace(at->pfn(), &area);
+        }
+    }
+    return frames;
+}
+
+std::string vmalloc_text(const mm::VmallocArea& area) {
+    return fmt::format("{}, {}", area.caller, range_text(area.range()));
+}
 
 class FrameView {
 public:
-    explicit FrameView(const Inspection& machine) : machine_(machine), tables_(all_tables(machine)) {}
+    explicit FrameView(const Inspection& machine)
+        : machine_(machine), tables_(all_tables(machine)), vmalloc_(all_vmalloc_frames(machine.memory)) {}
 
     std::string text() {
         const mm::FrameTable& frames = machine_.memory.frames();
@@ -78,8 +107,9 @@ public:
 private:
     Use use_of(Pfn pfn) const {
         const mm::Frame& frame = machine_.memory.frames()[pfn];
-        Use use{frame.state, frame.reference_count, frame.map_count, "", file_of(frame), 0, {}};
+        Use use{frame.state, frame.reference_count, frame.map_count, "", file_of(frame), 0, {}, nullptr};
         if (use.file != nullptr) use.file_page = frame.anchor.index();
+        if (const auto found = vmalloc_.find(pfn); found != vmalloc_.end()) use.vmalloc = found->second;
         if (use.file != nullptr || frame.state == FrameState::anonymous) {
             use.letters = frame_letters(machine_.memory, pfn);
         }
@@ -92,8 +122,9 @@ private:
 
     bool continues(const Use& use, Pfn pfn) const {
         // What a table covers is its own.
-        if (use.state != run_.state || use.state == FrameState::page_table) return false;
+        if (use.state != run_.state || is_table(use.state)) return false;
         if (use.state == FrameState::free) return true;
+        if (use.vmalloc != run_.vmalloc) return false;
         const bool alike = use.references == run_.references && use.mappings == run_.mappings &&
                            use.letters == run_.letters && use.file == run_.file &&
                            use.mapped.has_value() == run_.mapped.has_value();
@@ -104,7 +135,7 @@ private:
     }
 
     std::string whose() const {
-        if (run_.state == FrameState::page_table) {
+        if (is_table(run_.state)) {
             const auto found = tables_.find(first_);
             return found != tables_.end() ? table_text(found->second) : "";
         }
@@ -113,6 +144,7 @@ private:
             return count_ == 1 ? fmt::format("{} page {}", file_name(*run_.file), run_.file_page)
                                : fmt::format("{} pages {}-{}", file_name(*run_.file), run_.file_page, last);
         }
+        if (run_.vmalloc != nullptr) return vmalloc_text(*run_.vmalloc);
         if (run_.state != FrameState::anonymous) return "";
         if (!run_.mapped) return "swap cache";
         const VirtAddr start = run_.mapped->address;
@@ -137,6 +169,7 @@ private:
 
     const Inspection& machine_;
     Tables tables_;
+    VmallocFrames vmalloc_;
     std::string text_;
     Pfn first_{};
     std::uint64_t count_ = 0;
@@ -218,7 +251,16 @@ std::string show_physical(const Inspection& machine, PhysAddr address) {
         if (const auto slot = frame.swap_slot()) append(text, ", swap slot {}", slot->value());
     }
     text += "\n";
-    if (frame.state == FrameState::page_table) {
+    if (const mm::KernelSpace* kernel = machine.memory.kernel_space()) {
+        append(text, "  the kernel    {:#x}  direct map\n", mm::direct_map_address(address).value());
+        kernel->for_each_page([&](VirtAddr at, emu::Pte pte, std::uint64_t size_bytes) {
+            if (mm::is_direct_map_address(at) || pte.pfn() > pfn || pfn - pte.pfn() >= size_bytes / page_size) return;
+            const mm::VmallocArea* area = kernel->vmalloc().find(at);
+            append(text, "  the kernel    {:#x}  {}\n", (at + (address - pte.pfn().address())).value(),
+                   area != nullptr ? "vmalloc, " + area->caller : "memory map");
+        });
+    }
+    if (is_table(frame.state)) {
         const Tables tables = all_tables(machine);
         if (const auto found = tables.find(pfn); found != tables.end()) {
             append(text, "  {}\n", table_text(found->second));

@@ -119,7 +119,9 @@ private:
                range_text({base, base + 512 * span_bytes(level)}));
         const auto entries = mm_.memory().ram().table(table);
         Runs runs(mm_, text_, std::string(2 * (5 - level), ' '));
-        for (unsigned i = 0; i < 512; ++i) {
+        // The kernel half is everybody's: show_kernel_space().
+        const unsigned count = level == 4 ? 256 : 512;
+        for (unsigned i = 0; i < count; ++i) {
             if (entries[i].is_none()) continue;
             const VirtAddr at = base + i * span_bytes(level);
             if (level > 1) {

@@ -1,6 +1,7 @@
 // inspect.hpp: one address, through all levels of the page table.
 #include "kernel/inspect.hpp"
 #include "kernel/inspect_text.hpp"
+#include "mm/kernel_space.hpp"
 #include "mm/page_walk_text.hpp"
 
 #include <array>
@@ -63,7 +64,8 @@ void add_step(std::string& text, const mm::LevelStep& step) {
     append(text, "  {}  table {:#8x}  [{:>3}]  {:#018x}  {}", mm::level_name(step.level), step.table.value(),
            step.index, step.entry.raw(), mm::pte_text(step.entry));
     if (step.entry.is_resident()) {
-        append(text, " -> {} {:#x}", step.level > 1 ? "table" : "frame", step.entry.pfn().value());
+        const bool is_leaf = step.level == 1 || (step.level == 2 && step.entry.is_large());
+        append(text, " -> {} {:#x}", is_leaf ? "frame" : "table", step.entry.pfn().value());
     }
     end_line(text);
 }
@@ -78,6 +80,24 @@ void add_mapping(std::string& text, const mm::MmStruct& mm, VirtAddr address) {
     } else {
         text += "  mapping: none\n";
     }
+}
+
+// What of the kernel half holds the address.
+std::string kernel_mapping(const mm::MmStruct& mm, VirtAddr address) {
+    const mm::KernelSpace* kernel = mm.memory().kernel_space();
+    if (kernel == nullptr) return "  mapping: none\n";
+    if (kernel->direct_map_range().contains(address)) {
+        return fmt::format("  mapping: {} direct map\n", range_text(kernel->direct_map_range()));
+    }
+    if (kernel->memory_map_range().contains(address)) {
+        return fmt::format("  mapping: {} memory map, struct page of frame {:#x}\n",
+                           range_text(kernel->memory_map_range()),
+                           (address - kernel->memory_map_range().start) / sizeof(mm::Frame));
+    }
+    if (const mm::VmallocArea* area = kernel->vmalloc().find(address)) {
+        return fmt::format("  mapping: {} vmalloc, {}\n", range_text(area->range()), area->caller);
+    }
+    return "  mapping: none\n";
 }
 
 void add_forecast(std::string& text, const Inspection& machine, const mm::MmStruct& mm, VirtAddr address) {
@@ -109,8 +129,9 @@ std::string show_walk(const Inspection& machine, const InspectedProcess& process
     const std::vector<mm::LevelStep> steps = mm::walk_levels(process.mm->page_table(), address);
     for (const mm::LevelStep& step : steps) add_step(text, step);
     const mm::LevelStep& last = steps.back();
-    if (last.level == 1 && last.entry.is_present()) {
-        const Pfn pfn = last.entry.pfn();
+    const bool is_large = last.level == 2 && last.entry.is_large();
+    if ((last.level == 1 || is_large) && last.entry.is_present()) {
+        const Pfn pfn = last.entry.pfn() + (is_large ? address.table_index(1) : 0);
         const mm::Frame& frame = machine.memory.frames()[pfn];
         append(text, "  physical: {:#x}, {}", pfn.address().value() + address.page_offset(),
                frame_state_name(frame.state));
@@ -122,11 +143,12 @@ std::string show_walk(const Inspection& machine, const InspectedProcess& process
     } else {
         append(text, "  physical: none: {}\n", end_of(last));
     }
-    add_mapping(text, *process.mm, address);
     if (address >= mm::task_size) {
+        text += kernel_mapping(*process.mm, address);
         text += "  the kernel's half: any access by the program is SIGSEGV\n";
         return text;
     }
+    add_mapping(text, *process.mm, address);
     add_forecast(text, machine, *process.mm, address);
     return text;
 }

@@ -27,7 +27,9 @@
 #include "loader/elf_image.hpp"
 #include "loader/exec.hpp"
 #include "loader/host_file.hpp"
+#include "mm/kernel_space.hpp"
 #include "mm/verify.hpp"
+#include "mm/walker_check.hpp"
 
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
@@ -84,7 +86,8 @@ public:
     MachineImplementation(const MachineOptions& options, emu::Ram ram)
         : options_(options),
           ram_(std::move(ram)),
-          memory_(ram_),
+          memory_(ram_, mm::KernelSpace::boot_memory(ram_.page_count())),
+          kernel_space_(memory_),
           reclaim_({options_, memory_, clock_, scheduler_, processes_,
                     [this] {
                         if (in_user_mode_) cpu_->request_stop_soon();
@@ -105,6 +108,7 @@ public:
                          .observers = observers_of(options)}) {
         faults_.set_fault_around(options.fault_around);
         faults_.set_userfault_waiter(this);
+        if (paranoid()) kernel_space_.vmalloc().set_poisoning(mm::Poisoning::on);
     }
 
     tl::expected<void, std::string> start();
@@ -120,6 +124,7 @@ public:
     const std::string& limit_reached() const override { return limit_reached_; }
     const std::string& policy_error() const override { return reclaim_.policy_error(); }
     const std::vector<std::string>& broken_invariants() const override { return broken_; }
+    const mm::WalkerReport& walker_report() const override { return walkers_.report(); }
     const std::string& program_path() const override { return program_path_; }
     const mm::MmStruct* current_mm() const override {
         return current_ != nullptr ? current_->task.mm.get() : first_mm();
@@ -181,16 +186,23 @@ private:
     void check_limits();
     bool paranoid() const { return options_.paranoia == Paranoia::every_step; }
     void check_invariants();
+    void check_walkers(const mm::MmStruct& mm);
     void gather_statistics(const mm::MmStruct& mm);
     void tear_down();
+    // Page tables of the kernel half stay once they were needed.
+    std::uint64_t frames_in_use() const {
+        return (memory_.used_page_count() - kernel_space_.later_table_count()).value();
+    }
     void check_leaks();
 
     MachineOptions options_;
     emu::Ram ram_;
     mm::PhysicalMemory memory_;
+    mm::KernelSpace kernel_space_;
     ReclaimWork reclaim_;
     mm::FileRegistry files_;
     emu::Mmu mmu_;
+    mm::WalkerCheck walkers_{mmu_};
     mm::FaultHandler faults_;
     Clock clock_;
     Random random_;
@@ -237,7 +249,7 @@ tl::expected<void, std::string> MachineImplementation::start() {
     if (!vdso) return tl::unexpected(std::string("not enough memory for the vDSO"));
     vdso_ = std::move(*vdso);
     clock_.publish_to(vdso_->time_page());
-    vfs_.emplace(files_, memory_.total_page_count(), clock_.realtime_ns());
+    vfs_.emplace(files_, memory_.buddy().managed_page_count(), clock_.realtime_ns());
     if (auto mounted = vfs_->mount(options_.host); !mounted) return mounted;
     syscalls_.emplace(options_.strace, &processes_);
     if (syscalls_->traces()) {
@@ -258,7 +270,7 @@ tl::expected<void, std::string> MachineImplementation::exec(const ProgramSpec& p
     };
     FL_ASSERT(first_ == nullptr);
     before_exec_ = live_objects(processes_, scheduler_, futexes_);
-    before_exec_.frames = memory_.used_page_count().value();
+    before_exec_.frames = frames_in_use();
     auto host_file = loader::open_host_file(program.path);
     if (!host_file) return named(host_file.error());
     const auto file = files_.open(std::move(host_file->source), std::move(host_file->identity));
@@ -366,6 +378,7 @@ void MachineImplementation::run_task(System& system) {
 
 // What the machine tells of is the program that it was asked to run.
 void MachineImplementation::process_ends(System& system) {
+    if (options_.walkers == WalkerChecks::at_end) check_walkers(*system.task.mm);
     if (&system != first_ && system.task.process->pid != processes_.first_program()) return;
     exit_ = system.task.process->exit;
     gather_statistics(*system.task.mm);
@@ -672,6 +685,13 @@ void MachineImplementation::on_write_back(const mm::WriteBackEvent& event) {
     if (options_.fault_observer != nullptr) options_.fault_observer->on_write_back(event);
 }
 
+void MachineImplementation::check_walkers(const mm::MmStruct& mm) {
+    const Pfn root = mm.page_table().root();
+    if (walkers_.report().spaces == 0) walkers_.check(root, mm::WalkedHalf::kernel);
+    walkers_.check(root, mm::WalkedHalf::user);
+    if (broken_.empty()) broken_ = walkers_.report().disagreements;
+}
+
 void MachineImplementation::check_invariants() {
     // What is broken once stays broken: one report is enough.
     if (!broken_.empty()) return;
@@ -743,7 +763,7 @@ void MachineImplementation::check_leaks() {
     if (!broken_.empty()) return;
     LiveObjects left = live_objects(processes_, scheduler_, futexes_);
     left.inodes = vfs_->take_apart();
-    left.frames = memory_.used_page_count().value();
+    left.frames = frames_in_use();
     LiveObjects expected = before_exec_;
     for (const auto& file : files_.files()) expected.frames += file->cached_page_count().value();
     broken_ = leftovers(expected, left);
@@ -755,10 +775,9 @@ void MachineImplementation::check_leaks() {
 }  // namespace
 
 tl::expected<std::unique_ptr<Machine>, std::string> Machine::create(const MachineOptions& options) {
-    if (options.memory < mm::PhysicalMemory::min_page_count) {
+    if (options.memory < mm::KernelSpace::least_ram()) {
         return tl::unexpected(fmt::format("{} KiB of memory are too few, the least is {} KiB",
-                                          options.memory.bytes() / 1024,
-                                          mm::PhysicalMemory::min_page_count.bytes() / 1024));
+                                          options.memory.bytes() / 1024, mm::KernelSpace::least_ram().bytes() / 1024));
     }
     auto ram = emu::Ram::create(options.memory);
     if (!ram) return tl::unexpected(ram.error());

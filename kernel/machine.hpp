@@ -26,11 +26,21 @@
 #include <string>
 #include <vector>
 
+namespace fl::mm {
+struct WalkerReport;
+}
+
 namespace fl::kernel {
 
 enum class Paranoia : std::uint8_t {
     off,
     every_step,  // mm::verify after each system call and each fault; a broken invariant ends the run
+};
+
+// Whether other page walkers translate what ours does, for comparison: mm/walker_check.hpp.
+enum class WalkerChecks : std::uint8_t {
+    off,
+    at_end,  // of each process: its address space, and once the kernel half; who disagrees breaks an invariant
 };
 
 enum class PageCacheAtStart : std::uint8_t {
@@ -77,6 +87,7 @@ struct MachineOptions {
     std::function<void()> at_stop;
     std::function<void()> at_end;                // called when the program is over and its address space is still there
     std::vector<VirtAddr>* cpuid_log = nullptr;  // where CPUID was executed, in order; must outlive run()
+    WalkerChecks walkers = WalkerChecks::off;
 };
 
 struct ProgramSpec {
@@ -160,6 +171,9 @@ public:
     virtual std::size_t peek(VirtAddr address, std::span<std::byte> into) const = 0;
     // The address space as text (mm_dump.hpp); `occasion` says when: "at its end".
     virtual std::string dump_mm(std::string_view occasion) const = 0;
+
+    // What came of WalkerChecks::at_end. Valid after run().
+    virtual const mm::WalkerReport& walker_report() const = 0;
 };
 
 }  // namespace fl::kernel

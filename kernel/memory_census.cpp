@@ -19,7 +19,10 @@ void count_frame(const mm::Frame& frame, MemoryCensus& census) {
         case mm::FrameState::free:
         case mm::FrameState::reserved:
         case mm::FrameState::zero_page:
-        case mm::FrameState::special: return;
+        case mm::FrameState::special:
+        case mm::FrameState::kernel_table:
+        case mm::FrameState::memory_map:
+        case mm::FrameState::vmalloc: return;
     }
     const bool in_page_cache =
         frame.state == mm::FrameState::file_cache || frame.state == mm::FrameState::shared_memory;
@@ -83,6 +86,11 @@ MemoryCensus take_census(const mm::PhysicalMemory& memory, std::span<const mm::M
         census.swap_free = swap->free_slot_count();
     }
     if (const mm::Reclaimer* reclaimer = memory.reclaimer()) census.watermarks = reclaimer->watermarks();
+    if (const mm::KernelSpace* kernel = memory.kernel_space()) {
+        census.page_tables += kernel->later_table_count();
+        census.vmalloc = kernel->vmalloc().page_count();
+        census.direct_map = kernel->direct_map_pages();
+    }
     for (const mm::MmStruct* mm : spaces) {
         for (const mm::Vma* vma = mm->vmas().first(); vma != nullptr; vma = vma->next()) {
             if (vma->flags().has(mm::vm_account)) census.committed += vma->page_count();

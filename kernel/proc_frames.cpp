@@ -48,6 +48,9 @@ std::uint64_t flags_of(const mm::Frame& frame) {
         case mm::FrameState::shared_memory: return user_flags(frame) | kpf_swapbacked;
         case mm::FrameState::zero_page: return kpf_reserved | kpf_zero_page;
         case mm::FrameState::special: return kpf_reserved | (frame.map_count > 0 ? kpf_mmap : 0);
+        case mm::FrameState::kernel_table: return kpf_pgtable;
+        case mm::FrameState::memory_map: return kpf_reserved;
+        case mm::FrameState::vmalloc: return 0;
     }
     return 0;
 }

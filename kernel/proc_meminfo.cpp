@@ -130,7 +130,7 @@ auto name_position(std::string_view name) { return std::find(vmstat_names.begin(
 std::string proc_meminfo(const MemoryCensus& census) {
     const ReclaimLists lists = reclaim_lists(census);
     constexpr std::uint64_t vmalloc_total_kib = (std::uint64_t{1} << 45) / 1024 - 1;  // 32 TiB less a page's part
-    constexpr std::uint64_t huge_page_kib = 2048;
+    constexpr std::uint64_t huge_page_kib = emu::large_page_size / 1024;
     Listing list;
     list.pages("MemTotal:", census.total);
     list.pages("MemFree:", census.free);
@@ -162,15 +162,18 @@ std::string proc_meminfo(const MemoryCensus& census) {
     list.pages("CommitLimit:", commit_limit(census));
     list.pages("Committed_AS:", census.committed);
     list.kib("VmallocTotal:", vmalloc_total_kib);
-    for (const char* label : {"VmallocUsed:", "VmallocChunk:", "Percpu:", "AnonHugePages:", "ShmemHugePages:",
-                              "ShmemPmdMapped:", "FileHugePages:", "FilePmdMapped:", "Balloon:"}) {
+    list.pages("VmallocUsed:", census.vmalloc);
+    for (const char* label : {"VmallocChunk:", "Percpu:", "AnonHugePages:", "ShmemHugePages:", "ShmemPmdMapped:",
+                              "FileHugePages:", "FilePmdMapped:", "Balloon:"}) {
         list.kib(label, 0);
     }
     for (const char* label : {"HugePages_Total:", "HugePages_Free:", "HugePages_Rsvd:", "HugePages_Surp:"}) {
         list.number(label, 0);
     }
     list.kib("Hugepagesize:", huge_page_kib);
-    for (const char* label : {"Hugetlb:", "DirectMap4k:", "DirectMap2M:"}) list.kib(label, 0);
+    list.kib("Hugetlb:", 0);
+    list.kib("DirectMap4k:", census.direct_map.small * page_kib);
+    list.kib("DirectMap2M:", census.direct_map.large * huge_page_kib);
     return list.take();
 }
 
@@ -247,6 +250,19 @@ std::string proc_buddyinfo(const mm::PhysicalMemory& memory) {
         fmt::format_to(std::back_inserter(text), "{:>6} ", blocks);
     }
     return text + "\n";
+}
+
+// s_show() of mm/vmalloc.c. There are no offsets into functions here: the caller's name stands alone.
+std::string proc_vmallocinfo(const mm::PhysicalMemory& memory) {
+    std::string text;
+    const mm::KernelSpace* kernel = memory.kernel_space();
+    if (kernel == nullptr) return text;
+    for (const auto& [start, area] : kernel->vmalloc().areas()) {
+        const VirtRange range = area.range();
+        fmt::format_to(std::back_inserter(text), "{:#x}-{:#x} {:>7} {} pages={} vmalloc N0={}\n", range.start.value(),
+                       range.end.value(), range.size_bytes(), area.caller, area.pages.value(), area.pages.value());
+    }
+    return text;
 }
 
 std::string proc_iomem(const mm::PhysicalMemory& memory) {

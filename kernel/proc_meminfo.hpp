@@ -23,6 +23,8 @@ std::string proc_zoneinfo(const MemoryCensus& census, const mm::PhysicalMemory& 
 std::string proc_swaps(const mm::PhysicalMemory& memory);
 // mm/vmstat.c, frag_show_print.
 std::string proc_buddyinfo(const mm::PhysicalMemory& memory);
+// mm/vmalloc.c: each area, its guard page included.
+std::string proc_vmallocinfo(const mm::PhysicalMemory& memory);
 // kernel/resource.c: what lies where in physical memory.
 std::string proc_iomem(const mm::PhysicalMemory& memory);
 

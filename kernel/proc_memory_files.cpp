@@ -151,6 +151,9 @@ void add_machine_memory(ProcFs& proc) {
     proc.add_file("swaps", [](const System& system) -> Result<std::string> { return proc_swaps(system.memory); });
     proc.add_file("buddyinfo",
                   [](const System& system) -> Result<std::string> { return proc_buddyinfo(system.memory); });
+    proc.add_file(
+        "vmallocinfo", [](const System& system) -> Result<std::string> { return proc_vmallocinfo(system.memory); },
+        owner_reads);
     proc.add_file("iomem", [](const System& system) -> Result<std::string> { return proc_iomem(system.memory); });
 }
 

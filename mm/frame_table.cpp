@@ -5,13 +5,16 @@
 
 namespace fl::mm {
 
-FrameTable::FrameTable(PageCount frames)
+FrameTable::FrameTable(PageCount frames, std::byte* storage)
     : frames_(frames),
       // Lazily zeroed by the host; an all-zero Frame is a valid free one.
       table_(static_cast<Frame*>(std::calloc(frames.value(), sizeof(Frame))), &std::free) {
     static_assert(std::is_trivially_destructible_v<Frame>);
     FL_ASSERT(frames.value() < (std::uint64_t{1} << 32));
     if (table_ == nullptr) throw std::bad_alloc();
+    if (storage == nullptr) return;
+    // The host has promised that much memory, which RAM, reserved without a promise, has not asked for.
+    table_ = {reinterpret_cast<Frame*>(storage), [](void*) {}};
 }
 
 bool FrameTable::mark_used(Pfn pfn, FrameState state) {

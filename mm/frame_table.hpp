@@ -7,6 +7,7 @@
 
 #include "emu/pte.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -25,6 +26,9 @@ enum class FrameState : std::uint8_t {
     shared_memory,  // a page of memory that processes share, in the page cache of a file without a name
     zero_page,      // the shared page of zeroes
     special,        // a page of the kernel's that programs map as they map a file's ([vdso])
+    kernel_table,   // a table of the kernel half: KernelSpace's
+    memory_map,     // holds a part of the frame table itself
+    vmalloc,        // a page of a vmalloc area
 };
 
 // Where the mappings of a user page can be found from its frame (Linux: folio->mapping and folio->index).
@@ -76,7 +80,8 @@ static_assert(sizeof(Frame) <= 64, "one line of the host's cache");
 
 class FrameTable {
 public:
-    explicit FrameTable(PageCount frames);
+    // In the host's memory, or in `storage`: zeroed, with room for all of them, and outliving the table.
+    explicit FrameTable(PageCount frames, std::byte* storage = nullptr);
 
     PageCount page_count() const { return frames_; }
     const Frame& operator[](Pfn pfn) const { return at(pfn); }

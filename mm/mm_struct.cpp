@@ -83,7 +83,10 @@ PageCount& MmStruct::rss_of(Pfn pfn) {
         case FrameState::free:
         case FrameState::reserved:
         case FrameState::page_table:
-        case FrameState::zero_page: break;
+        case FrameState::zero_page:
+        case FrameState::kernel_table:
+        case FrameState::memory_map:
+        case FrameState::vmalloc: break;
     }
     FL_ASSERT(!"a PTE points to a frame that is no user page");
     return rss_.anonymous;
@@ -316,7 +319,7 @@ bool MmStruct::may_expand(VmFlags flags, PageCount pages) const {
 
 // Overcommit by heuristic (vm.overcommit_memory = 0): one request may not exceed all of RAM and swap.
 bool MmStruct::may_commit(PageCount pages) const {
-    PageCount all = memory_.total_page_count();
+    PageCount all = memory_.buddy().managed_page_count();
     const Reclaimer* reclaimer = memory_.reclaimer();
     if (reclaimer != nullptr && reclaimer->swap() != nullptr) all += reclaimer->swap()->slot_count();
     return pages <= all;

@@ -1,5 +1,7 @@
 #include "mm/page_table.hpp"
 
+#include "mm/kernel_space.hpp"
+
 #include <utility>
 
 namespace fl::mm {
@@ -18,6 +20,7 @@ Pte table_entry(Pfn table) {
 Result<PageTable> PageTable::create(PhysicalMemory& memory) {
     const auto root = memory.allocate(FrameState::page_table, Fill::zeroed);
     if (!root) return fail(root.error());
+    if (memory.kernel_space() != nullptr) memory.kernel_space()->share_with(*root);
     return PageTable(memory, *root);
 }
 
@@ -47,7 +50,7 @@ PageWalk PageTable::walk_to(VirtAddr address) const {
         const auto index = static_cast<std::uint16_t>(address.table_index(level));
         const Pte entry = memory_->ram().table(table)[index];
         walk.steps[walk.count++] = {table, index, entry};
-        if (level == 1 || entry.is_none()) break;
+        if (level == 1 || entry.is_none() || (level == 2 && entry.is_large())) break;
         table = entry.pfn();
     }
     return walk;
@@ -103,8 +106,13 @@ void PageTable::free_tables_below(Pfn table, unsigned level, VirtAddr base, Virt
     }
 }
 
+std::span<Pte> PageTable::own_entries(Pfn table, unsigned level) const {
+    const auto entries = memory_->ram().table(table);
+    return level == 4 ? entries.first<256>() : std::span<Pte>(entries);
+}
+
 void PageTable::free_subtree(Pfn table, unsigned level) {
-    for (const Pte entry : memory_->ram().table(table)) {
+    for (const Pte entry : own_entries(table, level)) {
         if (entry.is_none()) continue;
         FL_ASSERT(level > 1);
         free_subtree(entry.pfn(), level - 1);
@@ -121,8 +129,8 @@ void PageTable::visit_tables(Pfn table, unsigned level, VirtAddr base,
                              const std::function<void(Pfn, VirtRange)>& visit) const {
     visit(table, VirtRange{base, base + 512 * span_bytes(level)});
     if (level == 1) return;
-    const auto entries = memory_->ram().table(table);
-    for (std::uint64_t i = 0; i < 512; ++i) {
+    const auto entries = own_entries(table, level);
+    for (std::uint64_t i = 0; i < entries.size(); ++i) {
         if (!entries[i].is_none()) visit_tables(entries[i].pfn(), level - 1, base + i * span_bytes(level), visit);
     }
 }

@@ -1,7 +1,8 @@
 // PageTable: the four-level table of one address space, in emulated RAM.
 //
 // Invariants: a table page exists only while a VMA lies in the range it covers, or until free_tables() of that range;
-// table_count() counts every table page, the root (PGD) included; upper entries carry all rights, the leaf decides.
+// table_count() counts every table page, the root (PGD) included; upper entries carry all rights, the leaf decides. The
+// root's upper half is a copy of the KernelSpace's, where there is one: the tables below it are not this table's.
 #pragma once
 
 #include "emu/pte.hpp"
@@ -9,6 +10,7 @@
 #include "mm/physical_memory.hpp"
 
 #include <functional>
+#include <span>
 
 namespace fl::mm {
 
@@ -51,7 +53,7 @@ public:
     // Frees the tables that cover part of `range` and lie wholly inside `limits`, where no VMA is left.
     void free_tables(VirtRange range, VirtRange limits);
 
-    // Every table page with the range that it covers, root first: for verify.
+    // Every table page of the user half with the range that it covers, root first: for verify.
     void for_each_table(const std::function<void(Pfn, VirtRange)>& visit) const;
 
 private:
@@ -82,6 +84,8 @@ private:
     }
 
     void free_tables_below(Pfn table, unsigned level, VirtAddr base, VirtRange range, VirtRange limits);
+    // Without those of a root that lead into the kernel half.
+    std::span<emu::Pte> own_entries(Pfn table, unsigned level) const;
     void free_subtree(Pfn table, unsigned level);
     void visit_tables(Pfn table, unsigned level, VirtAddr base, const std::function<void(Pfn, VirtRange)>& visit) const;
 

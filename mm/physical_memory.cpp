@@ -6,13 +6,33 @@
 
 namespace fl::mm {
 
-PhysicalMemory::PhysicalMemory(emu::Ram& ram)
+namespace {
+
+Pfn end_of(const emu::Ram& ram) { return Pfn(ram.page_count().value()); }
+Pfn memory_map_start(const emu::Ram& ram, BootMemory boot) { return Pfn((ram.page_count() - boot.memory_map).value()); }
+
+std::byte* frame_table_storage(emu::Ram& ram, BootMemory boot) {
+    if (boot.memory_map == PageCount(0)) return nullptr;
+    FL_ASSERT(boot.memory_map.bytes() >= ram.page_count().value() * sizeof(Frame));
+    const Pfn start = memory_map_start(ram, boot);
+    ram.expect_sparse_use(start);
+    return ram.frame(start).data();
+}
+
+}  // namespace
+
+PhysicalMemory::PhysicalMemory(emu::Ram& ram, BootMemory boot)
     : ram_(ram),
-      frames_(ram.page_count()),
-      buddy_(frames_, Pfn(1), Pfn(ram.page_count().value())),
-      least_free_(buddy_.free_page_count()) {
-    FL_ASSERT(ram.page_count() >= min_page_count);
+      frames_(ram.page_count(), frame_table_storage(ram, boot)),
+      buddy_(frames_, Pfn(1), Pfn((ram.page_count() - boot.total()).value())),
+      least_free_(buddy_.free_page_count()),
+      boot_(boot) {
+    FL_ASSERT(ram.page_count() - boot.total() >= min_page_count);
     frames_.mark_used(Pfn(0), FrameState::reserved);
+    const Pfn map = memory_map_start(ram, boot);
+    for (Pfn pfn(map.value() - boot.tables.value()); pfn < end_of(ram); pfn = pfn + 1) {
+        frames_.mark_used(pfn, pfn < map ? FrameState::kernel_table : FrameState::memory_map);
+    }
     auto zero = allocate(FrameState::zero_page, Fill::zeroed);
     FL_ASSERT(zero.has_value());
     zero_page_ = *zero;
@@ -24,6 +44,11 @@ bool is_user_page(FrameState state) {
     return state == FrameState::anonymous || state == FrameState::file_cache || state == FrameState::shared_memory;
 }
 
+// Who asks for it can be told that there is none.
+bool is_refusable(FrameState state) {
+    return state == FrameState::reserved || state == FrameState::kernel_table || state == FrameState::vmalloc;
+}
+
 }  // namespace
 
 Result<Pfn> PhysicalMemory::allocate(FrameState state, Fill fill, PageOrigin origin) {
@@ -31,9 +56,9 @@ Result<Pfn> PhysicalMemory::allocate(FrameState state, Fill fill, PageOrigin ori
     PageId page = Reclaimer::kernel_page;
     if (reclaimer_ != nullptr) {
         if (is_numbered) page = reclaimer_->number_for(origin.known);
-        const RoomFor use = is_numbered                     ? RoomFor::user_page
-                            : state == FrameState::reserved ? RoomFor::kernel_memory
-                                                            : RoomFor::kernel_page;
+        const RoomFor use = is_numbered           ? RoomFor::user_page
+                            : is_refusable(state) ? RoomFor::kernel_memory
+                                                  : RoomFor::kernel_page;
         if (!reclaimer_->make_room(use, page)) {
             if (is_numbered) reclaimer_->on_not_allocated(page);
             return fail(Errno::enomem);

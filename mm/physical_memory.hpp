@@ -1,7 +1,7 @@
 // PhysicalMemory: the machine's frames and who may have them: the frame table, the buddy allocator, the zero page.
 //
 // Invariants: frame 0 is reserved; the zero page is never freed and its mappings are not counted; used plus free
-// frames are all of RAM.
+// frames are all of RAM; what was taken at boot, at the top of RAM, is never free.
 #pragma once
 
 #include "emu/ram.hpp"
@@ -23,7 +23,15 @@ struct PageOrigin {
     bool is_pageable = true;
 };
 
+class KernelSpace;
 class Reclaimer;
+
+// What the kernel takes before there is an allocator (Linux: memblock), at the top of RAM: KernelSpace::boot_memory().
+struct BootMemory {
+    PageCount memory_map;  // the topmost frames, which hold the frame table; 0: it lies in the host's memory
+    PageCount tables;      // below these, for the kernel half's page tables
+    PageCount total() const { return memory_map + tables; }
+};
 
 // Frees memory that can be had back without loss, when none is left.
 class MemoryShrinker {
@@ -37,9 +45,9 @@ protected:
 
 class PhysicalMemory {
 public:
-    // `ram` has at least min_page_count frames.
+    // `ram` has at least min_page_count frames beside those taken at boot, and is all zeroes.
     static constexpr PageCount min_page_count{8};
-    explicit PhysicalMemory(emu::Ram& ram);
+    explicit PhysicalMemory(emu::Ram& ram, BootMemory boot = {});
     PhysicalMemory(const PhysicalMemory&) = delete;
     PhysicalMemory& operator=(const PhysicalMemory&) = delete;
 
@@ -69,6 +77,10 @@ public:
         const FrameState state = frames_[pfn].state;
         return state != FrameState::zero_page && state != FrameState::reserved;
     }
+    BootMemory boot() const { return boot_; }
+    // The kernel half of every address space; nullptr: address spaces have none.
+    void set_kernel_space(KernelSpace* space) { kernel_space_ = space; }
+    KernelSpace* kernel_space() const { return kernel_space_; }
     KernelMemory& kernel_memory() { return kernel_memory_; }
     void set_shrinker(MemoryShrinker* shrinker) { shrinker_ = shrinker; }
     // Who decides which pages leave; nullptr: none do, but for what the shrinker finds.
@@ -103,6 +115,8 @@ private:
     bool tlb_stale_ = false;
     PageCount locked_;
     KernelMemory kernel_memory_{*this};
+    BootMemory boot_;
+    KernelSpace* kernel_space_ = nullptr;
 };
 
 }  // namespace fl::mm

@@ -61,7 +61,7 @@ tl::expected<std::unique_ptr<Reclaimer>, std::string> Reclaimer::create(Physical
 
 Reclaimer::Reclaimer(PhysicalMemory& memory, SwapDevice* swap, const ReclaimOptions& options)
     : memory_(memory), swap_(swap), options_(options) {
-    const PageCount managed = options.frames.value_or(memory.total_page_count());
+    const PageCount managed = options.frames.value_or(memory.buddy().managed_page_count());
     if (options.kswapd) watermarks_ = watermarks_for(managed);
     pages_.resize(1);  // kernel_page
 }
@@ -71,7 +71,7 @@ Reclaimer::~Reclaimer() { memory_.set_reclaimer(nullptr); }
 // --- pools -----------------------------------------------------------------------------------------------------------
 
 tl::expected<std::uint32_t, std::string> Reclaimer::make_pool(const MmStruct* mm) {
-    const PageCount frames = options_.frames.value_or(memory_.total_page_count());
+    const PageCount frames = options_.frames.value_or(memory_.buddy().managed_page_count());
     const replacement::Setup setup{static_cast<std::uint32_t>(frames.value()), *this, options_.seed,
                                    options_.policy.parameters};
     Pool pool;

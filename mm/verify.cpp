@@ -1,5 +1,6 @@
 #include "mm/verify.hpp"
 
+#include "mm/kernel_space.hpp"
 #include "mm/reclaimer.hpp"
 
 #include <fmt/format.h>
@@ -30,6 +31,7 @@ public:
     std::vector<std::string> run() {
         for (const auto& file : files_) check_file(*file);
         for (const MmStruct* mm : mms_) check_mm(*mm);
+        check_kernel_space();
         check_frames();
         check_swap();
         if (const auto wrong = memory_.buddy().inconsistency()) wrong_.push_back(*wrong);
@@ -92,6 +94,24 @@ private:
             if (references == 0 && !swap->frame(slot)) complain("slot {}: leaked", slot.value());
         });
         if (used != swap->used_slot_count().value()) complain("swap: used slots differ from a recount");
+    }
+
+    // The kernel half: once, whoever shares it.
+    void check_kernel_space() {
+        const KernelSpace* space = memory_.kernel_space();
+        if (space == nullptr) return;
+        for (std::string& wrong : space->inconsistencies()) wrong_.push_back(std::move(wrong));
+        space->for_each_table([&](Pfn table, unsigned, VirtRange) {
+            if (++use_[table].references > 1) complain("frame {}: a page table reached twice", table.value());
+        });
+        for (const auto& [start, area] : space->vmalloc().areas()) {
+            for (VirtAddr page = start; page < start + area.pages.bytes(); page = page + page_size) {
+                if (const auto at = space->translate(page)) ++use_[at->pfn()].references;
+            }
+        }
+        for (const MmStruct* mm : mms_) {
+            if (!space->is_shared_with(mm->page_table().root())) complain("mm {}: another kernel half", mm->id());
+        }
     }
 
     void check_mm(const MmStruct& mm) {
@@ -284,7 +304,8 @@ private:
             if (frame.only_entry != nullptr && (use.mappings != 1 || frame.only_entry != use.entry)) {
                 complain("frame {}: its only entry is not where it says", number);
             }
-            const bool kernels_own = frame.state == FrameState::reserved || frame.state == FrameState::zero_page;
+            const bool kernels_own = frame.state == FrameState::reserved || frame.state == FrameState::zero_page ||
+                                     frame.state == FrameState::memory_map;
             // A special page belongs to its SpecialPages, beside those who map it.
             const bool in_swap_cache = frame.state == FrameState::anonymous && frame.slot != 0;
             const std::uint32_t owners = frame.state == FrameState::special || in_swap_cache ? 1 : 0;

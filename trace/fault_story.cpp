@@ -121,14 +121,16 @@ private:
             add("  {}  table {:#x}, entry {}: {}", mm::level_name(step.level), step.table.value(), step.index,
                 mm::pte_text(step.entry));
             if (step.entry.is_resident()) {
-                add(" -> {} {:#x}", step.level > 1 ? "table" : "frame", step.entry.pfn().value());
+                add(" -> {} {:#x}", is_leaf(step) ? "frame" : "table", step.entry.pfn().value());
             }
             text_ += "\n";
         }
         const mm::LevelStep& last = story_.walk_before.back();
-        if (last.level > 1) {
+        if (!is_leaf(last)) {
             add("  It ended at the {}: there is no {} table for these {}.\n", mm::level_name(last.level),
                 mm::level_name(last.level - 1), level_span(last.level));
+        } else if (last.entry.is_present() && !last.entry.user()) {
+            text_ += "  It reached a page of the kernel's, which is not for programs.\n";
         } else if (last.entry.is_present()) {
             add("  It reached a page, whose entry {} the {}.\n", allows(last.entry) ? "allows" : "does not allow",
                 verb(event_.access));
@@ -137,6 +139,10 @@ private:
         }
     }
 
+    // It names a page, or would: of level 1, or a large page.
+    static bool is_leaf(const mm::LevelStep& step) {
+        return step.level == 1 || (step.level == 2 && step.entry.is_large());
+    }
     bool allows(emu::Pte pte) const {
         if (event_.access == emu::Access::write) return pte.writable();
         return event_.access == emu::Access::read || pte.executable();

@@ -81,6 +81,13 @@ public:
     // The whole TLB was flushed. (After 2^32 flushes a frame may be taken for cached that is not, which does no harm.)
     void note_flushed() { ++epoch_; }
     bool may_hold(Pfn pfn) const { return epochs_[pfn.value()] == epoch_; }
+    // For one of so many frames from `first` on: a large page is cached in pieces of 4 KiB.
+    bool may_hold_any(Pfn first, std::uint64_t count) const {
+        for (std::uint64_t i = 0; i < count; ++i) {
+            if (may_hold(first + i)) return true;
+        }
+        return false;
+    }
 
 private:
     std::unique_ptr<std::uint32_t[], void (*)(void*)> epochs_;  // of each frame's last walk; 0: never

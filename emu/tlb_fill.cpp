@@ -109,7 +109,7 @@ InstructionAttempt TlbFill::attempt() const {
 void TlbFill::keep_code_page() {
     const Pte pte = mmu_.peek(root_, attempt().address);
     if (pte.is_present() && pte.accessed()) {
-        mmu_.ram().cached_translations().note_walked(pte.pfn());
+        mmu_.ram().cached_translations().note_walked(pte.pfn_at(attempt().address));
     } else {
         wants_restart_ = true;
     }

@@ -2,6 +2,7 @@
 
 #include "kernel/process_timers.hpp"
 #include "kernel/processes.hpp"
+#include "kernel/thp_disabled.hpp"
 #include "kernel/vfs/path.hpp"
 #include "kernel/vfs/regular_file.hpp"
 #include "loader/exec.hpp"
@@ -105,6 +106,7 @@ tl::expected<void, std::string> load_into_task(System& system, const ExecRequest
     auto created = mm::MmStruct::create(system.memory, system.vfs.files(), task.memory_limits());
     if (!created) return tl::unexpected(std::string("not enough memory for a page table"));
     std::shared_ptr<mm::MmStruct> mm = std::move(*created);
+    mm->set_thp_disabled(thp_disabled(*task.process));
     auto user = std::make_shared<mm::UserMemory>(system.mmu, system.faults, *mm);
     const auto use = [&system](const mm::MmStruct* which) {
         system.faults.set_mm(const_cast<mm::MmStruct*>(which));

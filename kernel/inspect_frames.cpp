@@ -27,6 +27,9 @@ Tables all_tables(const Inspection& machine) {
         process.mm->page_table().for_each_table([&](Pfn table, VirtRange range) {
             tables.try_emplace(table, TableUse{process.pid, range});
         });
+        for (const Pfn table : process.mm->page_table().deposited()) {
+            tables.try_emplace(table, TableUse{process.pid, VirtRange{}});
+        }
     }
     if (const mm::KernelSpace* kernel = machine.memory.kernel_space()) {
         kernel->for_each_table([&](Pfn table, unsigned, VirtRange range) {
@@ -39,6 +42,7 @@ Tables all_tables(const Inspection& machine) {
 bool is_table(FrameState state) { return state == FrameState::page_table || state == FrameState::kernel_table; }
 
 std::string table_text(const TableUse& use) {
+    if (use.range.empty()) return fmt::format("kept by process {} for the day when a large page is split", use.pid);
     unsigned level = 1;
     while (use.range.size_bytes() > page_size << (9 * level)) ++level;
     const std::string whose = use.pid != 0 ? fmt::format("process {}", use.pid) : "the kernel";
@@ -271,13 +275,19 @@ std::string show_physical(const Inspection& machine, PhysAddr address) {
     std::uint64_t found = 0;
     for (const InspectedProcess& process : machine.processes) {
         if (machine.owner_of(*process.mm) != process.pid) continue;
-        process.mm->page_table().for_each(VirtRange{VirtAddr(0), mm::task_size}, [&](VirtAddr at, const emu::Pte& pte) {
-            if (!pte.is_resident() || pte.pfn() != pfn) return;
-            ++found;
-            const mm::Vma* vma = process.mm->vmas().find(at);
-            append(text, "  process {} ({})  {:#x}  {}  {}\n", process.pid, process.name, at.value() + offset,
-                   mm::pte_letters(pte), vma != nullptr ? vma_text(*process.mm, *vma) : "no mapping");
-        });
+        process.mm->page_table().for_each_entry(
+            VirtRange{VirtAddr(0), mm::task_size}, [&](VirtAddr at, emu::Pte entry) {
+                // Of a large page the 4 KiB that the frame is.
+                const std::uint64_t index = entry.is_large() ? pfn.value() % emu::large_page_frames : 0;
+                at = at + index * page_size;
+                const emu::Pte pte = entry.is_resident() ? entry.at(at) : entry;
+                if (!pte.is_resident() || pte.pfn() != pfn) return;
+                ++found;
+                const mm::Vma* vma = process.mm->vmas().find(at);
+                append(text, "  process {} ({})  {:#x}  {}  {}{}\n", process.pid, process.name, at.value() + offset,
+                       mm::pte_letters(pte), vma != nullptr ? vma_text(*process.mm, *vma) : "no mapping",
+                       entry.is_large() ? ", in a large page" : "");
+            });
     }
     if (found == 0) text += "  no virtual address leads to it\n";
     return text;

@@ -20,10 +20,11 @@ std::map<std::uint64_t, std::vector<std::string>> slot_owners(const Inspection& 
     std::map<std::uint64_t, std::vector<std::string>> owners;
     for (const InspectedProcess& process : machine.processes) {
         if (machine.owner_of(*process.mm) != process.pid) continue;
-        process.mm->page_table().for_each(VirtRange{VirtAddr(0), mm::task_size}, [&](VirtAddr at, const emu::Pte& pte) {
-            if (!pte.is_swapped()) return;
-            owners[pte.slot().value()].push_back(fmt::format("{}:{:#x}", process.pid, at.value()));
-        });
+        process.mm->page_table().for_each_entry(
+            VirtRange{VirtAddr(0), mm::task_size}, [&](VirtAddr at, const emu::Pte& pte) {
+                if (!pte.is_swapped()) return;
+                owners[pte.slot().value()].push_back(fmt::format("{}:{:#x}", process.pid, at.value()));
+            });
     }
     for (const auto& file : machine.files) {
         for (const auto& [page, slot] : file->swapped_pages()) {

@@ -41,7 +41,7 @@ const char* outcome(FaultKind kind) {
 
 // Why a walk ends without a frame that the processor may use.
 std::string end_of(const mm::LevelStep& last) {
-    if (last.level > 1) {
+    if (!last.is_leaf()) {
         return fmt::format("no {} table: none of the {} around it has ever been touched",
                            mm::level_name(last.level - 1),
                            last.level == 2   ? "2 MiB"
@@ -64,8 +64,7 @@ void add_step(std::string& text, const mm::LevelStep& step) {
     append(text, "  {}  table {:#8x}  [{:>3}]  {:#018x}  {}", mm::level_name(step.level), step.table.value(),
            step.index, step.entry.raw(), mm::pte_text(step.entry));
     if (step.entry.is_resident()) {
-        const bool is_leaf = step.level == 1 || (step.level == 2 && step.entry.is_large());
-        append(text, " -> {} {:#x}", is_leaf ? "frame" : "table", step.entry.pfn().value());
+        append(text, " -> {} {:#x}", step.is_leaf() ? "frame" : "table", step.entry.pfn().value());
     }
     end_line(text);
 }
@@ -129,9 +128,8 @@ std::string show_walk(const Inspection& machine, const InspectedProcess& process
     const std::vector<mm::LevelStep> steps = mm::walk_levels(process.mm->page_table(), address);
     for (const mm::LevelStep& step : steps) add_step(text, step);
     const mm::LevelStep& last = steps.back();
-    const bool is_large = last.level == 2 && last.entry.is_large();
-    if ((last.level == 1 || is_large) && last.entry.is_present()) {
-        const Pfn pfn = last.entry.pfn() + (is_large ? address.table_index(1) : 0);
+    if (last.is_leaf() && last.entry.is_present()) {
+        const Pfn pfn = last.entry.pfn_at(address);
         const mm::Frame& frame = machine.memory.frames()[pfn];
         append(text, "  physical: {:#x}, {}", pfn.address().value() + address.page_offset(),
                frame_state_name(frame.state));

@@ -107,6 +107,7 @@ public:
                          .too_many = [this] { stop_at_limit(fmt::format("stopped at {} tasks", options_.max_tasks)); },
                          .observers = observers_of(options)}) {
         faults_.set_fault_around(options.fault_around);
+        memory_.huge_pages().mode = options.thp;
         faults_.set_userfault_waiter(this);
         if (paranoid()) kernel_space_.vmalloc().set_poisoning(mm::Poisoning::on);
     }
@@ -729,6 +730,7 @@ void MachineImplementation::gather_statistics(const mm::MmStruct& mm) {
     s.peak_used_frames = memory_.peak_used_page_count();
     s.page_table_pages = mm.page_table().table_count();
     reclaim_.gather(s);
+    s.huge_pages = memory_.huge_pages().counters;
     s.costs = clock_.costs();
     s.buddy_free_blocks = memory_.buddy().free_blocks();
     s.tlb = cpu_->tlb_stats();

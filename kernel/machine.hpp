@@ -64,7 +64,8 @@ struct MemoryPressure {
 };
 
 struct MachineOptions {
-    PageCount memory{65536};  // RAM; 256 MiB
+    PageCount memory{65536};               // RAM; 256 MiB
+    mm::ThpMode thp = mm::ThpMode::never;  // at the start; root may write another one to /sys
     MemoryPressure pressure{};
     ClockMode clock = ClockMode::virtual_time;
     CostModel costs{};
@@ -109,6 +110,7 @@ struct MachineStatistics {
     PageCount user_frames, peak_user_frames;
     PageCount swap_slots, used_swap_slots;
     mm::SwapCounters swap;
+    mm::HugePageCounters huge_pages;
     CostModel costs;  // of the virtual clock
     PageCount total_frames, used_frames, peak_used_frames;
     PageCount page_table_pages;  // at the end

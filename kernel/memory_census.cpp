@@ -51,7 +51,7 @@ std::unordered_set<Pfn> locked_frames(std::span<const mm::MmStruct* const> space
         if (mm->vm().locked == PageCount(0)) continue;
         for (const mm::Vma* vma = mm->vmas().first(); vma != nullptr; vma = vma->next()) {
             if (!vma->flags().has(mm::vm_locked)) continue;
-            mm->page_table().for_each(vma->range(), [&](VirtAddr, const emu::Pte& pte) {
+            mm->page_table().for_each_page(vma->range(), [&](VirtAddr, const emu::Pte& pte) {
                 if (pte.is_resident() && mm->memory().counts_mappings(pte.pfn())) frames.insert(pte.pfn());
             });
         }
@@ -73,6 +73,7 @@ MemoryCensus take_census(const mm::PhysicalMemory& memory, std::span<const mm::M
     MemoryCensus census;
     census.total = memory.buddy().managed_page_count();
     census.free = memory.buddy().free_page_count();
+    census.anonymous_huge_pages = memory.frames().large_page_count();
     for (std::uint64_t i = 0; i < memory.total_page_count().value(); ++i) count_frame(memory.frames()[Pfn(i)], census);
     for (const Pfn pfn : locked_frames(spaces)) {
         census.locked += PageCount(1);

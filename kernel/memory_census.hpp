@@ -30,7 +30,8 @@ struct MemoryCensus {
     PageCount locked;            // resident in a VM_LOCKED mapping, by list below, where it would be on one
     PageCount locked_anonymous;
     PageCount locked_file;
-    PageCount committed;  // promised to programs (VM_ACCOUNT)
+    PageCount committed;                     // promised to programs (VM_ACCOUNT)
+    std::uint64_t anonymous_huge_pages = 0;  // blocks that large entries map
 
     PageCount swap_total;
     PageCount swap_free;

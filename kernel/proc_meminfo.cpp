@@ -90,6 +90,7 @@ Counters page_counters(const MemoryCensus& census, const mm::ReclaimCounters& re
         {"nr_vmscan_write", reclaim.dirty + reclaim.ahead},
         {"nr_page_table_pages", census.page_tables.value()},
         {"nr_swapcached", census.swap_cached.value()},
+        {"nr_anon_transparent_hugepages", census.anonymous_huge_pages},
     };
 }
 
@@ -116,6 +117,15 @@ void add_reclaim_events(Counters& counters, const mm::ReclaimCounters& reclaim) 
 mm::ReclaimCounters reclaim_counters(const mm::PhysicalMemory& memory) {
     const mm::Reclaimer* reclaimer = memory.reclaimer();
     return reclaimer != nullptr ? reclaimer->counters() : mm::ReclaimCounters{};
+}
+
+void add_huge_page_events(Counters& counters, const mm::HugePageCounters& huge) {
+    counters["thp_fault_alloc"] = huge.fault_alloc;
+    counters["thp_fault_fallback"] = huge.fault_fallback;
+    counters["thp_collapse_alloc"] = huge.collapse_alloc;
+    counters["thp_collapse_alloc_failed"] = huge.collapse_alloc_failed;
+    counters["thp_split_pmd"] = huge.split_pmd;
+    counters["thp_split_page"] = huge.split_page;
 }
 
 std::uint64_t counter(const Counters& counters, std::string_view name) {
@@ -163,8 +173,9 @@ std::string proc_meminfo(const MemoryCensus& census) {
     list.pages("Committed_AS:", census.committed);
     list.kib("VmallocTotal:", vmalloc_total_kib);
     list.pages("VmallocUsed:", census.vmalloc);
-    for (const char* label : {"VmallocChunk:", "Percpu:", "AnonHugePages:", "ShmemHugePages:", "ShmemPmdMapped:",
-                              "FileHugePages:", "FilePmdMapped:", "Balloon:"}) {
+    for (const char* label : {"VmallocChunk:", "Percpu:"}) list.kib(label, 0);
+    list.kib("AnonHugePages:", census.anonymous_huge_pages * huge_page_kib);
+    for (const char* label : {"ShmemHugePages:", "ShmemPmdMapped:", "FileHugePages:", "FilePmdMapped:", "Balloon:"}) {
         list.kib(label, 0);
     }
     for (const char* label : {"HugePages_Total:", "HugePages_Free:", "HugePages_Rsvd:", "HugePages_Surp:"}) {
@@ -184,6 +195,7 @@ std::string proc_vmstat(const MemoryCensus& census, const mm::FaultCounters& fau
     counters["pgfault"] = faults.minor + faults.major;
     counters["pgmajfault"] = faults.major;
     counters["pgreuse"] = faults.of(mm::FaultKind::cow_reuse);
+    add_huge_page_events(counters, memory.huge_pages().counters);
     if (const mm::SwapDevice* swap = swap_of(memory)) {
         counters["pswpin"] = swap->counters().reads;
         counters["pswpout"] = swap->counters().writes;

@@ -137,7 +137,42 @@ void add_file_settings(ProcFs& proc) {
     add("protected_regular", number(0));
 }
 
-// One processor and one node; huge pages are off.
+std::string thp_modes(mm::ThpMode chosen) {
+    std::string line;
+    for (std::size_t i = 0; i < mm::thp_mode_count; ++i) {
+        const auto mode = static_cast<mm::ThpMode>(i);
+        const char* const name = mm::thp_mode_name(mode);
+        fmt::format_to(std::back_inserter(line), mode == chosen ? "{}[{}]" : "{}{}", line.empty() ? "" : " ", name);
+    }
+    return line + "\n";
+}
+
+// enabled_store(): one of the words, with or without a line's end.
+Result<void> set_thp_mode(System& system, std::string_view written) {
+    if (written.ends_with('\n')) written.remove_suffix(1);
+    for (std::size_t i = 0; i < mm::thp_mode_count; ++i) {
+        const auto mode = static_cast<mm::ThpMode>(i);
+        if (written != mm::thp_mode_name(mode)) continue;
+        system.memory.huge_pages().mode = mode;
+        return {};
+    }
+    return fail(Errno::einval);
+}
+
+// A fault takes nobody's page for a large one, and there is no large page of zeroes.
+void add_huge_pages(ProcFs& proc) {
+    const auto name = [](const char* file) { return fmt::format("kernel/mm/transparent_hugepage/{}", file); };
+    proc.add_writable_sys_file(
+        name("enabled"),
+        [](const System& system) -> Result<std::string> { return thp_modes(system.memory.huge_pages().mode); },
+        set_thp_mode);
+    proc.add_sys_file(name("defrag"), text("always defer defer+madvise madvise [never]"));
+    proc.add_sys_file(name("shmem_enabled"), text("always within_size advise [never] deny force"));
+    proc.add_sys_file(name("hpage_pmd_size"), number(mm::huge_page_bytes));
+    proc.add_sys_file(name("use_zero_page"), number(0));
+}
+
+// One processor and one node.
 void add_devices(ProcFs& proc) {
     for (const char* const set : {"online", "possible", "present"}) {
         proc.add_sys_file(std::string("devices/system/cpu/") + set, text("0"));
@@ -147,10 +182,6 @@ void add_devices(ProcFs& proc) {
     proc.add_sys_file("devices/system/cpu/kernel_max", number(0));
     proc.add_sys_file("devices/system/cpu/cpu0/topology/core_id", number(0));
     proc.add_sys_file("devices/system/node/node0/cpulist", text("0"));
-    proc.add_sys_file("kernel/mm/transparent_hugepage/enabled", text("always madvise [never]"));
-    proc.add_sys_file("kernel/mm/transparent_hugepage/shmem_enabled",
-                      text("always within_size advise [never] deny force"));
-    proc.add_sys_file("kernel/mm/transparent_hugepage/hpage_pmd_size", number(std::uint64_t{2} << 20));
 }
 
 }  // namespace
@@ -160,6 +191,7 @@ void add_settings(ProcFs& proc) {
     add_memory_settings(proc);
     add_file_settings(proc);
     add_devices(proc);
+    add_huge_pages(proc);
 }
 
 }  // namespace fl::kernel

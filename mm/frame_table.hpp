@@ -63,8 +63,11 @@ struct Frame {
     bool lazy_free = false;       // anonymous pages: may be dropped while clean (Linux: not PG_swapbacked)
     bool referenced = false;      // pages of a cache: read(2) or write(2) touched it (PG_referenced)
     std::uint32_t reference_count = 0;
-    std::uint32_t map_count = 0;  // PTEs that point here (not counted for the zero page and reserved frames)
-    RmapAnchor anchor;            // user pages
+    // Entries that map it, large ones included (not counted for the zero page and reserved frames).
+    std::uint32_t map_count = 0;
+    // Of these the large ones, where this is the first frame of their block (Linux: entire_mapcount).
+    std::uint32_t entire_map_count = 0;
+    RmapAnchor anchor;  // user pages
     // The one entry that maps it; nullptr: there is none, or there were several at some time.
     emu::Pte* only_entry = nullptr;
     std::uint32_t page = 0;       // user pages: one more than the number that the Reclaimer knows it by; 0: it has none
@@ -106,6 +109,17 @@ public:
     // `entry` maps it from now on.
     void add_mapping(Pfn pfn, emu::Pte* entry);
     void drop_mapping(Pfn pfn);
+    // The same of a large entry, for all frames of its block.
+    void add_large_mapping(Pfn first, emu::Pte* entry);
+    void drop_large_mapping(Pfn first);
+    // 512 entries side by side map the block instead of a large one.
+    void split_large_mapping(Pfn first, const emu::Pte* large, emu::Pte* entries);
+    // Whether a large entry maps the frame.
+    bool is_mapped_large(Pfn pfn) const {
+        return at(Pfn(pfn.value() & ~(emu::large_page_frames - 1))).entire_map_count != 0;
+    }
+    // Blocks that large entries map, however many do (NR_ANON_THPS).
+    std::uint64_t large_page_count() const { return large_pages_; }
     // The entry lies elsewhere now.
     void move_mapping(Pfn pfn, const emu::Pte* from, emu::Pte* to) {
         if (at(pfn).only_entry == from) at(pfn).only_entry = to;
@@ -122,6 +136,7 @@ private:
     }
 
     PageCount frames_;
+    std::uint64_t large_pages_ = 0;
     std::unique_ptr<Frame[], void (*)(void*)> table_;
 };
 

@@ -149,7 +149,8 @@ Result<Vma*> MmStruct::protect_part(Vma& vma, VirtRange range, std::uint64_t pro
 }
 
 void MmStruct::apply_protection(const Vma& vma, VirtRange range) {
-    page_table_.for_each(range, [&](VirtAddr, Pte& slot) {
+    split_large_pages_across(range);
+    page_table_.for_each_entry(range, [&](VirtAddr, Pte& slot) {
         const Pte old = slot;
         if (!old.is_resident()) return;
         const Pte now = protected_pte(vma, old);

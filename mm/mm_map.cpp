@@ -7,7 +7,6 @@ namespace fl::mm {
 
 namespace {
 
-constexpr std::uint64_t huge_page_bytes = 2ULL << 20;
 // What MAP_SHARED_VALIDATE knows without help from the file (include/linux/mman.h, LEGACY_MAP_MASK).
 constexpr std::uint64_t legacy_map_mask = 0x3 | map_fixed | map_anonymous | map_32bit | 0x80 | map_growsdown | 0x800 |
                                           0x1000 | map_locked | map_noreserve | map_populate | 0x10000 | map_stack |

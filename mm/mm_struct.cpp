@@ -152,8 +152,10 @@ Pte entry_without_page(const Vma& vma, Pte pte) {
 }  // namespace
 
 void MmStruct::zap(const Vma& vma, VirtRange range, Guards guards) {
-    page_table_.for_each(range, [&](VirtAddr, Pte& slot) {
+    split_large_pages_across(range);
+    page_table_.for_each_entry(range, [&](VirtAddr, Pte& slot) {
         const Pte old = slot;
+        if (old.is_large()) return zap_large_page(slot);
         if (old.is_guard() && guards == Guards::keep) return;
         slot = guards == Guards::keep ? entry_without_page(vma, old) : Pte::none();
         if (!old.is_marker()) forget_entry(old);
@@ -236,6 +238,7 @@ void MmStruct::remove(Vma& vma) {
 }
 
 void MmStruct::resize(Vma& vma, VirtRange range) {
+    split_large_pages_across(range);
     vma.leave_rmap_trees();
     vmas_.resize(vma, range);
     vma.join_rmap_trees();

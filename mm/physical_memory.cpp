@@ -101,6 +101,37 @@ void PhysicalMemory::release_block(Pfn first, unsigned order) {
     buddy_.free(first, order);
 }
 
+Result<Pfn> PhysicalMemory::allocate_large_page(Fill fill) {
+    if (reclaimer_ != nullptr && !reclaimer_->make_room_for_block(PageCount(emu::large_page_frames))) {
+        return fail(Errno::enomem);
+    }
+    const auto first = buddy_.allocate(huge_page_order);
+    if (!first) return first;
+    if (buddy_.free_page_count() < least_free_) least_free_ = buddy_.free_page_count();
+    for (std::uint64_t i = 0; i < emu::large_page_frames; ++i) {
+        take(*first + i, FrameState::anonymous, fill);
+        if (reclaimer_ != nullptr) {
+            reclaimer_->on_allocated(*first + i, reclaimer_->number_for(PageOrigin::new_page));
+        }
+    }
+    return first;
+}
+
+void PhysicalMemory::release_large_page(Pfn first) {
+    bool is_whole = true;
+    for (std::uint64_t i = 0; i < emu::large_page_frames; ++i) {
+        is_whole = is_whole && frames_[first + i].reference_count == 1;
+    }
+    if (!is_whole) {
+        for (std::uint64_t i = 0; i < emu::large_page_frames; ++i) release(first + i);
+        return;
+    }
+    for (std::uint64_t i = 0; i < emu::large_page_frames; ++i) {
+        if (frames_[first + i].page != 0) reclaimer_->on_freed(first + i);
+    }
+    release_block(first, huge_page_order);
+}
+
 bool PhysicalMemory::has_room() const {
     return reclaimer_ != nullptr ? reclaimer_->has_room() : buddy_.free_page_count() > PageCount(0);
 }

@@ -6,6 +6,7 @@
 
 #include "emu/ram.hpp"
 #include "mm/buddy_allocator.hpp"
+#include "mm/huge_pages.hpp"
 #include "mm/kernel_memory.hpp"
 
 namespace fl::mm {
@@ -58,6 +59,11 @@ public:
     Result<Pfn> allocate_block(unsigned order, FrameState state, Fill fill);
     // Drops the last reference of each of them.
     void release_block(Pfn first, unsigned order);
+    // The frames of a large page of anonymous memory, each with one reference and a page of its own to the reclaimer.
+    // ENOMEM where no block is free: nobody's page is taken for it.
+    Result<Pfn> allocate_large_page(Fill fill);
+    // Drops one reference of each of them.
+    void release_large_page(Pfn first);
     // Whether a user page finds a frame without taking anybody's.
     bool has_room() const;
     void add_reference(Pfn pfn) { frames_.add_reference(pfn); }
@@ -81,6 +87,8 @@ public:
     // The kernel half of every address space; nullptr: address spaces have none.
     void set_kernel_space(KernelSpace* space) { kernel_space_ = space; }
     KernelSpace* kernel_space() const { return kernel_space_; }
+    HugePages& huge_pages() { return huge_pages_; }
+    const HugePages& huge_pages() const { return huge_pages_; }
     KernelMemory& kernel_memory() { return kernel_memory_; }
     void set_shrinker(MemoryShrinker* shrinker) { shrinker_ = shrinker; }
     // Who decides which pages leave; nullptr: none do, but for what the shrinker finds.
@@ -91,7 +99,9 @@ public:
     void note_tlb_stale() { tlb_stale_ = true; }
     // Whether the processor may go on by what `pte` says. Nothing else has to be flushed for.
     bool tlb_may_hold(emu::Pte pte) const {
-        return pte.is_present() && pte.accessed() && ram_.cached_translations().may_hold(pte.pfn());
+        if (!pte.is_present() || !pte.accessed()) return false;
+        const emu::CachedTranslations& cached = ram_.cached_translations();
+        return pte.is_large() ? cached.may_hold_any(pte.pfn(), emu::large_page_frames) : cached.may_hold(pte.pfn());
     }
     bool take_tlb_stale() { return std::exchange(tlb_stale_, false); }
     // Pages that mlock keeps, of all address spaces (locked_vm).
@@ -114,6 +124,7 @@ private:
     Reclaimer* reclaimer_ = nullptr;
     bool tlb_stale_ = false;
     PageCount locked_;
+    HugePages huge_pages_;
     KernelMemory kernel_memory_{*this};
     BootMemory boot_;
     KernelSpace* kernel_space_ = nullptr;

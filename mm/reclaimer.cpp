@@ -342,10 +342,7 @@ bool Reclaimer::make_room(RoomFor use, PageId incoming) {
         killing_ = false;
         if (!killed) return false;
     }
-    if (options_.kswapd && !kswapd_awake_ && free_frames(user) <= watermarks_.low) {
-        kswapd_awake_ = true;
-        if (options_.wake_kswapd) options_.wake_kswapd();
-    }
+    wake_kswapd_at(free_frames(user));
     return true;
 }
 
@@ -482,18 +479,28 @@ void Reclaimer::sample_working_set() {
 
 void Reclaimer::take_sample() {
     std::uint32_t touched = std::exchange(touched_and_gone_, 0);
+    // Their bits are those of 512 pages, which are all asked before they are cleared.
+    std::vector<emu::Pte*> large;
     for (Page& entry : pages_) {
         if (entry.pfn == 0) continue;
         bool hardware = false;
         visit_entries(Pfn(entry.pfn), [&](emu::Pte& pte) {
             if (!pte.accessed()) return;
             hardware = true;
+            if (pte.is_large()) {
+                if (large.empty() || large.back() != &pte) large.push_back(&pte);
+                return;
+            }
             if (memory_.tlb_may_hold(pte)) memory_.note_tlb_stale();
             pte = pte.without_accessed();
         });
         if (hardware || entry.touched) ++touched;
         entry.accessed = entry.accessed || hardware;
         entry.touched = false;
+    }
+    for (emu::Pte* pte : large) {
+        if (memory_.tlb_may_hold(*pte)) memory_.note_tlb_stale();
+        *pte = pte->without_accessed();
     }
     add_sample(touched);
     next_sample_ns_ += history_.interval_ns;

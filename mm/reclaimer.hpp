@@ -189,6 +189,8 @@ public:
     PageId number_for(PageId known);
     // Sees to it that a frame can be had, for a user page one within the limit.
     bool make_room(RoomFor use, PageId incoming);
+    // reclaim_large.cpp. The same for so many user pages at once, for which nobody's page is taken.
+    bool make_room_for_block(PageCount pages);
     // Whether a user page would find a frame without taking anybody's.
     bool has_room() const { return !is_short(true); }
     void on_allocated(Pfn pfn, PageId page);
@@ -337,6 +339,9 @@ private:
     bool evict(PageId page, ReclaimReason reason);
     void leave_memory(PageId page, Pfn pfn, std::optional<SwapSlot> slot);
     void unmap_cached(Pfn pfn);
+    void wake_kswapd_at(PageCount free);
+    // A page is looked at by itself, and so it is mapped by itself (split_folio_to_list).
+    void split_large_mappings(Pfn pfn);
     void leave_file(PageId page, Pfn pfn);
     std::optional<SwapSlot> ensure_slot(PageId page, Pfn pfn);
     // Its bytes to swap or to its file, so that it is clean. False: they could not be written.

@@ -181,7 +181,8 @@ public:
     std::vector<FaultKind> write(VirtAddr address) { return touch(address, emu::Access::write); }
     std::vector<FaultKind> fetch(VirtAddr address) { return touch(address, emu::Access::execute); }
 
-    emu::Pte pte(VirtAddr address) const { return mmu.peek(mm->page_table().root(), address); }
+    // Of the 4 KiB page at an address, in a large page too.
+    emu::Pte pte(VirtAddr address) const { return mmu.peek(mm->page_table().root(), address).at(address); }
     // The byte behind an address, whatever the rights; the page is resident.
     std::byte& byte(VirtAddr address) const { return ram.frame(pte(address).pfn())[address.page_offset()]; }
     const FaultEvent& last_event() const {

@@ -27,7 +27,7 @@ standard output is the program's.
 
 Views: maps (mappings, and what of them is in memory), mm (mm_struct and its VMAs), pagetable (the tree), buddy (free
 blocks), frames (the frame table), rmap (frames to addresses), swap (slots), lists (the policy's), kernel (the kernel
-half of every address space), all. Without any of --show, --walk and --phys: maps and pagetable.
+half of every address space), log (the kernel's), all. Without any of --show, --walk and --phys: maps and pagetable.
 
 Exit status: 0; 1: the point was never reached, or what was shown could not be written; 2, 125: as run.
 
@@ -35,7 +35,8 @@ Exit status: 0; 1: the point was never reached, or what was shown could not be w
   faultline inspect --at-exit --walk 0x404000 --walk 0x7fffffffe000 ./program
   faultline inspect --at-instruction 10000 --frames 16 --show lists,swap ./program)";
 
-constexpr std::array view_names = {"maps", "mm", "pagetable", "buddy", "frames", "rmap", "swap", "lists", "kernel"};
+constexpr std::array view_names = {"maps", "mm",   "pagetable", "buddy",  "frames",
+                                   "rmap", "swap", "lists",     "kernel", "log"};
 
 // "0x1234", or decimal.
 std::uint64_t address_from(const char* option, const std::string& text) {
@@ -133,6 +134,7 @@ private:
         if (view == "rmap") return kernel::show_rmap(standing);
         if (view == "swap") return kernel::show_swap(standing);
         if (view == "kernel") return kernel::show_kernel_space(standing.memory);
+        if (view == "log") return kernel::show_log(standing);
         return kernel::show_lists(standing);
     }
 

@@ -164,6 +164,11 @@ void add_memory_options(CLI::App& subcommand, MemoryOptions& options) {
                     "Where anonymous memory gets pages of 2 MiB: wherever one fits, or is asked for")
         ->check(one_of({"always", "madvise", "never"}))
         ->option_text("always|madvise|never");
+    subcommand
+        .add_option("--flusher", options.flusher,
+                    "Whether files of the host are written back in the background, too (off)")
+        ->check(one_of({"on", "off"}))
+        ->option_text("on|off");
     add_value_option(subcommand, "--swap", options.swap, "Swap space (as much as --mem); 0: none", "SIZE");
     add_value_option(subcommand, "--swap-file", options.swap_file, "Keep what is swapped out in FILE, not in memory",
                      "FILE");
@@ -182,6 +187,7 @@ void set_memory(kernel::MachineOptions& machine, const MemoryOptions& options) {
     pressure.scope = options.scope == "global" ? mm::ReclaimScope::global : mm::ReclaimScope::per_process;
     pressure.kswapd = options.kswapd == "on";
     machine.thp = thp_from(options.thp);
+    pressure.flusher = options.flusher == "on";
     if (options.swap) pressure.swap = swap_from(*options.swap);
     if (options.swap_file) {
         if (pressure.swap == PageCount(0)) throw UsageError("--swap-file: there is no swap space to keep in it");

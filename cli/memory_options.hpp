@@ -16,6 +16,7 @@ struct MemoryOptions {
     std::optional<std::string> policy;
     std::string kswapd = "off";
     std::string thp = "never";
+    std::string flusher = "off";
     std::optional<std::string> swap;
     std::optional<std::string> swap_file;
     std::optional<std::string> swap_errors;

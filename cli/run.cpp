@@ -2,6 +2,7 @@
 
 #include "cli/command_line.hpp"
 #include "cli/crash_lesson.hpp"
+#include "cli/dmesg_session.hpp"
 #include "cli/exit_status.hpp"
 #include "cli/messages.hpp"
 #include "cli/mm_dump_session.hpp"
@@ -15,6 +16,7 @@
 #include "mm/walker_check.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <array>
 #include <cstdio>
@@ -32,7 +34,7 @@ constexpr const char* run_footer =
 output; trace, statistics, dumps and messages go to standard error or to the files named. Optional values need the '='.
 
 The exit status is the program's, 128 + N where signal N ended it; 125: it could not be started; 2: the command line is
-wrong; 1: a trace, system calls, statistics or a dump could not be written in full.
+wrong; 1: a trace, a log, statistics or a dump could not be written in full, or a module could not be loaded.
 
   faultline run --trace ./program                     every page fault, explained
   faultline run --trace=t.jsonl --trace-format jsonl ./program
@@ -55,6 +57,7 @@ struct RunOutputs {
     std::unique_ptr<TraceSession> trace;
     std::unique_ptr<ReportSession> report;
     std::unique_ptr<StraceSession> strace;
+    std::unique_ptr<DmesgSession> dmesg;
     std::unique_ptr<MmDumpSession> dump;
     std::unique_ptr<RecordSession> record;
     std::optional<OutputFile> statistics;
@@ -72,6 +75,7 @@ struct RunOutputs {
         if (options.dump_mm || options.dump_at) dump = open_dump(options, program);
         if (options.statistics) statistics.emplace(open_output(*options.statistics, program));
         if (options.strace) strace = std::make_unique<StraceSession>(open_output(*options.strace, program));
+        if (options.dmesg) dmesg = std::make_unique<DmesgSession>(open_output(*options.dmesg, program));
         if (options.record) {
             record = std::make_unique<RecordSession>(open_output(*options.record, program), program_words);
         }
@@ -109,6 +113,7 @@ struct RunOutputs {
         if (trace) trace->begin();
         if (report) report->tracer().begin();
         if (strace) strace->begin();
+        if (dmesg) dmesg->begin();
         if (dump) dump->begin();
         if (record) record->begin();
         if (statistics) statistics->begin();
@@ -155,9 +160,10 @@ private:
             const OutputFile* file;
             const char* holds;
         };
-        const std::array<Holder, 6> holders = {{{trace ? &trace->file() : nullptr, "the trace"},
+        const std::array<Holder, 7> holders = {{{trace ? &trace->file() : nullptr, "the trace"},
                                                 {report ? &report->file() : nullptr, "the report"},
                                                 {strace ? &strace->file() : nullptr, "the system calls"},
+                                                {dmesg ? &dmesg->file() : nullptr, "the kernel's log"},
                                                 {dump ? &dump->file() : nullptr, "the dump"},
                                                 {record ? &record->file() : nullptr, "the recording"},
                                                 {statistics ? &*statistics : nullptr, "the statistics"}}};
@@ -170,6 +176,16 @@ private:
         }
     }
 };
+
+std::vector<kernel::ModuleChoice> modules_from(const std::vector<std::string>& texts) {
+    std::vector<kernel::ModuleChoice> modules;
+    for (const std::string& text : texts) {
+        auto choice = kernel::parse_module(text);
+        if (!choice) throw UsageError(fmt::format("--module: {}", choice.error()));
+        modules.push_back(*std::move(choice));
+    }
+    return modules;
+}
 
 kernel::MachineOptions machine_options(const RunOptions& options, RunOutputs& outputs) {
     kernel::MachineOptions machine = machine_from(options.machine);
@@ -186,6 +202,8 @@ kernel::MachineOptions machine_options(const RunOptions& options, RunOutputs& ou
     machine.process_observer = outputs.observers.process_observer();
     if (outputs.record) machine.memory_observer = &outputs.record->observer();
     if (outputs.strace) machine.strace = outputs.strace->log();
+    if (outputs.dmesg) machine.kernel_log = outputs.dmesg->sink();
+    machine.modules = modules_from(options.modules);
     return machine;
 }
 
@@ -255,6 +273,10 @@ int run_program(kernel::MachineOptions options, const kernel::ProgramSpec& progr
     if (outputs.strace) {
         if (auto problem = outputs.strace->finish()) problems.push_back(*std::move(problem));
     }
+    if (outputs.dmesg) {
+        if (auto problem = outputs.dmesg->finish()) problems.push_back(*std::move(problem));
+    }
+    for (const std::string& problem : machine.module_problems()) problems.push_back(problem);
     if (outputs.dump) {
         for (std::string& problem : outputs.dump->finish()) problems.push_back(std::move(problem));
     }
@@ -269,6 +291,13 @@ int run_program(kernel::MachineOptions options, const kernel::ProgramSpec& progr
     for (const std::string& broken : machine.broken_invariants()) report(fmt::format("internal error: {}", broken));
     if (!machine.broken_invariants().empty()) return exit_internal_error;
     return problems.empty() ? exit.status : exit_output_failed;
+}
+
+std::string module_help() {
+    std::vector<std::string_view> names;
+    for (const kernel::ModuleInfo* module : kernel::all_modules()) names.emplace_back(module->name);
+    return fmt::format("Load a module of the kernel, which speaks in its log: {}; may be repeated",
+                       fmt::join(names, ", "));
 }
 
 void add_options(CLI::App& subcommand, RunOptions& options) {
@@ -316,6 +345,16 @@ void add_options(CLI::App& subcommand, RunOptions& options) {
             "Report each system call and signal as strace -f does, to FILE or standard error")
         ->expected(0, 1)
         ->option_text("[=FILE]");
+    subcommand
+        .add_option_function<std::vector<std::string>>(
+            "--dmesg",
+            [&options](const std::vector<std::string>& value) { options.dmesg = value.empty() ? "" : value.back(); },
+            "Show the kernel's log as dmesg does, on standard error or in FILE")
+        ->expected(0, 1)
+        ->option_text("[=FILE]");
+    add_value_option(subcommand, "--module", options.modules, module_help(), "NAME[,argument=N...]")
+        ->take_all()
+        ->allow_extra_args(false);
     add_value_option(subcommand, "--record", options.record,
                      "Keep every page reference in FILE, for replay, curve and sweep; slows the program down", "FILE");
     add_value_option(subcommand, "--max-instructions", options.max_instructions, "End with status 124 after so many",

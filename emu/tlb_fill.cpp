@@ -108,7 +108,10 @@ InstructionAttempt TlbFill::attempt() const {
 
 void TlbFill::keep_code_page() {
     const Pte pte = mmu_.peek(root_, attempt().address);
-    if (pte.is_present() && pte.accessed()) {
+    // Of a page that was moved to another frame, what executes is the old one.
+    const CodeFrames& code = mmu_.ram().code_frames();
+    const bool executes = pte.is_present() && code.was_fetched(pte.pfn()) && !code.is_stale(pte.pfn());
+    if (executes && pte.accessed()) {
         mmu_.ram().cached_translations().note_walked(pte.pfn());
     } else {
         wants_restart_ = true;

@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 #include <new>
+#include <utility>
 
 namespace fl::mm {
 
@@ -60,6 +61,14 @@ void FrameTable::drop_mapping(Pfn pfn) {
     FL_ASSERT(frame.map_count > 0);
     --frame.map_count;
     if (frame.map_count == 0) frame.only_entry = nullptr;
+}
+
+void FrameTable::move(Pfn from, Pfn to) {
+    Frame& source = at(from);
+    Frame& target = at(to);
+    FL_ASSERT(source.state != FrameState::free && target.state == FrameState::free && !target.heads_free_block);
+    target = std::exchange(source, Frame{});
+    source.ever_used = true;
 }
 
 void FrameTable::link_free_head(Pfn pfn, unsigned order, std::uint32_t next) {

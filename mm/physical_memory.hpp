@@ -6,6 +6,7 @@
 
 #include "emu/ram.hpp"
 #include "mm/buddy_allocator.hpp"
+#include "mm/compaction.hpp"
 #include "mm/kernel_memory.hpp"
 
 namespace fl::mm {
@@ -46,8 +47,8 @@ public:
     // One frame with one reference. ENOMEM once even the reclaimer, or without one the shrinker, finds nothing.
     Result<Pfn> allocate(FrameState state, Fill fill, PageOrigin origin = {});
     // 2^order frames side by side for the kernel, the first a multiple of 2^order, each with a reference of its own
-    // (alloc_pages() and split_page()); ENOMEM where no free block is that large.
-    Result<Pfn> allocate_block(unsigned order, FrameState state, Fill fill);
+    // (alloc_pages() and split_page()); ENOMEM where no free block is that large, and none can be made.
+    Result<Pfn> allocate_block(unsigned order, FrameState state, Fill fill, BlockEffort effort = BlockEffort::compact);
     // Drops the last reference of each of them.
     void release_block(Pfn first, unsigned order);
     // Whether a user page finds a frame without taking anybody's.
@@ -69,6 +70,8 @@ public:
         const FrameState state = frames_[pfn].state;
         return state != FrameState::zero_page && state != FrameState::reserved;
     }
+    Compaction& compaction() { return compaction_; }
+    const Compaction& compaction() const { return compaction_; }
     KernelMemory& kernel_memory() { return kernel_memory_; }
     void set_shrinker(MemoryShrinker* shrinker) { shrinker_ = shrinker; }
     // Who decides which pages leave; nullptr: none do, but for what the shrinker finds.
@@ -102,6 +105,7 @@ private:
     Reclaimer* reclaimer_ = nullptr;
     bool tlb_stale_ = false;
     PageCount locked_;
+    Compaction compaction_{*this};
     KernelMemory kernel_memory_{*this};
 };
 

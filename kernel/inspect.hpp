@@ -32,6 +32,8 @@ std::string show_physical(const Inspection& machine, PhysAddr address);
 std::string show_buddy(const mm::PhysicalMemory& memory);
 // Slots in use: references, the frame where the page is in memory as well, and who names the slot.
 std::string show_swap(const Inspection& machine);
+// The kernel's log, as dmesg(1) prints it.
+std::string show_log(const Inspection& machine);
 // What the replacement policy says for itself and of each page.
 std::string show_lists(const Inspection& machine);
 

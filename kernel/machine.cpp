@@ -1,8 +1,11 @@
 #include "kernel/machine.hpp"
 
+#include "kernel/boot_log.hpp"
 #include "kernel/cpu_limit.hpp"
 #include "kernel/exec.hpp"
+#include "kernel/fault_log.hpp"
 #include "kernel/fiber.hpp"
+#include "kernel/flusher.hpp"
 #include "kernel/futex.hpp"
 #include "kernel/host_heap.hpp"
 #include "kernel/host_signals.hpp"
@@ -85,14 +88,12 @@ public:
         : options_(options),
           ram_(std::move(ram)),
           memory_(ram_),
-          reclaim_({options_, memory_, clock_, scheduler_, processes_,
-                    [this] {
-                        if (in_user_mode_) cpu_->request_stop_soon();
-                    }}),
+          reclaim_({options_, memory_, clock_, scheduler_, processes_, [this] { stop_program_soon(); }}),
           files_(memory_),
           mmu_(ram_),
           faults_(memory_),
           clock_(options.clock, *this, options.costs),
+          flusher_({options_, scheduler_, processes_, [this] { stop_program_soon(); }}),
           random_(options.seed),
           scheduler_(clock_, [this](Task& task) { switch_to(task); }),
           ipc_(clock_, [this] { return current_ != nullptr ? current_->task.pid : 0; }),
@@ -105,6 +106,10 @@ public:
                          .observers = observers_of(options)}) {
         faults_.set_fault_around(options.fault_around);
         faults_.set_userfault_waiter(this);
+        kernel_.log.set_sink(options.kernel_log);
+        kernel_.modules.request(options.modules, [this](const ModuleInfo& info) {
+            return ModuleContext{kernel_.log, memory_, [this] { return inspection(); }, info.name};
+        });
     }
 
     tl::expected<void, std::string> start();
@@ -119,6 +124,7 @@ public:
     Inspection inspection() const override;
     const std::string& limit_reached() const override { return limit_reached_; }
     const std::string& policy_error() const override { return reclaim_.policy_error(); }
+    const std::vector<std::string>& module_problems() const override { return kernel_.modules.problems(); }
     const std::vector<std::string>& broken_invariants() const override { return broken_; }
     const std::string& program_path() const override { return program_path_; }
     const mm::MmStruct* current_mm() const override {
@@ -176,6 +182,10 @@ private:
     void deliver(System& system);
     void deliver_after_trap(System& system, const CrashTrap& trap);
     void settle(System& system);
+    void stop_program_soon() {
+        if (in_user_mode_) cpu_->request_stop_soon();
+    }
+    void load_modules();
     void end_everything();
     void stop_at_limit(std::string limit);
     void check_limits();
@@ -193,6 +203,7 @@ private:
     emu::Mmu mmu_;
     mm::FaultHandler faults_;
     Clock clock_;
+    Flusher flusher_;
     Random random_;
     std::optional<Vfs> vfs_;
     std::unique_ptr<emu::Cpu> cpu_;
@@ -207,7 +218,8 @@ private:
     Task* cpu_owner_ = nullptr;           // whose registers the processor holds
     const Task* running_ = nullptr;       // whose time it is
     std::shared_ptr<Terminal> terminal_;  // of the host, that the program's session began with
-    OomKiller oom_killer_{processes_, memory_,
+    KernelState& kernel_ = processes_.kernel();
+    OomKiller oom_killer_{processes_, memory_, kernel_.log,
                           [this] { return current_ != nullptr ? &*current_->task.process : nullptr; }};
     std::optional<SyscallDispatcher> syscalls_;
     SignalObserver signal_observer_;
@@ -243,8 +255,9 @@ tl::expected<void, std::string> MachineImplementation::start() {
     if (syscalls_->traces()) {
         signal_observer_ = [this](const Task& task, const SignalInfo& info) { syscalls_->log_signal(task, info); };
     }
-    // The checks after each fault look on as an observer does, so that without them faults cost nothing more.
-    if (paranoid()) {
+    // The checks after each fault look on as an observer does, so that without them faults cost nothing more; and so
+    // does who waits for a fault.
+    if (paranoid() || kernel_.modules.next_fault() != Modules::never || options_.pressure.flusher) {
         faults_.observe(this, this);
     } else if (options_.fault_observer != nullptr) {
         faults_.observe(options_.fault_observer, this);
@@ -268,7 +281,10 @@ tl::expected<void, std::string> MachineImplementation::exec(const ProgramSpec& p
     Task nobody;
     const System like{nobody, *cpu_,      clock_,     random_,  memory_, faults_, *vfs_,
                       mmu_,   scheduler_, processes_, futexes_, ipc_,    &*vdso_, {}};
+    kernel_.command_line = command_line_of(options_, program);
+    log_boot(kernel_, memory_, reclaim_.swap());
     reclaim_.add_kswapd(like);
+    flusher_.add_thread(like);
     first_ = &processes_.add_first(like);
     first_->task.exe_file =
         vfs_->add_executable(options_.host.guest_path(file->identity().path), host_file->status, file);
@@ -310,6 +326,7 @@ ExitStatus MachineImplementation::run() {
         processes_.account(*first_);
         processes_.start_kernel_threads();
         processes_.start(*first_);
+        load_modules();
         while (processes_.program_task_count() > 0) {
             check_limits();
             if (!broken_.empty() || !limit_reached_.empty() || stopped_) end_everything();
@@ -333,6 +350,7 @@ ExitStatus MachineImplementation::run() {
 }
 
 void MachineImplementation::switch_to(Task& task) {
+    processes_.lazy_tlb().switch_to(task);
     current_ = processes_.find_task(task.tid);
     const Task* before = std::exchange(running_, &task);
     if (before != nullptr && before != &task) processes_.account(*processes_.find_task(before->tid));
@@ -425,6 +443,7 @@ void MachineImplementation::step(System& system) {
         case emu::Exit::Reason::halt: break;
     }
     processes_.observers().tell_mappings(task.process->pid, *task.mm);
+    load_modules();
     reclaim_.do_due_work();
     settle(system);
     check_limits();
@@ -522,6 +541,7 @@ std::optional<CrashTrap> MachineImplementation::handle_fault(System& system, con
         return std::nullopt;
     }
     const Trap trap = trap_of_fault(fault, kind);
+    log_segfault(system, trap, fault.address);
     raise(system.task, trap, true);
     return CrashTrap{trap.signal, system.task.registers, fault.address, fault.access, kind};
 }
@@ -532,6 +552,7 @@ std::optional<CrashTrap> MachineImplementation::handle_exception(System& system,
     peek(VirtAddr(task.registers.rip), std::as_writable_bytes(std::span(instruction)));
     const auto trap = trap_of_exception(exit.vector, task.registers, cpu_->fpu_state(), instruction, task.trap.address);
     if (!trap) return std::nullopt;
+    log_exception(system, *trap);
     raise(task, *trap, sets_resume_flag(exit.vector));
     return CrashTrap{trap->signal, task.registers, exit.fault.address, exit.fault.access, std::nullopt};
 }
@@ -570,6 +591,13 @@ void MachineImplementation::settle(System& system) {
     if (system.task.mm->take_effects().tlb_stale) cpu_->flush_tlb();
     if (faults_.take_oom()) oom_killer_.kill(*system.task.process);
     if (paranoid()) check_invariants();
+}
+
+// Those whose page fault has been handled.
+void MachineImplementation::load_modules() {
+    const std::uint64_t next = kernel_.modules.next_fault();
+    if (next == Modules::never || next > faults_.counters().total()) return;
+    kernel_.modules.load_due(faults_.counters().total());
 }
 
 // timeout(1)'s status, and what it was.
@@ -611,7 +639,8 @@ Inspection MachineImplementation::inspection() const {
                           .files = files_.files(),
                           .instructions = cpu_->retired_instructions(),
                           .time_ns = clock_.elapsed_ns(),
-                          .costs = clock_.costs()};
+                          .costs = clock_.costs(),
+                          .log = &kernel_.log};
     for (const auto& [pid, process] : processes_.all()) {
         if (process->threads.empty() || process->threads.front()->mm == nullptr) continue;
         const Task& task = *process->threads.front();
@@ -657,9 +686,12 @@ void MachineImplementation::before_fault(std::uint64_t sequence, const mm::MmStr
     if (options_.fault_observer != nullptr) options_.fault_observer->before_fault(sequence, mm, address);
 }
 
-// Only under Paranoia::every_step.
+// Only under Paranoia::every_step, and where a module or the flusher wants to hear of faults.
 void MachineImplementation::on_fault(const mm::FaultEvent& event) {
     if (options_.fault_observer != nullptr) options_.fault_observer->on_fault(event);
+    if (event.sequence >= kernel_.modules.next_fault()) stop_program_soon();
+    flusher_.note_fault(*faults_.mm(), event);
+    if (!paranoid()) return;
     check_invariants();
     if (!broken_.empty() && in_user_mode_) cpu_->request_stop();
 }
@@ -723,6 +755,7 @@ void MachineImplementation::gather_statistics(const mm::MmStruct& mm) {
 }
 
 void MachineImplementation::tear_down() {
+    kernel_.modules.unload_all(faults_.counters().total());
     processes_.stop_kernel_threads();
     faults_.set_mm(nullptr);
     // A task that was stopped before it could wait for its userfaultfd does not wait any more.

@@ -7,6 +7,7 @@
 #include "kernel/clock.hpp"
 #include "kernel/crash.hpp"
 #include "kernel/inspection.hpp"
+#include "kernel/modules/registry.hpp"
 #include "kernel/strace/log.hpp"
 #include "kernel/task.hpp"
 #include "kernel/vfs/host_tree.hpp"
@@ -47,6 +48,7 @@ struct MemoryPressure {
     mm::ReclaimScope scope = mm::ReclaimScope::global;
     std::optional<replacement::PolicyChoice> policy{};  // nullopt: clock
     bool kswapd = false;
+    bool flusher = false;  // files of the host that were written to are written back in the background (flusher.hpp)
     std::optional<PageCount> swap{};  // nullopt: as much as RAM
     std::string swap_file{};          // of the host; empty: the slots are in memory
     mm::SwapErrors swap_errors{};
@@ -71,6 +73,9 @@ struct MachineOptions {
     mm::ProcessObserver* process_observer = nullptr;
     mm::MemoryObserver* memory_observer = nullptr;  // every reference is reported then, which takes time
     strace::LogOptions strace;                      // where system calls are logged; the default: nowhere
+    // Where each record of the kernel's log goes as well, as lines that dmesg(1) would print; empty: nowhere.
+    KernelLog::Sink kernel_log;
+    std::vector<ModuleChoice> modules;  // to be loaded
     // Called once so many instructions have been executed, by all tasks together, or a few more: up to the next jump.
     // Not under ClockMode::host.
     std::optional<std::uint64_t> stop_at_instruction{};
@@ -145,6 +150,8 @@ public:
     // What the policy did that no policy may do; empty: nothing. It ended the run, and the status is policy_status.
     static constexpr int policy_status = 2;
     virtual const std::string& policy_error() const = 0;
+    // One line for each module that could not be loaded. Valid after run().
+    virtual const std::vector<std::string>& module_problems() const = 0;
     // Invariants found broken at the end (checked in debug builds and under Paranoia::every_step); empty: none.
     virtual const std::vector<std::string>& broken_invariants() const = 0;
 

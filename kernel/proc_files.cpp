@@ -1,6 +1,6 @@
 // What /proc holds, file by file.
 #include "kernel/proc_files.hpp"
-#include "kernel/kernel_version.hpp"
+#include "kernel/boot_log.hpp"
 #include "kernel/proc_fragmentation.hpp"
 #include "kernel/system.hpp"
 #include "kernel/sysv_ipc.hpp"
@@ -13,9 +13,7 @@ namespace {
 
 // What uname(2) says, and who built it.
 void add_system_files(ProcFs& proc) {
-    proc.add_file("version", [](const System&) -> Result<std::string> {
-        return fmt::format("Linux version {} (faultline@faultline) (c++) {}\n", kernel_release, kernel_version);
-    });
+    proc.add_file("version", [](const System&) -> Result<std::string> { return linux_banner() + "\n"; });
     // fs/filesystems.c: "nodev" stands before those that need no block device.
     proc.add_file("filesystems", [](const System&) -> Result<std::string> {
         return "nodev\tsysfs\nnodev\ttmpfs\nnodev\tproc\nnodev\tdevtmpfs\nnodev\tramfs\n";

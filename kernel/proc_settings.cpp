@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <charconv>
 #include <iterator>
 #include <limits>
 #include <memory>
@@ -82,7 +83,12 @@ void add_kernel_settings(ProcFs& proc) {
     add("overflowuid", number(65534));
     add("overflowgid", number(65534));
     add("panic", number(0));
-    add("printk", text("7\t4\t1\t7"));
+    add("printk", [](const System& system) -> Result<std::string> {
+        return fmt::format("{}\t4\t1\t7\n", system.processes.kernel().log.console_level);
+    });
+    add("printk_devkmsg", text("ratelimit"));
+    add("printk_ratelimit", number(RateLimit::interval_ns / 1'000'000'000));
+    add("printk_ratelimit_burst", number(RateLimit::burst));
     add("dmesg_restrict", number(0));
     add("kptr_restrict", number(0));
     add("perf_event_paranoid", number(2));
@@ -95,6 +101,29 @@ void add_kernel_settings(ProcFs& proc) {
     });
     add("random/entropy_avail", number(256));
     add("random/poolsize", number(256));
+}
+
+// proc_dointvec_minmax(), of numbers from 0.
+void add_centisecs(ProcFs& proc, const char* path, std::uint32_t WritebackSettings::*setting) {
+    proc.add_writable_file(
+        path,
+        [setting](const System& system) -> Result<std::string> {
+            return fmt::format("{}\n", system.processes.kernel().writeback.*setting);
+        },
+        [setting](System& system, std::string_view written) -> Result<void> {
+            constexpr std::string_view blanks = " \t\n";
+            written.remove_prefix(std::min(written.find_first_not_of(blanks), written.size()));
+            written = written.substr(0, written.find_first_of(blanks));
+            std::uint32_t value = 0;
+            const auto [end, error] = std::from_chars(written.data(), written.data() + written.size(), value);
+            constexpr std::uint32_t most = std::numeric_limits<std::int32_t>::max();
+            if (error != std::errc() || end != written.data() + written.size() || value > most) {
+                return fail(Errno::einval);
+            }
+            system.processes.kernel().writeback.*setting = value;
+            if (system.processes.kernel().writeback.changed) system.processes.kernel().writeback.changed();
+            return {};
+        });
 }
 
 void add_memory_settings(ProcFs& proc) {
@@ -114,6 +143,8 @@ void add_memory_settings(ProcFs& proc) {
     add("oom_kill_allocating_task", number(0));
     // One page at a time comes back from swap.
     add("page-cluster", number(0));
+    add_centisecs(proc, "sys/vm/dirty_writeback_centisecs", &WritebackSettings::interval_centisecs);
+    add_centisecs(proc, "sys/vm/dirty_expire_centisecs", &WritebackSettings::expire_centisecs);
     add("min_free_kbytes", [](const System& system) -> Result<std::string> {
         const mm::Reclaimer* reclaimer = system.memory.reclaimer();
         const PageCount reserve = reclaimer != nullptr ? reclaimer->watermarks().min : PageCount(0);

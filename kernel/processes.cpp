@@ -45,7 +45,9 @@ struct Processes::Entry {
 };
 
 Processes::Processes(Scheduler& scheduler, ProcessesOptions options)
-    : scheduler_(scheduler), options_(std::move(options)) {
+    : scheduler_(scheduler),
+      options_(std::move(options)),
+      kernel_([&scheduler] { return scheduler.now_ns(TimeBase::monotonic); }) {
     auto first = std::make_shared<Process>();
     first->pid = first->group = first->session = 1;
     first->name = "init";
@@ -55,6 +57,7 @@ Processes::Processes(Scheduler& scheduler, ProcessesOptions options)
 Processes::~Processes() = default;
 
 void Processes::clear() {
+    lazy_tlb_.stop();
     tasks_.clear();
     over_.clear();
 }
@@ -144,6 +147,7 @@ void Processes::bury() {
         FL_ASSERT(found != tasks_.end());
         const Fiber* fiber = found->second->task.fiber.get();
         if (fiber != nullptr && !fiber->is_finished()) return false;
+        lazy_tlb_.forget(found->second->task);
         tasks_.erase(found);
         return true;
     });
@@ -360,7 +364,7 @@ void Processes::exit_task(System& system) {
     system.faults.set_mm(nullptr);
     system.cpu.flush_tlb();
     task.user_memory.reset();
-    put_mm(std::exchange(task.mm, nullptr));
+    lazy_tlb_.exit_mm(task);
     system.ipc.sem.exit_task(task);
     task.files.reset();
     task.fs.reset();

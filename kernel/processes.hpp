@@ -4,6 +4,8 @@
 // Process 1 is the kernel's own: it has no threads, and reaps whatever becomes its child at once.
 #pragma once
 
+#include "kernel/kernel_state.hpp"
+#include "kernel/lazy_tlb.hpp"
 #include "kernel/process_observers.hpp"
 #include "kernel/system.hpp"
 
@@ -103,6 +105,10 @@ public:
     std::vector<mm::MmStruct*> address_spaces() const;
     // All there are are told here when they are made.
     void track(const std::shared_ptr<mm::MmStruct>& mm);
+    KernelState& kernel() { return kernel_; }
+    const KernelState& kernel() const { return kernel_; }
+    // Whose page tables tasks run in that have none; told of every switch.
+    LazyTlb& lazy_tlb() { return lazy_tlb_; }
     // A user of the address space goes (mmput); the last one takes it apart.
     static void put_mm(std::shared_ptr<mm::MmStruct> mm);
 
@@ -165,11 +171,13 @@ private:
 
     Scheduler& scheduler_;
     ProcessesOptions options_;
+    KernelState kernel_;
     std::map<std::uint32_t, std::shared_ptr<Process>> processes_;
     std::map<std::uint32_t, std::unique_ptr<Entry>> tasks_;
     System* adopted_ = nullptr;
     std::vector<std::uint32_t> over_;  // numbers of tasks that have run for the last time
     std::vector<std::weak_ptr<mm::MmStruct>> spaces_;
+    LazyTlb lazy_tlb_;
     MachineNames machine_names_;
     std::vector<System*> kernel_threads_;  // kthreadd first
     std::uint32_t last_pid_ = first_pid - 1;

@@ -67,6 +67,7 @@ Vfs::Vfs(mm::FileRegistry& files, PageCount memory, std::uint64_t now_ns)
     device("full", Device::full);
     device("random", Device::random);
     device("urandom", Device::urandom);
+    device("kmsg", Device::kmsg);
     device("tty", Device::tty);
     const auto link = [&](const char* name, const char* target) {
         add(dev, name, std::make_shared<MemoryLink>(device_fs_, Owner{}, now_ns, target));

@@ -141,6 +141,11 @@ public:
         FL_ASSERT(is_resident());
         return Pte((raw_ & ~(bit_present | bit_writable)) | bit_prot_none);
     }
+    // The same entry of a page that lies in another frame now.
+    constexpr Pte with_pfn(Pfn pfn) const {
+        FL_ASSERT(is_resident() && !is_large());
+        return Pte((raw_ & ~mask_pfn) | (pfn.value() << page_shift & mask_pfn));
+    }
     // The same page, present under other permissions; A and D stay.
     constexpr Pte with_access(PteAccess access) const {
         FL_ASSERT(is_resident());

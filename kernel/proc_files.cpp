@@ -1,6 +1,7 @@
 // What /proc holds, file by file.
 #include "kernel/proc_files.hpp"
 #include "kernel/boot_log.hpp"
+#include "kernel/proc_fragmentation.hpp"
 #include "kernel/system.hpp"
 #include "kernel/sysv_ipc.hpp"
 
@@ -43,6 +44,7 @@ void add_proc_files(ProcFs& proc) {
     add_system_files(proc);
     add_machine_files(proc);
     add_settings(proc);
+    add_fragmentation_files(proc);
     add_ipc_files(proc);
     proc.add_link("mounts", "self/mounts");
 }

@@ -16,8 +16,6 @@ namespace fl::kernel {
 namespace {
 
 constexpr std::uint64_t page_kib = page_size / 1024;
-constexpr const char* zone_line = "Node 0, zone {:>8}";
-constexpr const char* zone_name = "Normal";
 
 // How the pages that reclaim could look at are spread over its lists.
 struct ReclaimLists {
@@ -114,6 +112,17 @@ void add_reclaim_events(Counters& counters, const mm::ReclaimCounters& reclaim) 
     counters["oom_kill"] = reclaim.oom_kills;
 }
 
+void add_compaction_events(Counters& counters, const mm::CompactionCounters& compaction) {
+    counters["pgmigrate_success"] = compaction.migrated;
+    counters["pgmigrate_fail"] = compaction.not_migrated;
+    counters["compact_migrate_scanned"] = compaction.migrate_scanned;
+    counters["compact_free_scanned"] = compaction.free_scanned;
+    counters["compact_isolated"] = compaction.isolated;
+    counters["compact_stall"] = compaction.stalls;
+    counters["compact_fail"] = compaction.failures;
+    counters["compact_success"] = compaction.successes;
+}
+
 mm::ReclaimCounters reclaim_counters(const mm::PhysicalMemory& memory) {
     const mm::Reclaimer* reclaimer = memory.reclaimer();
     return reclaimer != nullptr ? reclaimer->counters() : mm::ReclaimCounters{};
@@ -192,6 +201,7 @@ std::string proc_vmstat(const MemoryCensus& census, const mm::FaultCounters& fau
     const mm::ReclaimCounters reclaim = reclaim_counters(memory);
     Counters counters = page_counters(census, reclaim);
     add_reclaim_events(counters, reclaim);
+    add_compaction_events(counters, memory.compaction().counters());
     counters["pgfault"] = faults.minor + faults.major;
     counters["pgmajfault"] = faults.major;
     counters["pgreuse"] = faults.of(mm::FaultKind::cow_reuse);

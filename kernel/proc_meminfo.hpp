@@ -13,6 +13,10 @@
 
 namespace fl::kernel {
 
+// How a line about the zone begins, and its name.
+inline constexpr const char* zone_line = "Node 0, zone {:>8}";
+inline constexpr const char* zone_name = "Normal";
+
 // fs/proc/meminfo.c.
 std::string proc_meminfo(const MemoryCensus& census);
 // mm/vmstat.c: every name that 6.18 prints, in its order.

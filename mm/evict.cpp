@@ -281,6 +281,15 @@ void Reclaimer::leave_file(PageId page, Pfn pfn) {
     file.lose_page(index, slot, page);
 }
 
+PageCount Reclaimer::reclaim(PageCount wanted) {
+    settle();
+    let_go();
+    ++counters_.direct_reclaims;
+    PageCount reclaimed;
+    while (reclaimed < wanted && reclaim_one(kernel_page, ReclaimReason::fault)) reclaimed += PageCount(1);
+    return reclaimed;
+}
+
 bool Reclaimer::page_out(Pfn pfn) {
     settle();
     const std::uint32_t number = memory_.frames()[pfn].page;

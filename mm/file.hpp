@@ -109,6 +109,8 @@ public:
     // out of the cache: it is in `slot` now, or can be had again. Its number is remembered.
     Result<void> write_back_cached(std::uint64_t page_index);
     void lose_page(std::uint64_t page_index, std::optional<emu::SwapSlot> slot, std::uint32_t page_number);
+    // A cached page lies in another frame now, which the cache's reference is on (folio_migrate_mapping).
+    void move_page(std::uint64_t page_index, Pfn to) { pages_.at(page_index) = to; }
     // nullptr: the file is nobody's to share.
     std::shared_ptr<const File> shared() const { return weak_from_this().lock(); }
 

@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 #include <new>
+#include <utility>
 
 namespace fl::mm {
 
@@ -81,6 +82,14 @@ void FrameTable::split_large_mapping(Pfn first, const emu::Pte* large, emu::Pte*
     FL_ASSERT(at(first).entire_map_count > 0);
     if (--at(first).entire_map_count == 0) --large_pages_;
     for (std::uint64_t i = 0; i < emu::large_page_frames; ++i) move_mapping(first + i, large, entries + i);
+}
+
+void FrameTable::move(Pfn from, Pfn to) {
+    Frame& source = at(from);
+    Frame& target = at(to);
+    FL_ASSERT(source.state != FrameState::free && target.state == FrameState::free && !target.heads_free_block);
+    target = std::exchange(source, Frame{});
+    source.ever_used = true;
 }
 
 void FrameTable::link_free_head(Pfn pfn, unsigned order, std::uint32_t next) {

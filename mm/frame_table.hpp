@@ -125,6 +125,9 @@ public:
         if (at(pfn).only_entry == from) at(pfn).only_entry = to;
     }
 
+    // All that is known of the frame is known of `to` instead, which was free; `from` is free afterwards.
+    void move(Pfn from, Pfn to);
+
     // The buddy allocator's part: free-list membership of block heads.
     void link_free_head(Pfn pfn, unsigned order, std::uint32_t next);
     void unlink_free_head(Pfn pfn);

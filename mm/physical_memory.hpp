@@ -6,6 +6,7 @@
 
 #include "emu/ram.hpp"
 #include "mm/buddy_allocator.hpp"
+#include "mm/compaction.hpp"
 #include "mm/huge_pages.hpp"
 #include "mm/kernel_memory.hpp"
 
@@ -55,8 +56,8 @@ public:
     // One frame with one reference. ENOMEM once even the reclaimer, or without one the shrinker, finds nothing.
     Result<Pfn> allocate(FrameState state, Fill fill, PageOrigin origin = {});
     // 2^order frames side by side for the kernel, the first a multiple of 2^order, each with a reference of its own
-    // (alloc_pages() and split_page()); ENOMEM where no free block is that large.
-    Result<Pfn> allocate_block(unsigned order, FrameState state, Fill fill);
+    // (alloc_pages() and split_page()); ENOMEM where no free block is that large, and none can be made.
+    Result<Pfn> allocate_block(unsigned order, FrameState state, Fill fill, BlockEffort effort = BlockEffort::compact);
     // Drops the last reference of each of them.
     void release_block(Pfn first, unsigned order);
     // The frames of a large page of anonymous memory, each with one reference and a page of its own to the reclaimer.
@@ -89,6 +90,8 @@ public:
     KernelSpace* kernel_space() const { return kernel_space_; }
     HugePages& huge_pages() { return huge_pages_; }
     const HugePages& huge_pages() const { return huge_pages_; }
+    Compaction& compaction() { return compaction_; }
+    const Compaction& compaction() const { return compaction_; }
     KernelMemory& kernel_memory() { return kernel_memory_; }
     void set_shrinker(MemoryShrinker* shrinker) { shrinker_ = shrinker; }
     // Who decides which pages leave; nullptr: none do, but for what the shrinker finds.
@@ -125,6 +128,7 @@ private:
     bool tlb_stale_ = false;
     PageCount locked_;
     HugePages huge_pages_;
+    Compaction compaction_{*this};
     KernelMemory kernel_memory_{*this};
     BootMemory boot_;
     KernelSpace* kernel_space_ = nullptr;

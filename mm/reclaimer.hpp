@@ -197,6 +197,12 @@ public:
     void on_not_allocated(PageId page) { forget_if_gone(page); }
     // Its last reference is about to go.
     void on_freed(Pfn pfn);
+    // Whether whoever brought the page in is done with it.
+    bool is_settled(Pfn pfn) const { return pages_[memory_.frames()[pfn].page - 1].admitted; }
+    // A page that has a number lies in another frame now, which the frame table knows already.
+    void on_migrated(Pfn from, Pfn to);
+    // Takes so many pages out of memory, as for a page of the kernel's; returns how many went.
+    PageCount reclaim(PageCount wanted);
     // What stands for the kernel's own pages when a victim is chosen.
     static constexpr PageId kernel_page = 0;
 

@@ -27,8 +27,8 @@ FaultHandler::Resolution FaultHandler::swap_in_page(Vma& vma, const emu::PageFau
     const Pfn pfn = found->pfn;
     const bool write = fault.access == Access::write;
 
-    MmStruct::prepare_anon_vma(vma);
     memory_.add_reference(pfn);
+    MmStruct::prepare_anon_vma(vma);
     emu::PteAccess access = vma_access(vma.flags());
     access.writable = false;
     Pte entry = Pte::present(pfn, access).with_accessed();

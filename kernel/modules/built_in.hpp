@@ -5,6 +5,7 @@
 
 namespace fl::kernel::built_in {
 
+const ModuleInfo& fragment();
 const ModuleInfo& memshow();
 const ModuleInfo& pgwalk();
 const ModuleInfo& vmashow();

@@ -77,7 +77,7 @@ tl::expected<void, std::string> set_argument(ModuleChoice& choice, std::string_v
 
 std::span<const ModuleInfo* const> all_modules() {
     using namespace built_in;
-    static const std::array modules{&memshow(), &pgwalk(), &vmashow()};
+    static const std::array modules{&fragment(), &memshow(), &pgwalk(), &vmashow()};
     return modules;
 }
 

@@ -1,6 +1,7 @@
 #include "kernel/inspect.hpp"
 
 #include "kernel/inspect_text.hpp"
+#include "mm/fragmentation.hpp"
 #include "mm/page_walk_text.hpp"
 
 #include "tests/unit/kernel/swapping_machine.hpp"
@@ -248,7 +249,7 @@ TEST_CASE("rmap and phys views: from a frame to all who map it") {
     CHECK(contains(kernel::show_physical(alone, root.address()), "page table\n  pgd of process 7, "));
 }
 
-TEST_CASE("buddy view: blocks and how much of free memory is unusable") {
+TEST_CASE("buddy view: blocks, how much of free memory is unusable, and why there is no block") {
     Machine machine;
     const std::string text = kernel::show_buddy(machine.memory);
     const auto blocks = machine.memory.buddy().free_blocks();
@@ -258,13 +259,15 @@ TEST_CASE("buddy view: blocks and how much of free memory is unusable") {
     for (unsigned order = 0; order < BuddyAllocator::order_count; ++order) {
         const std::uint64_t pages = blocks.at(order) << order;
         const std::string start =
-            fmt::format("  {:>5} {:>6} {:>7} {:>7} {:>8.3f}", order,
+            fmt::format("  {:>5} {:>6} {:>7} {:>7} {:>8.3f} {:>7.3f} ", order,
                         order < 8 ? fmt::format("{}K", 4 << order) : fmt::format("{}M", 1 << (order - 8)),
-                        blocks.at(order), pages, static_cast<double>(in_smaller) / static_cast<double>(free));
+                        blocks.at(order), pages, static_cast<double>(in_smaller * 1000 / free) / 1000,
+                        static_cast<double>(fragmentation_index(machine.memory.buddy(), order)) / 1000);
         CHECK(lines.at(2 + order).starts_with(start));
         in_smaller += pages;
     }
     CHECK(in_smaller == free);
+    CHECK(contains(lines.at(2), " -1.000 "));
     CHECK(contains(
         text, fmt::format("buddy: {} frames, {} free\n", machine.memory.buddy().managed_page_count().value(), free)));
 }

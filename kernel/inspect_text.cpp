@@ -35,6 +35,8 @@ const char* frame_state_name(mm::FrameState state) {
         case mm::FrameState::shared_memory: return "shared";
         case mm::FrameState::zero_page: return "zero page";
         case mm::FrameState::special: return "vdso";
+        case mm::FrameState::slab: return "slab";
+        case mm::FrameState::kernel_stack: return "stack";
     }
     return "";
 }

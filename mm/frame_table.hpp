@@ -15,6 +15,7 @@ namespace fl::mm {
 
 class AnonVma;
 class File;
+class Slab;
 
 enum class FrameState : std::uint8_t {
     free = 0,
@@ -25,18 +26,23 @@ enum class FrameState : std::uint8_t {
     shared_memory,  // a page of memory that processes share, in the page cache of a file without a name
     zero_page,      // the shared page of zeroes
     special,        // a page of the kernel's that programs map as they map a file's ([vdso])
+    slab,           // of a slab, or of a block of kmalloc()'s
+    kernel_stack,   // of a thread
 };
 
-// Where the mappings of a user page can be found from its frame (Linux: folio->mapping and folio->index).
+// Where the mappings of a user page can be found from its frame (Linux: folio->mapping and folio->index); of a frame of
+// a slab, the slab.
 class RmapAnchor {
 public:
     RmapAnchor() = default;
     static RmapAnchor of(AnonVma& anon_vma, std::uint64_t index) { return {&anon_vma, index}; }
     static RmapAnchor of(File& file, std::uint64_t index) { return {&file, index}; }
+    static RmapAnchor of(Slab& slab) { return {&slab, 0}; }
 
-    // Which of the two it is, the frame's state says: anonymous, or a page of a cache.
+    // Which of them it is, the frame's state says: anonymous, a page of a cache, or of a slab.
     AnonVma& anon_vma() const { return *static_cast<AnonVma*>(owner_); }
     File& file() const { return *static_cast<File*>(owner_); }
+    Slab* slab() const { return static_cast<Slab*>(owner_); }
     const void* owner() const { return owner_; }
     // The page's index in that family, or in the file.
     std::uint64_t index() const { return index_; }
@@ -60,7 +66,7 @@ struct Frame {
     bool referenced = false;      // pages of a cache: read(2) or write(2) touched it (PG_referenced)
     std::uint32_t reference_count = 0;
     std::uint32_t map_count = 0;  // PTEs that point here (not counted for the zero page and reserved frames)
-    RmapAnchor anchor;            // user pages
+    RmapAnchor anchor;            // user pages, and those of slabs
     // The one entry that maps it; nullptr: there is none, or there were several at some time.
     emu::Pte* only_entry = nullptr;
     std::uint32_t page = 0;       // user pages: one more than the number that the Reclaimer knows it by; 0: it has none
@@ -68,6 +74,8 @@ struct Frame {
     std::uint32_t list_prev = 0;  // free blocks: neighbours in the free list, frame numbers, 0 = none
     std::uint32_t list_next = 0;
 
+    // Of a frame of a slab; nullptr while the slab is being made.
+    Slab* slab() const { return anchor.slab(); }
     std::optional<emu::SwapSlot> swap_slot() const {
         return slot == 0 ? std::nullopt : std::optional(emu::SwapSlot(slot - 1));
     }
@@ -84,6 +92,7 @@ public:
     // Free to used, with one reference. Returns whether the frame may hold old bytes.
     bool mark_used(Pfn pfn, FrameState state);
     void set_anchor(Pfn pfn, RmapAnchor anchor) { at(pfn).anchor = anchor; }
+    void set_slab(Pfn pfn, Slab& slab) { at(pfn).anchor = RmapAnchor::of(slab); }
     void set_dirty(Pfn pfn, bool dirty) { at(pfn).dirty = dirty; }
     void set_anon_exclusive(Pfn pfn, bool exclusive) { at(pfn).anon_exclusive = exclusive; }
     void set_left_locked(Pfn pfn) { at(pfn).left_locked = true; }

@@ -83,6 +83,8 @@ PageCount& MmStruct::rss_of(Pfn pfn) {
         case FrameState::free:
         case FrameState::reserved:
         case FrameState::page_table:
+        case FrameState::slab:
+        case FrameState::kernel_stack:
         case FrameState::zero_page: break;
     }
     FL_ASSERT(!"a PTE points to a frame that is no user page");

@@ -58,10 +58,12 @@ void PhysicalMemory::take(Pfn pfn, FrameState state, Fill fill) {
     if (fill == Fill::zeroed) std::memset(ram_.frame(pfn).data(), 0, page_size);
 }
 
-Result<Pfn> PhysicalMemory::allocate_block(unsigned order, FrameState state, Fill fill) {
+Result<Pfn> PhysicalMemory::allocate_block(unsigned order, FrameState state, Fill fill, BlockEffort effort) {
     FL_ASSERT(!is_user_page(state));
     if (order == 0) return allocate(state, fill);
-    const auto first = buddy_.allocate(order);
+    auto first = buddy_.allocate(order);
+    const bool reclaims = effort == BlockEffort::reclaim && reclaimer_ != nullptr;
+    if (!first && reclaims && reclaimer_->make_room_for_block(order)) first = buddy_.allocate(order);
     if (!first) return first;
     if (buddy_.free_page_count() < least_free_) least_free_ = buddy_.free_page_count();
     for (std::uint64_t i = 0; i < std::uint64_t{1} << order; ++i) take(*first + i, state, fill);

@@ -23,7 +23,14 @@ struct PageOrigin {
     bool is_pageable = true;
 };
 
+// What a block of more than one frame may cost.
+enum class BlockEffort : std::uint8_t {
+    take,     // what is free
+    reclaim,  // pages leave memory for it (GFP_KERNEL)
+};
+
 class Reclaimer;
+class SlabAllocator;
 
 // Frees memory that can be had back without loss, when none is left.
 class MemoryShrinker {
@@ -46,8 +53,8 @@ public:
     // One frame with one reference. ENOMEM once even the reclaimer, or without one the shrinker, finds nothing.
     Result<Pfn> allocate(FrameState state, Fill fill, PageOrigin origin = {});
     // 2^order frames side by side for the kernel, the first a multiple of 2^order, each with a reference of its own
-    // (alloc_pages() and split_page()); ENOMEM where no free block is that large.
-    Result<Pfn> allocate_block(unsigned order, FrameState state, Fill fill);
+    // (alloc_pages() and split_page()); ENOMEM where no free block is that large, and none can be made.
+    Result<Pfn> allocate_block(unsigned order, FrameState state, Fill fill, BlockEffort effort = BlockEffort::take);
     // Drops the last reference of each of them.
     void release_block(Pfn first, unsigned order);
     // Whether a user page finds a frame without taking anybody's.
@@ -70,6 +77,9 @@ public:
         return state != FrameState::zero_page && state != FrameState::reserved;
     }
     KernelMemory& kernel_memory() { return kernel_memory_; }
+    // Where the kernel's own objects lie; nullptr: they take nothing of this memory.
+    SlabAllocator* slab() const { return slab_; }
+    void set_slab(SlabAllocator* slab) { slab_ = slab; }
     void set_shrinker(MemoryShrinker* shrinker) { shrinker_ = shrinker; }
     // Who decides which pages leave; nullptr: none do, but for what the shrinker finds.
     void set_reclaimer(Reclaimer* reclaimer) { reclaimer_ = reclaimer; }
@@ -100,6 +110,7 @@ private:
     Pfn zero_page_{};
     MemoryShrinker* shrinker_ = nullptr;
     Reclaimer* reclaimer_ = nullptr;
+    SlabAllocator* slab_ = nullptr;
     bool tlb_stale_ = false;
     PageCount locked_;
     KernelMemory kernel_memory_{*this};

@@ -1,6 +1,7 @@
 #include "mm/verify.hpp"
 
 #include "mm/reclaimer.hpp"
+#include "mm/slab/slab_allocator.hpp"
 
 #include <fmt/format.h>
 
@@ -32,6 +33,7 @@ public:
         for (const MmStruct* mm : mms_) check_mm(*mm);
         check_frames();
         check_swap();
+        check_slab();
         if (const auto wrong = memory_.buddy().inconsistency()) wrong_.push_back(*wrong);
         return std::move(wrong_);
     }
@@ -92,6 +94,12 @@ private:
             if (references == 0 && !swap->frame(slot)) complain("slot {}: leaked", slot.value());
         });
         if (used != swap->used_slot_count().value()) complain("swap: used slots differ from a recount");
+    }
+
+    void check_slab() {
+        const SlabAllocator* slab = memory_.slab();
+        if (slab == nullptr) return;
+        if (const auto wrong = slab->inconsistency()) complain("{}", *wrong);
     }
 
     void check_mm(const MmStruct& mm) {
@@ -284,7 +292,8 @@ private:
             if (frame.only_entry != nullptr && (use.mappings != 1 || frame.only_entry != use.entry)) {
                 complain("frame {}: its only entry is not where it says", number);
             }
-            const bool kernels_own = frame.state == FrameState::reserved || frame.state == FrameState::zero_page;
+            const bool kernels_own = frame.state == FrameState::reserved || frame.state == FrameState::zero_page ||
+                                     frame.state == FrameState::slab || frame.state == FrameState::kernel_stack;
             // A special page belongs to its SpecialPages, beside those who map it.
             const bool in_swap_cache = frame.state == FrameState::anonymous && frame.slot != 0;
             const std::uint32_t owners = frame.state == FrameState::special || in_swap_cache ? 1 : 0;

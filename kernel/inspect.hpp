@@ -30,6 +30,8 @@ std::string show_rmap(const Inspection& machine);
 std::string show_physical(const Inspection& machine, PhysAddr address);
 // The free blocks of each order, and how fragmented free memory is.
 std::string show_buddy(const mm::PhysicalMemory& memory);
+// The caches of the slab allocator that have a slab, and what of them is used.
+std::string show_slab(const mm::PhysicalMemory& memory);
 // Slots in use: references, the frame where the page is in memory as well, and who names the slot.
 std::string show_swap(const Inspection& machine);
 // What the replacement policy says for itself and of each page.

@@ -2,7 +2,9 @@
 #include "kernel/inspect.hpp"
 #include "kernel/inspect_text.hpp"
 #include "kernel/mangle.hpp"
+#include "mm/kernel_layout.hpp"
 #include "mm/page_walk_text.hpp"
+#include "mm/slab/kmem_cache.hpp"
 
 #include <algorithm>
 #include <unordered_map>
@@ -41,6 +43,17 @@ std::string file_name(const mm::File& file) {
     return mangled(path.substr(path.rfind('/') + 1), "\n");
 }
 
+// ", of vm_area_struct, object 0xffff888000012340 in use".
+std::string slab_text(const mm::Slab& slab, PhysAddr address) {
+    if (slab.cache == nullptr)
+        return fmt::format(", a block of {} of kmalloc's", counted(slab.page_count().value(), "frame"));
+    const VirtAddr at = mm::direct_map_address(address);
+    const auto object = slab.cache->object_at(at);
+    if (!object) return fmt::format(", of {}, behind its last object", slab.cache->name());
+    return fmt::format(", of {}, object {:#x} {}", slab.cache->name(), object->value(),
+                       slab.cache->is_in_use(*object) ? "in use" : "free");
+}
+
 // What one frame is used for, as far as neighbours can have it in common.
 struct Use {
     FrameState state;
@@ -49,6 +62,7 @@ struct Use {
     const mm::File* file;
     std::uint64_t file_page;
     std::optional<MappedAt> mapped;  // of private pages
+    const mm::KmemCache* cache;      // of a slab's
 };
 
 class FrameView {
@@ -78,7 +92,8 @@ public:
 private:
     Use use_of(Pfn pfn) const {
         const mm::Frame& frame = machine_.memory.frames()[pfn];
-        Use use{frame.state, frame.reference_count, frame.map_count, "", file_of(frame), 0, {}};
+        Use use{frame.state, frame.reference_count, frame.map_count, "", file_of(frame), 0, {}, nullptr};
+        if (frame.state == FrameState::slab) use.cache = frame.slab()->cache;
         if (use.file != nullptr) use.file_page = frame.anchor.index();
         if (use.file != nullptr || frame.state == FrameState::anonymous) {
             use.letters = frame_letters(machine_.memory, pfn);
@@ -95,7 +110,7 @@ private:
         if (use.state != run_.state || use.state == FrameState::page_table) return false;
         if (use.state == FrameState::free) return true;
         const bool alike = use.references == run_.references && use.mappings == run_.mappings &&
-                           use.letters == run_.letters && use.file == run_.file &&
+                           use.letters == run_.letters && use.file == run_.file && use.cache == run_.cache &&
                            use.mapped.has_value() == run_.mapped.has_value();
         if (!alike) return false;
         const std::uint64_t pages = pfn - first_;
@@ -113,6 +128,7 @@ private:
             return count_ == 1 ? fmt::format("{} page {}", file_name(*run_.file), run_.file_page)
                                : fmt::format("{} pages {}-{}", file_name(*run_.file), run_.file_page, last);
         }
+        if (run_.state == FrameState::slab) return run_.cache != nullptr ? run_.cache->name() : "kmalloc, a block";
         if (run_.state != FrameState::anonymous) return "";
         if (!run_.mapped) return "swap cache";
         const VirtAddr start = run_.mapped->address;
@@ -211,6 +227,7 @@ std::string show_physical(const Inspection& machine, PhysAddr address) {
     }
     const mm::Frame& frame = machine.memory.frames()[pfn];
     append(text, "frame {:#x}, {}", pfn.value(), frame_state_name(frame.state));
+    if (frame.state == FrameState::slab) text += slab_text(*frame.slab(), address);
     if (const mm::File* file = file_of(frame)) append(text, ", {} page {}", file_name(*file), frame.anchor.index());
     if (frame.state == FrameState::anonymous || file_of(frame) != nullptr) {
         append(text, ", {}, {}, {}", counted(frame.reference_count, "reference"), counted(frame.map_count, "mapping"),

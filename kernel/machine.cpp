@@ -19,6 +19,7 @@
 #include "kernel/syscall_dispatcher.hpp"
 #include "kernel/syscall_table.hpp"
 #include "kernel/sysv_ipc.hpp"
+#include "kernel/task_copies.hpp"
 #include "kernel/terminal.hpp"
 #include "kernel/traps.hpp"
 #include "kernel/userfaultfd.hpp"
@@ -27,6 +28,7 @@
 #include "loader/elf_image.hpp"
 #include "loader/exec.hpp"
 #include "loader/host_file.hpp"
+#include "mm/slab/slab_allocator.hpp"
 #include "mm/verify.hpp"
 
 #include <fmt/format.h>
@@ -85,6 +87,7 @@ public:
         : options_(options),
           ram_(std::move(ram)),
           memory_(ram_),
+          slab_(memory_, options.paranoia == Paranoia::every_step ? mm::SlabChecks::full : mm::SlabChecks::off),
           reclaim_({options_, memory_, clock_, scheduler_, processes_,
                     [this] {
                         if (in_user_mode_) cpu_->request_stop_soon();
@@ -184,10 +187,12 @@ private:
     void gather_statistics(const mm::MmStruct& mm);
     void tear_down();
     void check_leaks();
+    std::uint64_t frames_beside_slabs() const { return (memory_.used_page_count() - slab_.page_count()).value(); }
 
     MachineOptions options_;
     emu::Ram ram_;
     mm::PhysicalMemory memory_;
+    mm::SlabAllocator slab_;
     ReclaimWork reclaim_;
     mm::FileRegistry files_;
     emu::Mmu mmu_;
@@ -239,6 +244,7 @@ tl::expected<void, std::string> MachineImplementation::start() {
     clock_.publish_to(vdso_->time_page());
     vfs_.emplace(files_, memory_.total_page_count(), clock_.realtime_ns());
     if (auto mounted = vfs_->mount(options_.host); !mounted) return mounted;
+    vfs_->account_to(memory_);
     syscalls_.emplace(options_.strace, &processes_);
     if (syscalls_->traces()) {
         signal_observer_ = [this](const Task& task, const SignalInfo& info) { syscalls_->log_signal(task, info); };
@@ -258,7 +264,7 @@ tl::expected<void, std::string> MachineImplementation::exec(const ProgramSpec& p
     };
     FL_ASSERT(first_ == nullptr);
     before_exec_ = live_objects(processes_, scheduler_, futexes_);
-    before_exec_.frames = memory_.used_page_count().value();
+    before_exec_.frames = frames_beside_slabs();
     auto host_file = loader::open_host_file(program.path);
     if (!host_file) return named(host_file.error());
     const auto file = files_.open(std::move(host_file->source), std::move(host_file->identity));
@@ -294,6 +300,7 @@ tl::expected<void, std::string> MachineImplementation::load(const ProgramSpec& p
     const auto directory = vfs_->make_directories(options_.host.guest_path(program.working_directory));
     task.fs = std::make_shared<FileSystemContext>(
         FileSystemContext{vfs_->root(), directory != nullptr ? directory : vfs_->root()});
+    if (!account_first_task(memory_, task)) return tl::unexpected(std::string("not enough memory"));
     return {};
 }
 
@@ -680,6 +687,7 @@ void MachineImplementation::check_invariants() {
     if (all.empty()) return;
     broken_ = mm::verify(memory_, all, files_.files());
     if (const auto wrong = ipc_.shm.inconsistency(all)) broken_.push_back(*wrong);
+    if (const auto wrong = processes_.memory_inconsistency(memory_)) broken_.push_back(*wrong);
 }
 
 mm::MemorySample MachineImplementation::memory_sample() const {
@@ -743,9 +751,13 @@ void MachineImplementation::check_leaks() {
     if (!broken_.empty()) return;
     LiveObjects left = live_objects(processes_, scheduler_, futexes_);
     left.inodes = vfs_->take_apart();
-    left.frames = memory_.used_page_count().value();
+    left.frames = frames_beside_slabs();
+    left.kernel_objects = slab_.object_count();
     LiveObjects expected = before_exec_;
-    for (const auto& file : files_.files()) expected.frames += file->cached_page_count().value();
+    for (const auto& file : files_.files()) {
+        expected.frames += file->cached_page_count().value();
+        expected.kernel_objects += file->nodes().node_count();
+    }
     broken_ = leftovers(expected, left);
     if (const PageCount used = reclaim_.swap().used_slot_count(); used > PageCount(0)) {
         broken_.push_back(fmt::format("{} swap slots are still in use", used.value()));

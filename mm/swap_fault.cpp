@@ -21,13 +21,15 @@ FaultHandler::Resolution FaultHandler::swap_in_page(Vma& vma, const emu::PageFau
     Reclaimer& reclaimer = *memory_.reclaimer();
     Pte* slot = mm_->page_table().find(page);
     FL_ASSERT(slot != nullptr && slot->is_swapped());
+    const auto reserved = mm_->reserve_anon_vma(vma);
+    if (!reserved) return Resolution{FaultKind::oom};
     const auto found = reclaimer.swap_in(slot->slot());
     if (!found) return Resolution{found.error() == Errno::enomem ? FaultKind::oom : FaultKind::sigbus};
     const Pte old = *slot;
     const Pfn pfn = found->pfn;
     const bool write = fault.access == Access::write;
 
-    MmStruct::prepare_anon_vma(vma);
+    mm_->prepare_anon_vma(vma);
     memory_.add_reference(pfn);
     emu::PteAccess access = vma_access(vma.flags());
     access.writable = false;

@@ -155,14 +155,14 @@ Result<VirtAddr> KmemCache::allocate(std::uint32_t requested_bytes) {
                                       name(), object, direct_map_address(slab.first.address()).value()));
         return fail(Errno::enomem);
     }
-    slab.freelist = next_free(object);
-    slab.used[*index / 64] |= std::uint64_t{1} << (*index % 64);
-    ++slab.inuse;
-    ++object_count_;
     if (layout_.checks == SlabChecks::full) {
         if (const auto wrong = damage(object, red_inactive)) surroundings_.bug(*wrong);
         paint(object, red_active, requested_bytes);
     }
+    slab.freelist = next_free(object);
+    slab.used[*index / 64] |= std::uint64_t{1} << (*index % 64);
+    ++slab.inuse;
+    ++object_count_;
     return VirtAddr(object);
 }
 

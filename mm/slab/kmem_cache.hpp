@@ -118,8 +118,9 @@ public:
         }
     }
 
-    // The start of the object that `address` lies in; `address` is in one of its slabs.
-    VirtAddr object_at(VirtAddr address) const;
+    // The object in whose part of a slab `address` lies, which is in one of the cache's; nullopt: in none's.
+    std::optional<VirtAddr> object_at(VirtAddr address) const;
+    bool is_in_use(VirtAddr object) const;
     // The bytes of an object that may be written to: what was asked for with checks, all of it without (ksize()).
     std::uint32_t usable_bytes(VirtAddr object) const;
 

@@ -20,10 +20,17 @@ std::optional<std::uint32_t> KmemCache::index_of(const Slab& slab, VirtAddr obje
     return index;
 }
 
-VirtAddr KmemCache::object_at(VirtAddr address) const {
+std::optional<VirtAddr> KmemCache::object_at(VirtAddr address) const {
     const Slab& slab = *surroundings_.memory.frames()[physical_address(address).pfn()].slab();
     const std::uint64_t offset = address - direct_map_address(slab.first.address());
-    return VirtAddr(address_of(slab, static_cast<std::uint32_t>(offset) / layout_.bytes));
+    const std::uint32_t index = static_cast<std::uint32_t>(offset) / layout_.bytes;
+    return index < slab.objects ? std::optional(VirtAddr(address_of(slab, index))) : std::nullopt;
+}
+
+bool KmemCache::is_in_use(VirtAddr object) const {
+    const Slab& slab = *surroundings_.memory.frames()[physical_address(object).pfn()].slab();
+    const auto index = index_of(slab, object);
+    return index && slab.is_used(*index);
 }
 
 // nullptr, with a complaint: it is no object in use of this cache.

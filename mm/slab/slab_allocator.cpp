@@ -144,6 +144,12 @@ std::uint64_t SlabAllocator::ksize(VirtAddr object) const {
     return slab->cache != nullptr ? slab->cache->usable_bytes(object) : slab->page_count().bytes();
 }
 
+std::uint64_t SlabAllocator::object_count() const {
+    std::uint64_t count = block_count_;
+    for (const auto& cache : caches_) count += cache->object_count();
+    return count;
+}
+
 PageCount SlabAllocator::shrink() {
     PageCount freed;
     for (const auto& cache : caches_) freed += cache->shrink();

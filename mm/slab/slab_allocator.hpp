@@ -50,6 +50,8 @@ public:
     const std::vector<std::unique_ptr<KmemCache>>& caches() const { return caches_; }
     PageCount reclaimable_page_count() const { return surroundings_.reclaimable; }
     PageCount unreclaimable_page_count() const { return surroundings_.unreclaimable; }
+    // In use, of all caches, and blocks.
+    std::uint64_t object_count() const;
     PageCount page_count() const { return surroundings_.reclaimable + surroundings_.unreclaimable; }
     // Blocks of kmalloc()'s beyond the largest class.
     std::uint64_t block_count() const { return block_count_; }

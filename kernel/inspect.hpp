@@ -32,6 +32,8 @@ std::string show_physical(const Inspection& machine, PhysAddr address);
 std::string show_kernel_space(const mm::PhysicalMemory& memory);
 // The free blocks of each order, and how fragmented free memory is.
 std::string show_buddy(const mm::PhysicalMemory& memory);
+// The caches of the slab allocator that have a slab, and what of them is used.
+std::string show_slab(const mm::PhysicalMemory& memory);
 // Slots in use: references, the frame where the page is in memory as well, and who names the slot.
 std::string show_swap(const Inspection& machine);
 // The kernel's log, as dmesg(1) prints it.

@@ -4,6 +4,7 @@
 #include "kernel/mangle.hpp"
 #include "mm/kernel_space.hpp"
 #include "mm/page_walk_text.hpp"
+#include "mm/slab/kmem_cache.hpp"
 
 #include <algorithm>
 #include <unordered_map>
@@ -54,6 +55,17 @@ std::string file_name(const mm::File& file) {
     return mangled(path.substr(path.rfind('/') + 1), "\n");
 }
 
+// ", of vm_area_struct, object 0xffff888000012340 in use".
+std::string slab_text(const mm::Slab& slab, PhysAddr address) {
+    if (slab.cache == nullptr)
+        return fmt::format(", a block of {} of kmalloc's", counted(slab.page_count().value(), "frame"));
+    const VirtAddr at = mm::direct_map_address(address);
+    const auto object = slab.cache->object_at(at);
+    if (!object) return fmt::format(", of {}, behind its last object", slab.cache->name());
+    return fmt::format(", of {}, object {:#x} {}", slab.cache->name(), object->value(),
+                       slab.cache->is_in_use(*object) ? "in use" : "free");
+}
+
 // What one frame is used for, as far as neighbours can have it in common.
 struct Use {
     FrameState state;
@@ -63,6 +75,7 @@ struct Use {
     std::uint64_t file_page;
     std::optional<MappedAt> mapped;  // of private pages
     const mm::VmallocArea* vmalloc = nullptr;
+    const mm::KmemCache* cache = nullptr;  // of a slab's
 };
 
 using VmallocFrames = std::unordered_map<Pfn, const mm::VmallocArea*>;
@@ -111,7 +124,14 @@ public:
 private:
     Use use_of(Pfn pfn) const {
         const mm::Frame& frame = machine_.memory.frames()[pfn];
-        Use use{frame.state, frame.reference_count, frame.map_count, "", file_of(frame), 0, {}, nullptr};
+        Use use{.state = frame.state,
+                .references = frame.reference_count,
+                .mappings = frame.map_count,
+                .letters = "",
+                .file = file_of(frame),
+                .file_page = 0,
+                .mapped = {}};
+        if (frame.state == FrameState::slab) use.cache = frame.slab()->cache;
         if (use.file != nullptr) use.file_page = frame.anchor.index();
         if (const auto found = vmalloc_.find(pfn); found != vmalloc_.end()) use.vmalloc = found->second;
         if (use.file != nullptr || frame.state == FrameState::anonymous) {
@@ -130,7 +150,7 @@ private:
         if (use.state == FrameState::free) return true;
         if (use.vmalloc != run_.vmalloc) return false;
         const bool alike = use.references == run_.references && use.mappings == run_.mappings &&
-                           use.letters == run_.letters && use.file == run_.file &&
+                           use.letters == run_.letters && use.file == run_.file && use.cache == run_.cache &&
                            use.mapped.has_value() == run_.mapped.has_value();
         if (!alike) return false;
         const std::uint64_t pages = pfn - first_;
@@ -149,6 +169,7 @@ private:
                                : fmt::format("{} pages {}-{}", file_name(*run_.file), run_.file_page, last);
         }
         if (run_.vmalloc != nullptr) return vmalloc_text(*run_.vmalloc);
+        if (run_.state == FrameState::slab) return run_.cache != nullptr ? run_.cache->name() : "kmalloc, a block";
         if (run_.state != FrameState::anonymous) return "";
         if (!run_.mapped) return "swap cache";
         const VirtAddr start = run_.mapped->address;
@@ -248,6 +269,7 @@ std::string show_physical(const Inspection& machine, PhysAddr address) {
     }
     const mm::Frame& frame = machine.memory.frames()[pfn];
     append(text, "frame {:#x}, {}", pfn.value(), frame_state_name(frame.state));
+    if (frame.state == FrameState::slab) text += slab_text(*frame.slab(), address);
     if (const mm::File* file = file_of(frame)) append(text, ", {} page {}", file_name(*file), frame.anchor.index());
     if (frame.state == FrameState::anonymous || file_of(frame) != nullptr) {
         append(text, ", {}, {}, {}", counted(frame.reference_count, "reference"), counted(frame.map_count, "mapping"),

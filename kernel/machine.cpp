@@ -22,6 +22,7 @@
 #include "kernel/syscall_dispatcher.hpp"
 #include "kernel/syscall_table.hpp"
 #include "kernel/sysv_ipc.hpp"
+#include "kernel/task_copies.hpp"
 #include "kernel/terminal.hpp"
 #include "kernel/traps.hpp"
 #include "kernel/userfaultfd.hpp"
@@ -31,6 +32,7 @@
 #include "loader/exec.hpp"
 #include "loader/host_file.hpp"
 #include "mm/kernel_space.hpp"
+#include "mm/slab/slab_allocator.hpp"
 #include "mm/verify.hpp"
 #include "mm/walker_check.hpp"
 
@@ -91,6 +93,7 @@ public:
           ram_(std::move(ram)),
           memory_(ram_, mm::KernelSpace::boot_memory(ram_.page_count())),
           kernel_space_(memory_),
+          slab_(memory_, options.paranoia == Paranoia::every_step ? mm::SlabChecks::full : mm::SlabChecks::off),
           reclaim_({options_, memory_, clock_, scheduler_, processes_, [this] { stop_program_soon(); }}),
           files_(memory_),
           mmu_(ram_),
@@ -200,9 +203,9 @@ private:
     void check_walkers(const mm::MmStruct& mm);
     void gather_statistics(const mm::MmStruct& mm);
     void tear_down();
-    // Page tables of the kernel half stay once they were needed.
+    // But for those of slabs, and page tables of the kernel half, which stay once they were needed.
     std::uint64_t frames_in_use() const {
-        return (memory_.used_page_count() - kernel_space_.later_table_count()).value();
+        return (memory_.used_page_count() - kernel_space_.later_table_count() - slab_.page_count()).value();
     }
     void check_leaks();
 
@@ -210,6 +213,7 @@ private:
     emu::Ram ram_;
     mm::PhysicalMemory memory_;
     mm::KernelSpace kernel_space_;
+    mm::SlabAllocator slab_;
     ReclaimWork reclaim_;
     mm::FileRegistry files_;
     emu::Mmu mmu_;
@@ -264,6 +268,7 @@ tl::expected<void, std::string> MachineImplementation::start() {
     clock_.publish_to(vdso_->time_page());
     vfs_.emplace(files_, memory_.buddy().managed_page_count(), clock_.realtime_ns());
     if (auto mounted = vfs_->mount(options_.host); !mounted) return mounted;
+    vfs_->account_to(memory_);
     syscalls_.emplace(options_.strace, &processes_);
     if (syscalls_->traces()) {
         signal_observer_ = [this](const Task& task, const SignalInfo& info) { syscalls_->log_signal(task, info); };
@@ -323,6 +328,7 @@ tl::expected<void, std::string> MachineImplementation::load(const ProgramSpec& p
     const auto directory = vfs_->make_directories(options_.host.guest_path(program.working_directory));
     task.fs = std::make_shared<FileSystemContext>(
         FileSystemContext{vfs_->root(), directory != nullptr ? directory : vfs_->root()});
+    if (!account_first_task(memory_, task)) return tl::unexpected(std::string("not enough memory"));
     return {};
 }
 
@@ -733,6 +739,7 @@ void MachineImplementation::check_invariants() {
     if (all.empty()) return;
     broken_ = mm::verify(memory_, all, files_.files());
     if (const auto wrong = ipc_.shm.inconsistency(all)) broken_.push_back(*wrong);
+    if (const auto wrong = processes_.memory_inconsistency(memory_)) broken_.push_back(*wrong);
 }
 
 mm::MemorySample MachineImplementation::memory_sample() const {
@@ -799,8 +806,12 @@ void MachineImplementation::check_leaks() {
     LiveObjects left = live_objects(processes_, scheduler_, futexes_);
     left.inodes = vfs_->take_apart();
     left.frames = frames_in_use();
+    left.kernel_objects = slab_.object_count();
     LiveObjects expected = before_exec_;
-    for (const auto& file : files_.files()) expected.frames += file->cached_page_count().value();
+    for (const auto& file : files_.files()) {
+        expected.frames += file->cached_page_count().value();
+        expected.kernel_objects += file->nodes().node_count();
+    }
     broken_ = leftovers(expected, left);
     if (const PageCount used = reclaim_.swap().used_slot_count(); used > PageCount(0)) {
         broken_.push_back(fmt::format("{} swap slots are still in use", used.value()));

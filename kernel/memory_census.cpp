@@ -1,5 +1,7 @@
 #include "kernel/memory_census.hpp"
 
+#include "mm/slab/slab_allocator.hpp"
+
 namespace fl::kernel {
 
 namespace {
@@ -16,6 +18,8 @@ void count_frame(const mm::Frame& frame, MemoryCensus& census) {
             break;
         case mm::FrameState::file_cache: census.file_cache += one; break;
         case mm::FrameState::shared_memory: census.shared_memory += one; break;
+        case mm::FrameState::kernel_stack: census.kernel_stacks += one; return;
+        case mm::FrameState::slab:
         case mm::FrameState::free:
         case mm::FrameState::reserved:
         case mm::FrameState::zero_page:
@@ -81,6 +85,10 @@ MemoryCensus take_census(const mm::PhysicalMemory& memory, std::span<const mm::M
         if (is_kept(frame)) continue;
         const bool anonymous = frame.state != mm::FrameState::file_cache && !frame.lazy_free;
         (anonymous ? census.locked_anonymous : census.locked_file) += PageCount(1);
+    }
+    if (const mm::SlabAllocator* slab = memory.slab()) {
+        census.slab_reclaimable = slab->reclaimable_page_count();
+        census.slab_unreclaimable = slab->unreclaimable_page_count();
     }
     if (const mm::SwapDevice* swap = swap_of(memory)) {
         census.swap_total = swap->slot_count();

@@ -17,7 +17,10 @@ namespace fl::kernel {
 struct MemoryCensus {
     PageCount total;  // frames that the allocator manages
     PageCount free;
-    PageCount page_tables;       // those of the kernel half from boot aside
+    PageCount page_tables;  // those of the kernel half from boot aside
+    PageCount kernel_stacks;
+    PageCount slab_reclaimable;  // frames of caches whose objects could be had back
+    PageCount slab_unreclaimable;
     PageCount anonymous;         // private pages
     PageCount anonymous_mapped;  // of these, those that some address space maps; the others wait in the swap cache
     PageCount lazily_free;       // of `anonymous`: may be given up (MADV_FREE)

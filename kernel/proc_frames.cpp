@@ -1,5 +1,7 @@
 #include "kernel/proc_frames.hpp"
 
+#include "mm/slab/kmem_cache.hpp"
+
 #include <algorithm>
 #include <cstring>
 
@@ -47,6 +49,8 @@ std::uint64_t flags_of(const mm::Frame& frame) {
         case mm::FrameState::file_cache: return user_flags(frame);
         case mm::FrameState::shared_memory: return user_flags(frame) | kpf_swapbacked;
         case mm::FrameState::zero_page: return kpf_reserved | kpf_zero_page;
+        case mm::FrameState::slab: return frame.slab()->cache != nullptr ? kpf_slab : 0;
+        case mm::FrameState::kernel_stack: return 0;
         case mm::FrameState::special: return kpf_reserved | (frame.map_count > 0 ? kpf_mmap : 0);
         case mm::FrameState::kernel_table: return kpf_pgtable;
         case mm::FrameState::memory_map: return kpf_reserved;

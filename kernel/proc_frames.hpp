@@ -32,6 +32,7 @@ inline constexpr std::uint64_t kpf_referenced = 1ULL << 2;
 inline constexpr std::uint64_t kpf_uptodate = 1ULL << 3;
 inline constexpr std::uint64_t kpf_dirty = 1ULL << 4;
 inline constexpr std::uint64_t kpf_lru = 1ULL << 5;
+inline constexpr std::uint64_t kpf_slab = 1ULL << 7;
 inline constexpr std::uint64_t kpf_buddy = 1ULL << 10;
 inline constexpr std::uint64_t kpf_mmap = 1ULL << 11;
 inline constexpr std::uint64_t kpf_anon = 1ULL << 12;

@@ -41,8 +41,10 @@ PageCount file_pages(const MemoryCensus& census) {
 // si_mem_available: what is free above the reserve, and what could be dropped without harm.
 PageCount available(const MemoryCensus& census) {
     const PageCount free = census.free - std::min(census.free, census.watermarks.high);
-    const PageCount cache = reclaim_lists(census).inactive_file;
-    return free + cache - std::min(PageCount(cache.value() / 2), census.watermarks.low);
+    const auto droppable = [&census](PageCount pages) {
+        return pages - std::min(PageCount(pages.value() / 2), census.watermarks.low);
+    };
+    return free + droppable(reclaim_lists(census).inactive_file) + droppable(census.slab_reclaimable);
 }
 
 // vm_commit_limit, with vm.overcommit_ratio = 50.
@@ -87,6 +89,9 @@ Counters page_counters(const MemoryCensus& census, const mm::ReclaimCounters& re
         {"nr_shmem", census.shared_memory.value()},
         {"nr_vmscan_write", reclaim.dirty + reclaim.ahead},
         {"nr_page_table_pages", census.page_tables.value()},
+        {"nr_slab_reclaimable", census.slab_reclaimable.value()},
+        {"nr_slab_unreclaimable", census.slab_unreclaimable.value()},
+        {"nr_kernel_stack", census.kernel_stacks.value() * page_kib},
         {"nr_swapcached", census.swap_cached.value()},
         {"nr_anon_transparent_hugepages", census.anonymous_huge_pages},
     };
@@ -173,9 +178,11 @@ std::string proc_meminfo(const MemoryCensus& census) {
     list.pages("AnonPages:", census.anonymous_mapped);
     list.pages("Mapped:", census.mapped);
     list.pages("Shmem:", census.shared_memory);
-    for (const char* label : {"KReclaimable:", "Slab:", "SReclaimable:", "SUnreclaim:", "KernelStack:"}) {
-        list.kib(label, 0);
-    }
+    list.pages("KReclaimable:", census.slab_reclaimable);
+    list.pages("Slab:", census.slab_reclaimable + census.slab_unreclaimable);
+    list.pages("SReclaimable:", census.slab_reclaimable);
+    list.pages("SUnreclaim:", census.slab_unreclaimable);
+    list.pages("KernelStack:", census.kernel_stacks);
     list.pages("PageTables:", census.page_tables);
     for (const char* label : {"SecPageTables:", "NFS_Unstable:", "Bounce:", "WritebackTmp:"}) list.kib(label, 0);
     list.pages("CommitLimit:", commit_limit(census));

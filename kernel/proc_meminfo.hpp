@@ -1,8 +1,8 @@
 // The views of the whole machine's memory, in the formats of Linux: /proc/meminfo, vmstat, zoneinfo, swaps, buddyinfo,
 // iomem.
 //
-// There is one node with one zone, Normal, that is all of RAM. What the machine does not have (huge pages, slabs, lists
-// of active pages) is 0, as Linux prints it on a machine without; every page that could be reclaimed counts as
+// There is one node with one zone, Normal, that is all of RAM. What the machine does not have (huge pages, lists of
+// active pages) is 0, as Linux prints it on a machine without; every page that could be reclaimed counts as
 // inactive.
 #pragma once
 

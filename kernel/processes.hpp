@@ -146,6 +146,8 @@ public:
     // A zombie is forgotten, its usage counts as its parent's children's.
     void reap(Process& zombie);
     Usage usage_of(const Process& process) const;
+    // Whether as many tasks are held in memory as there are, zombies included; empty when all is well.
+    std::optional<std::string> memory_inconsistency(const mm::PhysicalMemory& memory) const;
     // What the running task has used since it got the processor goes to its account.
     void account(const System& system);
 
@@ -158,6 +160,7 @@ private:
     void give_fiber(System& system);
     Result<std::uint32_t> allocate_pid();
     static Result<std::uint32_t> reserve_pidfd(System& parent, const CloneRequest& request);
+    static Result<void> take_memory(const System& parent, System& child, const CloneRequest& request);
     Result<void> share_or_copy(const System& parent, System& child, const CloneRequest& request);
     void join_process(const System& parent, Task& child, const CloneRequest& request);
     void leave_process(System& system);

@@ -5,6 +5,7 @@
 #include "kernel/processes.hpp"
 #include "kernel/ptrace_access.hpp"
 #include "kernel/syscalls.hpp"
+#include "kernel/task_copies.hpp"
 #include "kernel/terminal.hpp"
 
 #include <fcntl.h>
@@ -85,8 +86,12 @@ Result<std::uint64_t> sys_unshare(System& system, const Arguments& a) {
     Task& task = system.task;
     if ((flags & of_threads) != 0 && task.process->threads.size() > 1) return fail(Errno::einval);
     if ((flags & (CLONE_SIGHAND | CLONE_VM)) != 0 && task.mm->mm_users() > 1) return fail(Errno::einval);
-    if ((flags & CLONE_FS) != 0) task.fs = std::make_shared<FileSystemContext>(*task.fs);
-    if ((flags & CLONE_FILES) != 0) task.files = std::make_shared<FileTable>(*task.files);
+    auto fs = (flags & CLONE_FS) != 0 ? copy_fs(system.memory, *task.fs) : task.fs;
+    if (!fs) return fail(fs.error());
+    auto files = (flags & CLONE_FILES) != 0 ? copy_files(system.memory, *task.files) : task.files;
+    if (!files) return fail(files.error());
+    task.fs = std::move(*fs);
+    task.files = std::move(*files);
     return 0;
 }
 

@@ -38,6 +38,11 @@ public:
 
     PageCount managed_page_count() const { return PageCount(end_ - first_); }
     PageCount free_page_count() const { return free_pages_; }
+    // Whether a block of 2^order frames is free, or a larger one.
+    bool has_block(unsigned order) const {
+        while (order <= max_order && heads_[order] == 0) ++order;
+        return order <= max_order;
+    }
     // Free blocks of each order: a line of /proc/buddyinfo.
     std::array<std::uint64_t, order_count> free_blocks() const;
 

@@ -281,9 +281,11 @@ FaultHandler::Resolution FaultHandler::map_zero_page(FaultKind kind, const Vma& 
 FaultHandler::Resolution FaultHandler::map_fresh_page(FaultKind kind, Vma& vma, VirtAddr page) {
     const auto slot = mm_->page_table().ensure(page);
     if (!slot) return Resolution{FaultKind::oom};
+    const auto reserved = mm_->reserve_anon_vma(vma);
+    if (!reserved) return Resolution{FaultKind::oom};
     const auto pfn = memory_.allocate(FrameState::anonymous, Fill::zeroed);
     if (!pfn) return Resolution{FaultKind::oom};
-    MmStruct::prepare_anon_vma(vma);
+    mm_->prepare_anon_vma(vma);
     own_page(*pfn, vma, page);
     memory_.frames().set_lazy_free(*pfn, vma.flags().has(vm_droppable));
     mm_->install(*slot, under_protection(**slot, new_entry(*pfn, vma_access(vma.flags()))));
@@ -349,7 +351,11 @@ void FaultHandler::read_ahead(const Vma& vma, VirtAddr page) {
 FaultHandler::Resolution FaultHandler::refuse(FaultKind kind, Vma* vma, const PageFault& fault) {
     if (kind != FaultKind::sigbus) return Resolution{kind};
     // do_cow_fault() is ready to own the copy before there is something to copy.
-    if (fault.access == Access::write && !vma->is_shared()) MmStruct::prepare_anon_vma(*vma);
+    if (fault.access == Access::write && !vma->is_shared()) {
+        const auto reserved = mm_->reserve_anon_vma(*vma);
+        if (!reserved) return Resolution{FaultKind::oom};
+        mm_->prepare_anon_vma(*vma);
+    }
     if (!mm_->page_table().ensure_upper(fault.address)) return Resolution{FaultKind::oom};
     if (fault.access != Access::write && vma->file() != nullptr) map_around_refusal(*vma, fault.address.page_floor());
     return Resolution{kind};
@@ -390,6 +396,8 @@ FaultHandler::Resolution FaultHandler::copy_page(FaultKind kind, Vma& vma, VirtA
     mm_->split_large_page(page);
     const auto slot = mm_->page_table().ensure(page);
     if (!slot) return Resolution{FaultKind::oom};
+    const auto reserved = mm_->reserve_anon_vma(vma);
+    if (!reserved) return Resolution{FaultKind::oom};
     bool major = false;
     Pfn source;
     if ((*slot)->is_resident()) {
@@ -411,7 +419,7 @@ FaultHandler::Resolution FaultHandler::copy_page(FaultKind kind, Vma& vma, VirtA
     if (copy) {
         const auto bytes = memory_.ram().frame(source);
         std::memcpy(memory_.ram().frame(*copy).data(), bytes.data(), bytes.size());
-        MmStruct::prepare_anon_vma(vma);
+        mm_->prepare_anon_vma(vma);
         own_page(*copy, vma, page);
         mm_->install(*slot, under_protection(**slot, new_entry(*copy, vma_access(vma.flags()))));
     }
@@ -429,7 +437,7 @@ FaultHandler::Resolution FaultHandler::reuse_page(FaultKind kind, Vma& vma, Virt
         slot = mm_->page_table().find(page);
     }
     if (!vma.is_shared()) {
-        MmStruct::prepare_anon_vma(vma);
+        mm_->prepare_anon_vma(vma);
         own_page(slot->pfn(), vma, page);
         // It is about to differ from its slot for good.
         if (memory_.frames()[slot->pfn()].slot != 0) memory_.reclaimer()->leave_swap_cache(slot->pfn());

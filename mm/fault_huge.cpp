@@ -13,6 +13,8 @@ std::optional<FaultHandler::Resolution> FaultHandler::map_huge_page(FaultKind ki
     // A table there means that pages of 4 KiB are, or were.
     if (!(*slot)->is_none()) return std::nullopt;
     HugePageCounters& counters = memory_.huge_pages().counters;
+    const auto reserved = mm_->reserve_anon_vma(vma);
+    if (!reserved) return Resolution{FaultKind::oom};
     const auto first = memory_.allocate_large_page(Fill::zeroed);
     if (!first) {
         ++counters.fault_fallback;
@@ -22,7 +24,7 @@ std::optional<FaultHandler::Resolution> FaultHandler::map_huge_page(FaultKind ki
         memory_.release_large_page(*first);
         return Resolution{FaultKind::oom};
     }
-    MmStruct::prepare_anon_vma(vma);
+    mm_->prepare_anon_vma(vma);
     mm_->own_large_page(*first, vma, huge_page_floor(address));
     if (vma.flags().has(vm_droppable)) {
         for (std::uint64_t i = 0; i < emu::large_page_frames; ++i) memory_.frames().set_lazy_free(*first + i, true);
@@ -35,7 +37,9 @@ std::optional<FaultHandler::Resolution> FaultHandler::map_huge_page(FaultKind ki
 // Written to as a whole where nobody else has any part of it; else it is split, and the page looked at by itself.
 bool FaultHandler::reuse_huge_page(Pte& slot, Vma& vma, VirtAddr page) {
     if (!mm_->is_sole_owner(slot)) return false;
-    MmStruct::prepare_anon_vma(vma);
+    const auto reserved = mm_->reserve_anon_vma(vma);
+    if (!reserved) return false;
+    mm_->prepare_anon_vma(vma);
     mm_->own_large_page(slot.pfn(), vma, huge_page_floor(page));
     slot = slot.with_access(vma_access(vma.flags()));
     return true;

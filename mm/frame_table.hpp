@@ -16,6 +16,7 @@ namespace fl::mm {
 
 class AnonVma;
 class File;
+class Slab;
 
 enum class FrameState : std::uint8_t {
     free = 0,
@@ -29,18 +30,23 @@ enum class FrameState : std::uint8_t {
     kernel_table,   // a table of the kernel half: KernelSpace's
     memory_map,     // holds a part of the frame table itself
     vmalloc,        // a page of a vmalloc area
+    slab,           // of a slab, or of a block of kmalloc()'s
+    kernel_stack,   // of a thread
 };
 
-// Where the mappings of a user page can be found from its frame (Linux: folio->mapping and folio->index).
+// Where the mappings of a user page can be found from its frame (Linux: folio->mapping and folio->index); of a frame of
+// a slab, the slab.
 class RmapAnchor {
 public:
     RmapAnchor() = default;
     static RmapAnchor of(AnonVma& anon_vma, std::uint64_t index) { return {&anon_vma, index}; }
     static RmapAnchor of(File& file, std::uint64_t index) { return {&file, index}; }
+    static RmapAnchor of(Slab& slab) { return {&slab, 0}; }
 
-    // Which of the two it is, the frame's state says: anonymous, or a page of a cache.
+    // Which of them it is, the frame's state says: anonymous, a page of a cache, or of a slab.
     AnonVma& anon_vma() const { return *static_cast<AnonVma*>(owner_); }
     File& file() const { return *static_cast<File*>(owner_); }
+    Slab* slab() const { return static_cast<Slab*>(owner_); }
     const void* owner() const { return owner_; }
     // The page's index in that family, or in the file.
     std::uint64_t index() const { return index_; }
@@ -67,7 +73,7 @@ struct Frame {
     std::uint32_t map_count = 0;
     // Of these the large ones, where this is the first frame of their block (Linux: entire_mapcount).
     std::uint32_t entire_map_count = 0;
-    RmapAnchor anchor;  // user pages
+    RmapAnchor anchor;  // user pages, and those of slabs
     // The one entry that maps it; nullptr: there is none, or there were several at some time.
     emu::Pte* only_entry = nullptr;
     std::uint32_t page = 0;       // user pages: one more than the number that the Reclaimer knows it by; 0: it has none
@@ -75,6 +81,8 @@ struct Frame {
     std::uint32_t list_prev = 0;  // free blocks: neighbours in the free list, frame numbers, 0 = none
     std::uint32_t list_next = 0;
 
+    // Of a frame of a slab; nullptr while the slab is being made.
+    Slab* slab() const { return anchor.slab(); }
     std::optional<emu::SwapSlot> swap_slot() const {
         return slot == 0 ? std::nullopt : std::optional(emu::SwapSlot(slot - 1));
     }
@@ -88,10 +96,15 @@ public:
 
     PageCount page_count() const { return frames_; }
     const Frame& operator[](Pfn pfn) const { return at(pfn); }
+    // Some address space maps it as a part of a large page.
+    bool is_in_large_page(Pfn pfn) const {
+        return at(Pfn(pfn.value() & ~(emu::large_page_frames - 1))).entire_map_count > 0;
+    }
 
     // Free to used, with one reference. Returns whether the frame may hold old bytes.
     bool mark_used(Pfn pfn, FrameState state);
     void set_anchor(Pfn pfn, RmapAnchor anchor) { at(pfn).anchor = anchor; }
+    void set_slab(Pfn pfn, Slab& slab) { at(pfn).anchor = RmapAnchor::of(slab); }
     void set_dirty(Pfn pfn, bool dirty) { at(pfn).dirty = dirty; }
     void set_anon_exclusive(Pfn pfn, bool exclusive) { at(pfn).anon_exclusive = exclusive; }
     void set_left_locked(Pfn pfn) { at(pfn).left_locked = true; }

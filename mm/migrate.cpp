@@ -44,6 +44,8 @@ std::uint32_t redirect_entries(PhysicalMemory& memory, Pfn from, Pfn to) {
 bool is_movable(const PhysicalMemory& memory, Pfn pfn) {
     const Frame& frame = memory.frames()[pfn];
     if (frame.state != FrameState::anonymous && !is_cached(frame)) return false;
+    // A large page would have to be split first.
+    if (memory.frames().is_in_large_page(pfn)) return false;
     if (frame.page != 0 && !memory.reclaimer()->is_settled(pfn)) return false;
     // Of a private page that nobody maps yet nothing but its number is known.
     return is_cached(frame) ? is_in_its_cache(frame, pfn) : frame.map_count > 0 || frame.slot != 0;

@@ -225,6 +225,8 @@ Result<void> MmStruct::install_guards(Vma& vma, VirtRange part) {
     for (VirtAddr at = part.start; at < part.end; at = at + page_size) {
         if (!page_table_.ensure(at)) return fail(Errno::enomem);
     }
+    const auto reserved = reserve_anon_vma(vma);
+    if (!reserved) return fail(reserved.error());
     // So that fork copies the page tables.
     prepare_anon_vma(vma);
     zap(vma, part, Guards::drop);

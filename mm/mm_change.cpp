@@ -63,6 +63,8 @@ Result<Vma*> MmStruct::change_vma(Vma& vma, VirtRange range, VmaAttributes attri
         content.policy = policy;
         if (!joins_neighbour(vma, range, content)) return fail(Errno::enomem);
     }
+    const auto reserved = objects_.reserve({.vmas = splits, .chains = splits * vma.anon_vma_chain().size()});
+    if (!reserved) return fail(reserved.error());
 
     Vma* part = &vma;
     if (range.start > part->start()) part = &split_at(*part, range.start);

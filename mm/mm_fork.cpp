@@ -46,6 +46,10 @@ Result<std::unique_ptr<MmStruct>> MmStruct::fork() {
 
 Result<void> MmStruct::fork_vma(Vma& vma, MmStruct& child) {
     if (vma.flags().has(vm_account) && !child.may_commit(vma.page_count())) return fail(Errno::enomem);
+    // A family of its own as well, where it takes over none.
+    const std::size_t chains = vma.anon_vma() != nullptr ? vma.anon_vma_chain().size() + 1 : 0;
+    const auto reserved = child.objects_.reserve({.vmas = 1, .chains = chains, .families = chains > 0 ? 1U : 0U});
+    if (!reserved) return fail(reserved.error());
     VmaContent content = vma.content();
     content.flags = content.flags & ~vm_locked_mask;
     fork_userfault(content);

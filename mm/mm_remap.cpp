@@ -172,6 +172,11 @@ Result<VirtAddr> MmStruct::move_vma(Vma& source, const RemapRequest& request) {
                               : is_growing(request)          ? to.page_count() - from.page_count()
                                                              : PageCount(0);
     if (source.flags().has(vm_account) && !may_commit(charged)) return fail(Errno::enomem);
+    MmObjectCounts needed = from.empty() || has(request, mremap_dontunmap) ? MmObjectCounts{} : objects_of_cuts(from);
+    ++needed.vmas;
+    needed.chains += source.anon_vma_chain().size();
+    const auto reserved = objects_.reserve(needed);
+    if (!reserved) return fail(reserved.error());
     if (const auto ready = ensure_tables_for_move(from, to); !ready) return fail(ready.error());
 
     // Nothing fails from here on. For a moment there is more memory than there ever was.

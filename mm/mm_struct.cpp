@@ -46,9 +46,13 @@ emu::Pte vm_page_prot(VmFlags flags) {
 
 Result<std::unique_ptr<MmStruct>> MmStruct::create(PhysicalMemory& memory, FileRegistry& files,
                                                    const ResourceLimits& limits) {
+    auto object = new_kernel_object(memory, KernelObject::mm_struct);
+    if (!object) return fail(object.error());
     auto page_table = PageTable::create(memory);
     if (!page_table) return fail(page_table.error());
-    return std::unique_ptr<MmStruct>(new MmStruct(memory, files, std::move(*page_table), limits));
+    std::unique_ptr<MmStruct> mm(new MmStruct(memory, files, std::move(*page_table), limits));
+    mm->object_ = std::move(*object);
+    return mm;
 }
 
 MmStruct::MmStruct(PhysicalMemory& memory, FileRegistry& files, PageTable page_table, const ResourceLimits& limits)
@@ -83,6 +87,8 @@ PageCount& MmStruct::rss_of(Pfn pfn) {
         case FrameState::free:
         case FrameState::reserved:
         case FrameState::page_table:
+        case FrameState::slab:
+        case FrameState::kernel_stack:
         case FrameState::zero_page:
         case FrameState::kernel_table:
         case FrameState::memory_map:
@@ -179,6 +185,11 @@ void MmStruct::unmap_pages(VirtRange range, PrivateCopies copies) {
 
 void MmStruct::note_high_water() { hiwater_rss_ = hiwater_rss(); }
 
+Result<MmObjects::Reservation> MmStruct::reserve_anon_vma(const Vma& vma) {
+    if (vma.anon_vma() != nullptr) return MmObjects::Reservation(objects_);
+    return objects_.reserve({.chains = 1, .families = 1});
+}
+
 // A neighbour that could be merged with this VMA but for its rights lends its family, so that the two can become one
 // mapping later (mm/mmap.c, find_mergeable_anon_vma).
 void MmStruct::prepare_anon_vma(Vma& vma) {
@@ -198,7 +209,9 @@ void MmStruct::prepare_anon_vma(Vma& vma) {
     } else if (lends(previous) && compatible(*previous, vma)) {
         vma.set_anon_vma(previous->shared_anon_vma());
     } else {
-        vma.set_anon_vma(std::make_shared<AnonVma>());
+        auto family = std::make_shared<AnonVma>();
+        family->hold(objects_.take_family());
+        vma.set_anon_vma(std::move(family));
     }
 }
 
@@ -227,7 +240,9 @@ bool can_join(const MergeSide& low, const MergeSide& high) {
 
 Vma& MmStruct::insert(VirtRange range, VmaContent content) {
     account(content.flags, range.page_count(), Change::add);
-    Vma& vma = vmas_.insert(std::make_unique<Vma>(range, std::move(content)));
+    auto made = std::make_unique<Vma>(range, std::move(content));
+    made->hold(objects_.take_vma());
+    Vma& vma = vmas_.insert(std::move(made));
     vma.attach(*this);
     return vma;
 }
@@ -250,7 +265,7 @@ Vma& MmStruct::merge_with_next(Vma& vma) {
     next->set_left_apart(false);
     if (!can_merge(vma, *next)) return vma;
     const VirtRange merged{vma.start(), next->end()};
-    if (vma.anon_vma() == nullptr) vma.clone_anon_vma(*next);
+    if (vma.anon_vma() == nullptr) vma.take_over_anon_vma(*next);
     vma.set_flags(vma.flags() | (next->flags() & vm_sticky));
     remove(*next);
     resize(vma, merged);
@@ -279,6 +294,7 @@ void MmStruct::leave_apart(Vma& vma) {
 Vma& MmStruct::split_at(Vma& vma, VirtAddr address) {
     FL_ASSERT(vma.start() < address && address < vma.end());
     auto upper = std::make_unique<Vma>(VirtRange{address, vma.end()}, vma.content_from(address));
+    upper->hold(objects_.take_vma());
     resize(vma, VirtRange{vma.start(), address});
     Vma& inserted = vmas_.insert(std::move(upper));
     inserted.attach(*this);

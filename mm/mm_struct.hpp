@@ -9,6 +9,7 @@
 
 #include "mm/fault_event.hpp"
 #include "mm/mapping_history.hpp"
+#include "mm/mm_objects.hpp"
 #include "mm/page_table.hpp"
 #include "mm/rmap.hpp"
 #include "mm/vma_tree.hpp"
@@ -223,8 +224,12 @@ public:
     // Puts a resident `pte` where none was, or in place of the entry that was there; counts RSS and mappings both
     // ways. The caller hands over one reference on the frame (none on the zero page).
     void install(emu::Pte* slot, emu::Pte pte);
-    // Gives `vma` its family of private pages before the first one is made (anon_vma_prepare).
-    static void prepare_anon_vma(Vma& vma);
+    // Gives `vma` its family of private pages before the first one is made (anon_vma_prepare). What that takes is
+    // reserved before; ENOMEM.
+    Result<MmObjects::Reservation> reserve_anon_vma(const Vma& vma);
+    void prepare_anon_vma(Vma& vma);
+    // What changes of its mappings take of the machine's memory.
+    MmObjects& objects() { return objects_; }
     void note_tlb_stale() { effects_.tlb_stale = true; }
     // The same for a page in swap: its entry becomes a resident one, whose reference the caller hands over.
     void install_swapped_in(emu::Pte* slot, emu::Pte pte);
@@ -341,6 +346,8 @@ private:
     Result<Vma*> lock_part(Vma& vma, VirtRange range, VmFlags lock_flags);
     PageCount pages_in(VirtRange range) const;
     bool unmap_splits_too_many(VirtRange range) const;
+    // What cutting VMAs at both ends of `range` takes.
+    MmObjectCounts objects_of_cuts(VirtRange range) const;
     bool unmap_splits_special(VirtRange range) const;
     void note_high_water();
 
@@ -440,6 +447,8 @@ private:
 
     PhysicalMemory& memory_;
     FileRegistry& files_;
+    SlabObject object_;
+    MmObjects objects_{memory_};
     PageTable page_table_;
     VmaTree vmas_;
     ResourceLimits limits_;

@@ -171,7 +171,11 @@ Result<void> MmStruct::fill_page(const FillRequest& request, VirtAddr page, std:
         return {};
     }
     const bool in_file = from_cache || vma->is_shared();
-    if (!in_file) prepare_anon_vma(*vma);
+    if (!in_file) {
+        const auto reserved = reserve_anon_vma(*vma);
+        if (!reserved) return fail(reserved.error());
+        prepare_anon_vma(*vma);
+    }
     const auto entry = in_file ? fill_shared(*vma, request, page, bytes) : fill_private(*vma, request, page, bytes);
     if (!entry) return fail(entry.error());
     if (!is_empty) return fail(Errno::eexist);

@@ -4,9 +4,9 @@
 // for the day on which it has to be split (pgtable_trans_huge_deposit), so that a split never fails.
 //
 // Invariants: a table page exists only while a VMA lies in the range it covers, or until free_tables() of that range;
-// table_count() counts every table page, the root (PGD) and those that are kept included; upper entries carry all rights,
-// the leaf decides; as many tables are kept as there are large entries. The upper half of the root is a copy of the
-// KernelSpace's, where there is one: the tables below it are not this table's.
+// table_count() counts every table page, the root (PGD) and those that are kept included; upper entries carry all
+// rights, the leaf decides; as many tables are kept as there are large entries. The upper half of the root is a copy of
+// the KernelSpace's, where there is one: the tables below it are not this table's.
 #pragma once
 
 #include "emu/pte.hpp"

@@ -88,6 +88,8 @@ Result<Pfn> PhysicalMemory::allocate_block(unsigned order, FrameState state, Fil
     if (order == 0) return allocate(state, fill);
     auto first = buddy_.allocate(order);
     if (!first && compaction_.make_block(order, effort)) first = buddy_.allocate(order);
+    const bool reclaims = effort == BlockEffort::reclaim && reclaimer_ != nullptr;
+    if (!first && reclaims && reclaimer_->make_room_for_kernel_block(order)) first = buddy_.allocate(order);
     if (!first) return first;
     if (buddy_.free_page_count() < least_free_) least_free_ = buddy_.free_page_count();
     for (std::uint64_t i = 0; i < std::uint64_t{1} << order; ++i) take(*first + i, state, fill);

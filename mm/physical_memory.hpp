@@ -27,6 +27,7 @@ struct PageOrigin {
 
 class KernelSpace;
 class Reclaimer;
+class SlabAllocator;
 
 // What the kernel takes before there is an allocator (Linux: memblock), at the top of RAM: KernelSpace::boot_memory().
 struct BootMemory {
@@ -93,6 +94,9 @@ public:
     Compaction& compaction() { return compaction_; }
     const Compaction& compaction() const { return compaction_; }
     KernelMemory& kernel_memory() { return kernel_memory_; }
+    // Where the kernel's own objects lie; nullptr: they take nothing of this memory.
+    SlabAllocator* slab() const { return slab_; }
+    void set_slab(SlabAllocator* slab) { slab_ = slab; }
     void set_shrinker(MemoryShrinker* shrinker) { shrinker_ = shrinker; }
     // Who decides which pages leave; nullptr: none do, but for what the shrinker finds.
     void set_reclaimer(Reclaimer* reclaimer) { reclaimer_ = reclaimer; }
@@ -125,6 +129,7 @@ private:
     Pfn zero_page_{};
     MemoryShrinker* shrinker_ = nullptr;
     Reclaimer* reclaimer_ = nullptr;
+    SlabAllocator* slab_ = nullptr;
     bool tlb_stale_ = false;
     PageCount locked_;
     HugePages huge_pages_;

@@ -4,6 +4,7 @@
 
 #include "mm/mm_struct.hpp"
 #include "mm/replacement/checked_policy.hpp"
+#include "mm/slab/slab_allocator.hpp"
 
 #include <fmt/format.h>
 
@@ -325,6 +326,27 @@ bool Reclaimer::is_short(bool user) const {
     return free_frames(user) <= reserve;
 }
 
+bool Reclaimer::kill_for_memory() {
+    if (oom_handler_ == nullptr || killing_ || has_policy_error()) return false;
+    killing_ = true;
+    const bool killed = oom_handler_->kill_for_memory();
+    killing_ = false;
+    return killed;
+}
+
+bool Reclaimer::make_room_for_kernel_block(unsigned order) {
+    constexpr std::uint64_t most_pages = 256;
+    settle();
+    let_go();
+    ++counters_.direct_reclaims;
+    for (std::uint64_t taken = 0; !memory_.buddy().has_block(order); ++taken) {
+        if (taken < most_pages && reclaim_one(kernel_page, ReclaimReason::fault)) continue;
+        if (memory_.slab() != nullptr && memory_.slab()->shrink() > PageCount(0)) continue;
+        if (!kill_for_memory()) return false;
+    }
+    return true;
+}
+
 bool Reclaimer::make_room(RoomFor use, PageId incoming) {
     const bool user = use == RoomFor::user_page;
     settle();
@@ -335,12 +357,8 @@ bool Reclaimer::make_room(RoomFor use, PageId incoming) {
         if (reclaim_one(incoming, ReclaimReason::fault)) continue;
         // What is kept back is for such a case.
         if (free_frames(user) > PageCount(0)) break;
-        const bool may_kill = use != RoomFor::kernel_memory && oom_handler_ != nullptr && !killing_;
-        if (!may_kill || has_policy_error()) return false;
-        killing_ = true;
-        const bool killed = oom_handler_->kill_for_memory();
-        killing_ = false;
-        if (!killed) return false;
+        if (memory_.slab() != nullptr && memory_.slab()->shrink() > PageCount(0)) continue;
+        if (use == RoomFor::kernel_memory || !kill_for_memory()) return false;
     }
     wake_kswapd_at(free_frames(user));
     return true;

@@ -191,6 +191,8 @@ public:
     bool make_room(RoomFor use, PageId incoming);
     // reclaim_large.cpp. The same for so many user pages at once, for which nobody's page is taken.
     bool make_room_for_block(PageCount pages);
+    // 2^order frames side by side for the kernel, as far as pages that leave can bring them about.
+    bool make_room_for_kernel_block(unsigned order);
     // Whether a user page would find a frame without taking anybody's.
     bool has_room() const { return !is_short(true); }
     void on_allocated(Pfn pfn, PageId page);
@@ -334,6 +336,7 @@ private:
     void let_go();
     bool may_leave(PageId page) const;
     bool is_short(bool user) const;
+    bool kill_for_memory();
     PageCount free_frames(bool user) const;
     bool reclaim_one(PageId incoming, ReclaimReason reason);
     PageId choose_victim(PageId incoming);

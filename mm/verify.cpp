@@ -2,6 +2,7 @@
 
 #include "mm/kernel_space.hpp"
 #include "mm/reclaimer.hpp"
+#include "mm/slab/slab_allocator.hpp"
 
 #include <fmt/format.h>
 
@@ -35,6 +36,7 @@ public:
         check_kernel_space();
         check_frames();
         check_swap();
+        check_slab();
         if (const auto wrong = memory_.buddy().inconsistency()) wrong_.push_back(*wrong);
         return std::move(wrong_);
     }
@@ -46,6 +48,7 @@ private:
     }
 
     void check_file(const File& file) {
+        nodes_ += file.nodes().node_count();
         if (const auto wrong = file.i_mmap().inconsistency()) complain("file {}: {}", file.id(), *wrong);
         for (const auto& [index, pfn] : file.cached_pages()) {
             if (index >= file.page_count().value() && file.cached(index)) {
@@ -115,6 +118,23 @@ private:
         }
     }
 
+    void check_slab() {
+        const SlabAllocator* slab = memory_.slab();
+        if (slab == nullptr) return;
+        if (const auto wrong = slab->inconsistency()) complain("{}", *wrong);
+        recount(KernelObject::mm_struct, mms_.size());
+        recount(KernelObject::vm_area_struct, vmas_);
+        recount(KernelObject::anon_vma_chain, chains_);
+        recount(KernelObject::anon_vma, families_.size());
+        recount(KernelObject::radix_tree_node, nodes_);
+    }
+
+    void recount(KernelObject kind, std::uint64_t found) {
+        const KmemCache& cache = memory_.slab()->cache(kind);
+        if (cache.object_count() == found) return;
+        complain("{}: {} objects in use, a scan finds {}", cache.name(), cache.object_count(), found);
+    }
+
     void check_mm(const MmStruct& mm) {
         if (const auto wrong = mm.vmas().inconsistency()) wrong_.push_back(*wrong);
         VmCounters vm;
@@ -141,8 +161,13 @@ private:
     // that could be one VMA should be, or be known to be left apart.
     void check_vma(const MmStruct& mm, const Vma* previous, const Vma& vma) {
         if (!vma.lies_in(mm)) complain("vma {:#x}: belongs to another mm", vma.start().value());
+        vmas_ += vma.is_accounted() ? 1 : 0;
         for (const AnonVmaLink& link : vma.anon_vma_chain()) {
             if (const auto wrong = link.anon_vma->vmas().inconsistency()) complain("{}", *wrong);
+            chains_ += link.object ? 1 : 0;
+            for (const AnonVma* family = link.anon_vma.get(); family != nullptr; family = family->parent()) {
+                if (family->is_accounted()) families_.insert(family);
+            }
         }
         if (vma.flags().has_any(vm_uffd_flags) != (vma.userfault() != nullptr)) {
             complain("vma {:#x}: its userfaultfd and its flags disagree", vma.start().value());
@@ -345,7 +370,8 @@ private:
                 complain("frame {}: its only entry is not where it says", number);
             }
             const bool kernels_own = frame.state == FrameState::reserved || frame.state == FrameState::zero_page ||
-                                     frame.state == FrameState::memory_map;
+                                     frame.state == FrameState::memory_map || frame.state == FrameState::slab ||
+                                     frame.state == FrameState::kernel_stack;
             // A special page belongs to its SpecialPages, beside those who map it.
             const bool in_swap_cache = frame.state == FrameState::anonymous && frame.slot != 0;
             const std::uint32_t owners = frame.state == FrameState::special || in_swap_cache ? 1 : 0;
@@ -366,6 +392,8 @@ private:
     std::unordered_map<const MmStruct*, std::uint64_t> ptes_;
     std::unordered_map<const MmStruct*, std::uint64_t> large_entries_;
     std::unordered_map<const UserfaultContext*, const MmStruct*> contexts_;
+    std::uint64_t vmas_ = 0, chains_ = 0, nodes_ = 0;  // that hold an object
+    std::unordered_set<const AnonVma*> families_;
     std::vector<std::string> wrong_;
 };
 

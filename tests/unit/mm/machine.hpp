@@ -5,6 +5,7 @@
 #include "emu/mmu.hpp"
 #include "mm/fault_handler.hpp"
 #include "mm/reclaimer.hpp"
+#include "mm/slab/slab_allocator.hpp"
 #include "mm/user_memory.hpp"
 #include "mm/verify.hpp"
 
@@ -120,8 +121,15 @@ struct Pressure {
 
 class Machine {
 public:
-    explicit Machine(std::uint64_t frames = 64, const ResourceLimits& limits = {})
-        : ram(make_ram(frames)), memory(ram), files(memory), mmu(ram), handler(memory) {
+    // With `accounting` the kernel's own objects take frames as well.
+    explicit Machine(std::uint64_t frames = 64, const ResourceLimits& limits = {},
+                     std::optional<SlabChecks> accounting = std::nullopt)
+        : ram(make_ram(frames)),
+          memory(ram),
+          slab(accounting ? std::make_unique<SlabAllocator>(memory, *accounting) : nullptr),
+          files(memory),
+          mmu(ram),
+          handler(memory) {
         auto created = MmStruct::create(memory, files, limits);
         REQUIRE(created.has_value());
         mm = std::move(*created);
@@ -212,6 +220,7 @@ public:
 
     emu::Ram ram;
     PhysicalMemory memory;
+    std::unique_ptr<SlabAllocator> slab;
     // nullptr where none was asked for. Whoever has pages goes before them.
     std::unique_ptr<SwapDevice> swap;
     std::unique_ptr<Reclaimer> reclaimer;

@@ -173,7 +173,8 @@ std::string thp_modes(mm::ThpMode chosen) {
     for (std::size_t i = 0; i < mm::thp_mode_count; ++i) {
         const auto mode = static_cast<mm::ThpMode>(i);
         const char* const name = mm::thp_mode_name(mode);
-        fmt::format_to(std::back_inserter(line), mode == chosen ? "{}[{}]" : "{}{}", line.empty() ? "" : " ", name);
+        if (!line.empty()) line += ' ';
+        line += mode == chosen ? fmt::format("[{}]", name) : name;
     }
     return line + "\n";
 }

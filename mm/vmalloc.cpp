@@ -98,7 +98,7 @@ Result<void> Vmalloc::populate(VirtRange pages, Fill fill) {
 void Vmalloc::unmap(VirtRange pages) {
     for (VirtAddr page = pages.start; page < pages.end; page = page + page_size) {
         const Pfn frame = space_.unmap(page);
-        if (poisoning_ == Poisoning::on) std::ranges::fill(memory_.ram().frame(frame), poison_free);
+        if (poisoning_ == Poisoning::on) std::ranges::fill(memory_.ram().frame(frame), page_poison);
         memory_.release(frame);
     }
 }

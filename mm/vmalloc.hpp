@@ -25,7 +25,7 @@ struct VmallocRequest {
 // Bytes that the kernel writes over memory that nobody may rely on.
 enum class Poisoning : std::uint8_t { off, on };
 inline constexpr std::byte poison_in_use{0x5a};  // allocated, not yet written to (POISON_INUSE)
-inline constexpr std::byte poison_free{0xaa};    // freed (PAGE_POISON)
+inline constexpr std::byte page_poison{0xaa};    // freed (PAGE_POISON)
 
 // struct vm_struct.
 struct VmallocArea {

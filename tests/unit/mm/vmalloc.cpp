@@ -259,7 +259,7 @@ TEST_CASE("vmalloc: bytes are zeroes where that was asked for, poison otherwise,
     const Pfn frame = machine.space.translate(dirty).value().pfn();
     CHECK(all_are(frame, poison_in_use));
     machine.vmalloc().free(dirty);
-    CHECK(all_are(frame, poison_free));
+    CHECK(all_are(frame, page_poison));
     const VirtAddr zeroed = machine.vmalloc().allocate({.size_bytes = page_size, .fill = Fill::zeroed}).value();
     CHECK(machine.space.translate(zeroed).value().pfn() == frame);
     CHECK(all_are(frame, std::byte{0}));

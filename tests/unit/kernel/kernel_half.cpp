@@ -5,6 +5,8 @@
 
 #include "tests/unit/mm/kernel_machine.hpp"
 
+#include <fmt/format.h>
+
 #include <cstring>
 #include <regex>
 

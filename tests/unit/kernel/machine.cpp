@@ -227,7 +227,7 @@ TEST_CASE("out of frames in user mode") {
 TEST_CASE("out of frames inside a system call") {
     // getrandom(bss, 64 KiB, 0) needs 16 frames, of which there are not so many.
     MachineOptions options = small();
-    options.memory = PageCount(24);
+    options.memory = PageCount(46);
     const Code code =
         mov_edi(Program::bss) + mov_esi(1 << 16) + mov_edx(0) + mov_eax(SYS_getrandom) + syscall_code + exit_with(0);
     // Swap takes what does not fit.

@@ -48,6 +48,20 @@ struct Processes::Entry {
                  like.mmu, like.scheduler, like.processes, like.futexes, like.ipc,    like.vdso,   {}} {}
 };
 
+// While clone() makes a task, of which others may look at what memory it has.
+class Processes::InMaking {
+public:
+    InMaking(std::vector<const Entry*>& all, const Entry& entry) : all_(all), entry_(&entry) { all_.push_back(entry_); }
+    InMaking(const InMaking&) = delete;
+    InMaking& operator=(const InMaking&) = delete;
+    ~InMaking() { is_made(); }
+    void is_made() const { std::erase(all_, entry_); }
+
+private:
+    std::vector<const Entry*>& all_;
+    const Entry* entry_;
+};
+
 Processes::Processes(Scheduler& scheduler, ProcessesOptions options)
     : scheduler_(scheduler),
       options_(std::move(options)),
@@ -211,6 +225,7 @@ Result<std::uint32_t> Processes::clone(System& parent, const CloneRequest& reque
         auto entry = std::make_unique<Entry>(parent);
         System& child = entry->system;
         Task& task = entry->task;
+        const InMaking in_making(in_making_, *entry);
         if (auto taken = take_memory(parent, child, request); !taken) return fail(taken.error());
         const auto tid = allocate_pid();
         if (!tid) return fail(tid.error());
@@ -233,6 +248,7 @@ Result<std::uint32_t> Processes::clone(System& parent, const CloneRequest& reque
             return fail(Errno::eintr);
         }
         if ((request.flags & CLONE_SYSVSEM) != 0) parent.ipc.sem.share_undo(parent.task, task);
+        in_making.is_made();
         tasks_.emplace(*tid, std::move(entry));
         join_process(parent, task, request);
         if (task.process != parent.task.process) {
@@ -527,10 +543,12 @@ Result<void> Processes::end_other_threads(System& system) {
 std::optional<std::string> Processes::memory_inconsistency(const mm::PhysicalMemory& memory) const {
     if (memory.slab() == nullptr) return std::nullopt;
     std::uint64_t held = 0, stacks = 0;
-    for (const auto& [tid, entry] : tasks_) {
-        held += entry->task.memory.task_struct ? 1 : 0;
-        stacks += entry->task.memory.stack.held_frame_count();
-    }
+    const auto count = [&](const Entry& entry) {
+        held += entry.task.memory.task_struct ? 1 : 0;
+        stacks += entry.task.memory.stack.held_frame_count();
+    };
+    for (const auto& [tid, entry] : tasks_) count(*entry);
+    for (const Entry* entry : in_making_) count(*entry);
     for (const auto& [pid, process] : processes_) held += process->memory.zombie.task_struct ? 1 : 0;
     const std::uint64_t used = memory.slab()->cache(mm::KernelObject::task_struct).object_count();
     if (held != used) return fmt::format("task_struct: {} objects in use, {} tasks", used, held);

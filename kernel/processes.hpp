@@ -153,6 +153,7 @@ public:
 
 private:
     struct Entry;
+    class InMaking;
 
     System& add_process(const System& like);
     System& add_kernel_thread(const System& like, KernelThread thread, Process* parent);
@@ -177,6 +178,7 @@ private:
     KernelState kernel_;
     std::map<std::uint32_t, std::shared_ptr<Process>> processes_;
     std::map<std::uint32_t, std::unique_ptr<Entry>> tasks_;
+    std::vector<const Entry*> in_making_;  // by clone(), not known to anybody yet
     System* adopted_ = nullptr;
     std::vector<std::uint32_t> over_;  // numbers of tasks that have run for the last time
     std::vector<std::weak_ptr<mm::MmStruct>> spaces_;

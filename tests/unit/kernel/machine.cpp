@@ -228,7 +228,7 @@ TEST_CASE("out of frames in user mode") {
 TEST_CASE("out of frames inside a system call") {
     // getrandom(bss, 64 KiB, 0) needs 16 frames, of which there are not so many.
     MachineOptions options = small();
-    options.memory = mm::KernelSpace::least_ram() + PageCount(16);
+    options.memory = mm::KernelSpace::least_ram() + PageCount(38);
     const Code code =
         mov_edi(Program::bss) + mov_esi(1 << 16) + mov_edx(0) + mov_eax(SYS_getrandom) + syscall_code + exit_with(0);
     // Swap takes what does not fit.

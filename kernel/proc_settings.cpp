@@ -141,8 +141,9 @@ std::string thp_modes(mm::ThpMode chosen) {
     std::string line;
     for (std::size_t i = 0; i < mm::thp_mode_count; ++i) {
         const auto mode = static_cast<mm::ThpMode>(i);
+        if (!line.empty()) line += ' ';
         const char* const name = mm::thp_mode_name(mode);
-        fmt::format_to(std::back_inserter(line), mode == chosen ? "{}[{}]" : "{}{}", line.empty() ? "" : " ", name);
+        line += mode == chosen ? fmt::format("[{}]", name) : name;
     }
     return line + "\n";
 }

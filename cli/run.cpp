@@ -296,8 +296,7 @@ int run_program(kernel::MachineOptions options, const kernel::ProgramSpec& progr
 std::string module_help() {
     std::vector<std::string_view> names;
     for (const kernel::ModuleInfo* module : kernel::all_modules()) names.emplace_back(module->name);
-    return fmt::format("Load a module of the kernel, which speaks in its log: {}; may be repeated",
-                       fmt::join(names, ", "));
+    return fmt::format("Load a module, which speaks in the kernel's log: {}", fmt::join(names, ", "));
 }
 
 void add_options(CLI::App& subcommand, RunOptions& options) {

@@ -26,8 +26,8 @@ what the program prints goes to standard error; with --output it is the other wa
 standard output is the program's.
 
 Views: maps (mappings, and what of them is in memory), mm (mm_struct and its VMAs), pagetable (the tree), buddy (free
-blocks), slab (the kernel's own objects), frames (the frame table), rmap (frames to addresses), swap (slots), lists (the policy's), all. Without any of
---show, --walk and --phys: maps and pagetable.
+blocks), slab (the kernel's own objects), frames (the frame table), rmap (frames to addresses), swap (slots), lists
+(the policy's), all. Without any of --show, --walk and --phys: maps and pagetable.
 
 Exit status: 0; 1: the point was never reached, or what was shown could not be written; 2, 125: as run.
 

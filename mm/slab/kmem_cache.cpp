@@ -91,7 +91,9 @@ Slab* KmemCache::new_slab() {
     PhysicalMemory& memory = surroundings_.memory;
     unsigned order = layout_.order;
     Result<Pfn> first = fail(Errno::enomem);
-    if (order > layout_.min_order) first = memory.allocate_block(order, FrameState::slab, Fill::caller);
+    if (order > layout_.min_order) {
+        first = memory.allocate_block(order, FrameState::slab, Fill::caller, BlockEffort::take);
+    }
     if (!first) {
         order = layout_.min_order;
         first = memory.allocate_block(order, FrameState::slab, Fill::caller, BlockEffort::reclaim);

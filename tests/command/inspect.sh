@@ -38,7 +38,7 @@ check "at the first block" matches "${stdout%%$'\n'*}" 'after [0-9]{1,2} instruc
 
 # Every view.
 faultline inspect --at-fault 7 --show all --walk 0x409000 --phys 0x1000 ./walk
-for view in maps: mm: pagetable: buddy: frames: rmap: swap: lists: walk: phys:; do
+for view in maps: mm: pagetable: buddy: slab: frames: rmap: swap: lists: walk: phys:; do
   check "the view $view" contains "$stdout" "$new_line$view "
 done
 check "no line is too long" is "$(awk 'length > 140' <<<"$stdout")" ""

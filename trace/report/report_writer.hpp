@@ -113,11 +113,10 @@ private:
     Payload payload() const;
     void add_head(Payload& payload) const;
     std::vector<std::string> notes() const;
-    void add_faults(Payload& payload) const;
+    void add_events(Payload& payload) const;
     void add_fault_tables(Payload& payload) const;
     void add_totals(Payload& payload) const;
     void add_parts(Payload& payload) const;
-    void add_reclaims(Payload& payload) const;
     void add_areas(Payload& payload) const;
     void add_samples(Payload& payload) const;
     void add_task_events(Payload& payload) const;
@@ -157,6 +156,7 @@ private:
     std::vector<KindCounts> by_function_, by_area_;
     KindCounts by_kind_{};
     std::uint64_t fault_count_ = 0, major_count_ = 0, eviction_count_ = 0, write_back_count_ = 0, reclaim_rows_ = 0;
+    std::uint64_t background_eviction_count_ = 0;  // for no fault in particular
     std::uint64_t last_fault_ = 0, last_reclaim_fault_ = 0, end_ns_ = 0;
     bool has_events_ = false;
     std::uint32_t first_process_ = 0;

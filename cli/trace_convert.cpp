@@ -51,6 +51,7 @@ public:
     void write_task(const trace::TaskEvent& event) noexcept override { count().write_task(event); }
     void write_mappings(const trace::MappingsEvent& event) noexcept override { count().write_mappings(event); }
     void write_sample(const mm::MemorySample& sample) noexcept override { count().write_sample(sample); }
+    void write_tables(const trace::TableTree& tree) noexcept override { count().write_tables(tree); }
     void finish() noexcept override { next_.finish(); }
     void flush() noexcept override { next_.flush(); }
 

@@ -74,4 +74,16 @@ std::string json_of(const mm::MemorySample& sample) {
     return text;
 }
 
+std::string json_of(const TableTree& tree) {
+    std::string text =
+        fmt::format(R"({{"event":"page_tables","time":{},"pid":{},"root":{},"tables":{},"left_out":{},"rows":)",
+                    tree.time_ns, tree.pid, tree.root.value(), tree.table_count, tree.left_out);
+    append_json_list(text, tree.rows, [&](const TableRow& row) {
+        print(text, R"({{"level":{},"addr":"{:#x}","count":{},"entry":"{:#x}"}})", row.level, row.page << page_shift,
+              row.count, row.entry.raw());
+    });
+    text += '}';
+    return text;
+}
+
 }  // namespace fl::trace

@@ -86,8 +86,8 @@ std::vector<std::string> ReportWriter::notes() const {
     }
     if (fault_count_ > 0 && !tree_) {
         notes.push_back(
-            "The page tables at the end are left out: a trace has only the entries that faults met. A "
-            "report of a run (faultline run --report) has them.");
+            "The page tables at the end are left out: the trace does not have them. They belong to the end of a "
+            "process, which it does not tell of, or it is older than this form of it.");
     }
     if (every_sample_ > 1) {
         notes.push_back(

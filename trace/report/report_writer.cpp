@@ -234,6 +234,17 @@ void ReportWriter::write_sample(const mm::MemorySample& sample) noexcept {
     });
 }
 
+void ReportWriter::write_tables(const TableTree& tree) noexcept {
+    if (first_process_ != 0 && tree.pid != first_process_) return;
+    keep([&] {
+        tree_ = tree;
+        if (tree.rows.size() <= max_table_rows) return;
+        // Only a trace that somebody else has made.
+        tree_->left_out += tree.rows.size() - max_table_rows;
+        tree_->rows.resize(max_table_rows);
+    });
+}
+
 Payload ReportWriter::payload() const {
     Payload payload;
     add_head(payload);

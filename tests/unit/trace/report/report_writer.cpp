@@ -428,6 +428,26 @@ TEST_CASE("mappings, samples and processes") {
     CHECK(read.head()["end_time"] == 9);
 }
 
+TEST_CASE("the page tables are the first process's, at its end") {
+    Made made;
+    const auto tree_of = [](std::uint32_t pid, std::size_t rows) {
+        TableTree tree{.time_ns = 1, .pid = pid, .root = Pfn(7), .table_count = 4};
+        for (std::size_t row = 0; row < rows; ++row) tree.rows.push_back({1, row, 1, emu::Pte::from_raw(0x1067)});
+        return tree;
+    };
+    made.writer.write({test::heap_write(), {}});
+    made.writer.write_tables(tree_of(1001, 3));
+    made.writer.write_tables(tree_of(1000, max_table_rows + 5));
+    made.writer.write_tables(tree_of(1002, 3));
+    const ReadPayload read = made.payload();
+    CHECK(read.head()["tree"]["pid"] == 1000);
+    CHECK(read.head()["tree"]["root"] == 7);
+    CHECK(read.head()["tree"]["note"] == "5 more runs of entries are left out.");
+    CHECK(read.row_count("tree") == max_table_rows);
+    CHECK(read.column("tree", "bits")[0] == 0x67);
+    CHECK_FALSE(has_note(read, "page tables at the end are left out"));
+}
+
 TEST_CASE("without mappings in the trace the bands are those that faults saw") {
     Made made;
     for (const std::uint64_t time : {100U, 200U, 300U}) {

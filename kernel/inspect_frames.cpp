@@ -1,8 +1,7 @@
 // inspect.hpp: the frame table, and from frames back to addresses.
 #include "kernel/inspect.hpp"
-#include "kernel/inspect_text.hpp"
+#include "kernel/inspect_data.hpp"
 #include "kernel/mangle.hpp"
-#include "mm/page_walk_text.hpp"
 
 #include <algorithm>
 #include <unordered_map>
@@ -13,11 +12,6 @@ namespace {
 
 using mm::FrameState;
 
-// Which table of which process.
-struct TableUse {
-    std::uint32_t pid;
-    VirtRange range;
-};
 using Tables = std::unordered_map<Pfn, TableUse>;
 
 Tables all_tables(const Inspection& machine) {
@@ -31,9 +25,7 @@ Tables all_tables(const Inspection& machine) {
 }
 
 std::string table_text(const TableUse& use) {
-    unsigned level = 1;
-    while (use.range.size_bytes() > page_size << (9 * level)) ++level;
-    return fmt::format("{} of process {}, {}", mm::level_name(level), use.pid, range_text(use.range));
+    return fmt::format("{} of process {}, {}", mm::level_name(use.level()), use.pid, range_text(use.range));
 }
 
 std::string file_name(const mm::File& file) {
@@ -41,107 +33,54 @@ std::string file_name(const mm::File& file) {
     return mangled(path.substr(path.rfind('/') + 1), "\n");
 }
 
-// What one frame is used for, as far as neighbours can have it in common.
-struct Use {
-    FrameState state;
-    std::uint32_t references, mappings;
-    std::string letters;
-    const mm::File* file;
-    std::uint64_t file_page;
-    std::optional<MappedAt> mapped;  // of private pages
-};
-
-class FrameView {
-public:
-    explicit FrameView(const Inspection& machine) : machine_(machine), tables_(all_tables(machine)) {}
-
-    std::string text() {
-        const mm::FrameTable& frames = machine_.memory.frames();
-        append(text_, "frames: {} of 4 KiB, {} in use\n", frames.page_count().value(),
-               machine_.memory.used_page_count().value());
-        append(text_, "  {:<15} {:>7}  {:<10} {:>4} {:>4}  {:<5}  {}\n", "frames", "count", "state", "refs", "maps",
-               "flags", "whose");
-        for (std::uint64_t i = 0; i < frames.page_count().value(); ++i) {
-            const Use use = use_of(Pfn(i));
-            if (count_ == 0 || !continues(use, Pfn(i))) {
-                flush();
-                first_ = Pfn(i);
-                run_ = use;
-            }
-            ++count_;
-        }
-        flush();
-        append(text_, "{}\n", frame_letters_legend);
-        return std::move(text_);
+// What one frame is used for.
+FrameRun use_of(const Inspection& machine, const Tables& tables, Pfn pfn) {
+    const mm::Frame& frame = machine.memory.frames()[pfn];
+    FrameRun use{.first = pfn,
+                 .count = 1,
+                 .state = frame.state,
+                 .references = frame.reference_count,
+                 .mappings = frame.map_count,
+                 .letters = {},
+                 .file = file_of(frame),
+                 .mapped = {},
+                 .table = {}};
+    if (use.file != nullptr) use.file_page = frame.anchor.index();
+    if (use.is_user()) use.letters = frame_letters(machine.memory, pfn);
+    if (frame.state == FrameState::anonymous) {
+        const auto mappings = mappings_of(machine, pfn);
+        if (!mappings.empty()) use.mapped = mappings.front();
     }
-
-private:
-    Use use_of(Pfn pfn) const {
-        const mm::Frame& frame = machine_.memory.frames()[pfn];
-        Use use{frame.state, frame.reference_count, frame.map_count, "", file_of(frame), 0, {}};
-        if (use.file != nullptr) use.file_page = frame.anchor.index();
-        if (use.file != nullptr || frame.state == FrameState::anonymous) {
-            use.letters = frame_letters(machine_.memory, pfn);
-        }
-        if (frame.state == FrameState::anonymous) {
-            const auto mappings = mappings_of(machine_, pfn);
-            if (!mappings.empty()) use.mapped = mappings.front();
-        }
-        return use;
+    if (frame.state == FrameState::page_table) {
+        if (const auto found = tables.find(pfn); found != tables.end()) use.table = found->second;
     }
+    return use;
+}
 
-    bool continues(const Use& use, Pfn pfn) const {
-        // What a table covers is its own.
-        if (use.state != run_.state || use.state == FrameState::page_table) return false;
-        if (use.state == FrameState::free) return true;
-        const bool alike = use.references == run_.references && use.mappings == run_.mappings &&
-                           use.letters == run_.letters && use.file == run_.file &&
-                           use.mapped.has_value() == run_.mapped.has_value();
-        if (!alike) return false;
-        const std::uint64_t pages = pfn - first_;
-        if (use.file != nullptr && use.file_page != run_.file_page + pages) return false;
-        return !use.mapped || *use.mapped == MappedAt{run_.mapped->pid, run_.mapped->address + pages * page_size};
+bool continues(const FrameRun& run, const FrameRun& use) {
+    // What a table covers is its own.
+    if (use.state != run.state || use.state == FrameState::page_table) return false;
+    if (use.state == FrameState::free) return true;
+    const bool alike = use.references == run.references && use.mappings == run.mappings && use.letters == run.letters &&
+                       use.file == run.file && use.mapped.has_value() == run.mapped.has_value();
+    if (!alike) return false;
+    if (use.file != nullptr && use.file_page != run.file_page + run.count) return false;
+    return !use.mapped || *use.mapped == MappedAt{run.mapped->pid, run.mapped->address + run.count * page_size};
+}
+
+std::string whose(const FrameRun& run) {
+    if (run.table) return table_text(*run.table);
+    if (run.file != nullptr) {
+        const std::uint64_t last = run.file_page + run.count - 1;
+        return run.count == 1 ? fmt::format("{} page {}", file_name(*run.file), run.file_page)
+                              : fmt::format("{} pages {}-{}", file_name(*run.file), run.file_page, last);
     }
-
-    std::string whose() const {
-        if (run_.state == FrameState::page_table) {
-            const auto found = tables_.find(first_);
-            return found != tables_.end() ? table_text(found->second) : "";
-        }
-        if (run_.file != nullptr) {
-            const std::uint64_t last = run_.file_page + count_ - 1;
-            return count_ == 1 ? fmt::format("{} page {}", file_name(*run_.file), run_.file_page)
-                               : fmt::format("{} pages {}-{}", file_name(*run_.file), run_.file_page, last);
-        }
-        if (run_.state != FrameState::anonymous) return "";
-        if (!run_.mapped) return "swap cache";
-        const VirtAddr start = run_.mapped->address;
-        return fmt::format("process {} {}{}", run_.mapped->pid, range_text({start, start + count_ * page_size}),
-                           run_.mappings > 1 ? " and others" : "");
-    }
-
-    void flush() {
-        if (count_ == 0) return;
-        const bool is_user = run_.file != nullptr || run_.state == FrameState::anonymous;
-        append(text_, "  {:<15} {:>7}  {:<10} ", frames_text(first_.value(), first_.value() + count_ - 1), count_,
-               frame_state_name(run_.state));
-        if (is_user) {
-            append(text_, "{:>4} {:>4}  {:<5}  ", run_.references, run_.mappings, run_.letters);
-        } else {
-            append(text_, "{:>4} {:>4}  {:<5}  ", "", "", "");
-        }
-        text_ += whose();
-        end_line(text_);
-        count_ = 0;
-    }
-
-    const Inspection& machine_;
-    Tables tables_;
-    std::string text_;
-    Pfn first_{};
-    std::uint64_t count_ = 0;
-    Use run_{};
-};
+    if (run.state != FrameState::anonymous) return "";
+    if (!run.mapped) return "swap cache";
+    const VirtAddr start = run.mapped->address;
+    return fmt::format("process {} {}{}", run.mapped->pid, range_text({start, start + run.count * page_size}),
+                       run.mappings > 1 ? " and others" : "");
+}
 
 // "2:0x404000, 4:0x404000", or with more than one page "2:0x404000-0x406000, ...".
 std::string mappings_text(const std::vector<MappedAt>& mappings, std::uint64_t pages) {
@@ -164,41 +103,88 @@ bool follows(const std::vector<MappedAt>& next, const std::vector<MappedAt>& fir
 
 }  // namespace
 
-std::string show_frames(const Inspection& machine) { return FrameView(machine).text(); }
+unsigned TableUse::level() const {
+    unsigned level = 1;
+    while (range.size_bytes() > page_size << (9 * level)) ++level;
+    return level;
+}
 
-std::string show_rmap(const Inspection& machine) {
+std::vector<FrameRun> frame_runs(const Inspection& machine) {
+    const Tables tables = all_tables(machine);
+    std::vector<FrameRun> runs;
+    for (std::uint64_t i = 0; i < machine.memory.frames().page_count().value(); ++i) {
+        FrameRun use = use_of(machine, tables, Pfn(i));
+        if (!runs.empty() && continues(runs.back(), use)) {
+            ++runs.back().count;
+        } else {
+            runs.push_back(std::move(use));
+        }
+    }
+    return runs;
+}
+
+std::string show_frames(const Inspection& machine) {
+    std::string text;
+    append(text, "frames: {} of 4 KiB, {} in use\n", machine.memory.frames().page_count().value(),
+           machine.memory.used_page_count().value());
+    append(text, "  {:<15} {:>7}  {:<10} {:>4} {:>4}  {:<5}  {}\n", "frames", "count", "state", "refs", "maps", "flags",
+           "whose");
+    for (const FrameRun& run : frame_runs(machine)) {
+        append(text, "  {:<15} {:>7}  {:<10} ", frames_text(run.first.value(), run.first.value() + run.count - 1),
+               run.count, frame_state_name(run.state));
+        if (run.is_user()) {
+            append(text, "{:>4} {:>4}  {:<5}  ", run.references, run.mappings, run.letters);
+        } else {
+            append(text, "{:>4} {:>4}  {:<5}  ", "", "", "");
+        }
+        text += whose(run);
+        end_line(text);
+    }
+    append(text, "{}\n", frame_letters_legend);
+    return text;
+}
+
+std::vector<MappedRun> mapped_runs(const Inspection& machine) {
     const mm::FrameTable& frames = machine.memory.frames();
-    std::string rows;
-    std::uint64_t mapped = 0, count = 0;
-    Pfn first{};
-    FrameState state{};
-    std::vector<MappedAt> run;
-    const auto flush = [&] {
-        if (count == 0) return;
-        append(rows, "  {:<15} {:>6}  {:<10} {:>4}  {}\n", frames_text(first.value(), first.value() + count - 1), count,
-               frame_state_name(state), run.size(), mappings_text(run, count));
-        count = 0;
-    };
+    std::vector<MappedRun> runs;
     for (std::uint64_t i = 0; i < frames.page_count().value(); ++i) {
         std::vector<MappedAt> mappings = mappings_of(machine, Pfn(i));
-        if (mappings.empty()) {
-            flush();
-            continue;
+        if (mappings.empty()) continue;
+        const bool has_run = !runs.empty() && runs.back().first + runs.back().count == Pfn(i);
+        if (has_run && frames[Pfn(i)].state == runs.back().state &&
+            follows(mappings, runs.back().mappings, runs.back().count)) {
+            ++runs.back().count;
+        } else {
+            runs.push_back({Pfn(i), 1, frames[Pfn(i)].state, std::move(mappings)});
         }
-        ++mapped;
-        if (count == 0 || frames[Pfn(i)].state != state || !follows(mappings, run, count)) {
-            flush();
-            first = Pfn(i);
-            state = frames[first].state;
-            run = std::move(mappings);
-        }
-        ++count;
     }
-    flush();
+    return runs;
+}
+
+std::string show_rmap(const Inspection& machine) {
+    std::string rows;
+    std::uint64_t mapped = 0;
+    for (const MappedRun& run : mapped_runs(machine)) {
+        mapped += run.count;
+        append(rows, "  {:<15} {:>6}  {:<10} {:>4}  {}\n",
+               frames_text(run.first.value(), run.first.value() + run.count - 1), run.count,
+               frame_state_name(run.state), run.mappings.size(), mappings_text(run.mappings, run.count));
+    }
     std::string text;
     append(text, "rmap: {} of user pages mapped\n", counted(mapped, "frame"));
     append(text, "  {:<15} {:>6}  {:<10} {:>4}  {}\n", "frames", "count", "state", "maps", "process:address");
     return text + rows;
+}
+
+std::vector<FoundAt> all_mappings_of(const Inspection& machine, Pfn pfn) {
+    std::vector<FoundAt> found;
+    for (const InspectedProcess& process : machine.processes) {
+        if (machine.owner_of(*process.mm) != process.pid) continue;
+        process.mm->page_table().for_each(VirtRange{VirtAddr(0), mm::task_size}, [&](VirtAddr at, const emu::Pte& pte) {
+            if (pte.is_resident() && pte.pfn() == pfn) found.push_back({&process, at, pte});
+        });
+    }
+    return found;
 }
 
 std::string show_physical(const Inspection& machine, PhysAddr address) {
@@ -226,18 +212,13 @@ std::string show_physical(const Inspection& machine, PhysAddr address) {
         return text;
     }
     const std::uint64_t offset = address.value() & page_mask;
-    std::uint64_t found = 0;
-    for (const InspectedProcess& process : machine.processes) {
-        if (machine.owner_of(*process.mm) != process.pid) continue;
-        process.mm->page_table().for_each(VirtRange{VirtAddr(0), mm::task_size}, [&](VirtAddr at, const emu::Pte& pte) {
-            if (!pte.is_resident() || pte.pfn() != pfn) return;
-            ++found;
-            const mm::Vma* vma = process.mm->vmas().find(at);
-            append(text, "  process {} ({})  {:#x}  {}  {}\n", process.pid, process.name, at.value() + offset,
-                   mm::pte_letters(pte), vma != nullptr ? vma_text(*process.mm, *vma) : "no mapping");
-        });
+    const std::vector<FoundAt> found = all_mappings_of(machine, pfn);
+    for (const FoundAt& at : found) {
+        const mm::Vma* vma = at.process->mm->vmas().find(at.page);
+        append(text, "  process {} ({})  {:#x}  {}  {}\n", at.process->pid, at.process->name, at.page.value() + offset,
+               mm::pte_letters(at.entry), vma != nullptr ? vma_text(*at.process->mm, *vma) : "no mapping");
     }
-    if (found == 0) text += "  no virtual address leads to it\n";
+    if (found.empty()) text += "  no virtual address leads to it\n";
     return text;
 }
 

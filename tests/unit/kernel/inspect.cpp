@@ -269,6 +269,14 @@ TEST_CASE("buddy view: blocks and how much of free memory is unusable") {
         text, fmt::format("buddy: {} frames, {} free\n", machine.memory.buddy().managed_page_count().value(), free)));
 }
 
+TEST_CASE("buddy view: blocks that touch are one range") {
+    emu::Ram ram(*emu::Ram::create(PageCount(8192)));
+    PhysicalMemory memory(ram);
+    const Lines lines = lines_of(kernel::show_buddy(memory));
+    constexpr std::size_t order_10 = 2 + 10;
+    CHECK(lines.at(order_10) == "     10     4M       7    7168    0.125  0x400-0x1fff");
+}
+
 TEST_CASE("swap view: slots, their references, and who names them") {
     Example example;
     const std::string text = kernel::show_swap(standing(*example.machine));

@@ -1,9 +1,9 @@
-#include "trace/report/table_tree.hpp"
+#include "trace/table_tree.hpp"
 
 #include <doctest/doctest.h>
 
 using namespace fl;
-using namespace fl::trace::report;
+using namespace fl::trace;
 
 namespace {
 

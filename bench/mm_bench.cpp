@@ -1,7 +1,10 @@
-// mm_bench: the memory manager's own operations, without a guest: how VMA operations grow with the number of VMAs, and
-// the copy-on-write faults after a fork beside the host's.
+// mm_bench: the memory manager's own operations, without a guest: how VMA operations grow with the number of VMAs,
+// the copy-on-write faults after a fork beside the host's, what the kernel's own allocators take, vmalloc among them, and
+// what accounting for the kernel's objects costs.
 #include "emu/mmu.hpp"
 #include "mm/fault_handler.hpp"
+#include "mm/kernel_space.hpp"
+#include "mm/slab/slab_allocator.hpp"
 
 #include <benchmark/benchmark.h>
 
@@ -11,7 +14,9 @@
 
 #include <chrono>
 #include <cstdlib>
+#include <optional>
 #include <random>
+#include <vector>
 
 namespace {
 
@@ -111,6 +116,60 @@ void get_unmapped_area(benchmark::State& state) {
     for ([[maybe_unused]] auto _ : state) benchmark::DoNotOptimize(space.mm->find_free_range(2 * page_size));
 }
 
+// --- the kernel's own memory -----------------------------------------------------------------------------------------
+
+void buddy_page(benchmark::State& state) {
+    Space space(4096);
+    for ([[maybe_unused]] auto _ : state) {
+        const Pfn pfn = must(space.memory.allocate(mm::FrameState::reserved, mm::Fill::caller));
+        benchmark::DoNotOptimize(pfn);
+        space.memory.release(pfn);
+    }
+}
+
+void kmalloc_and_kfree(benchmark::State& state) {
+    Space space(4096);
+    mm::SlabAllocator slab(space.memory);
+    const auto size_bytes = static_cast<std::uint64_t>(state.range(0));
+    for ([[maybe_unused]] auto _ : state) {
+        const VirtAddr object = must(slab.kmalloc(size_bytes));
+        benchmark::DoNotOptimize(object);
+        slab.kfree(object);
+    }
+}
+
+// A thousand objects come, and go in another order: slabs fill up, empty, and are given back.
+void kmalloc_in_waves(benchmark::State& state) {
+    constexpr std::size_t wave = 1000;
+    Space space(4096);
+    mm::SlabAllocator slab(space.memory);
+    const auto size_bytes = static_cast<std::uint64_t>(state.range(0));
+    std::vector<VirtAddr> objects(wave, VirtAddr(0));
+    for ([[maybe_unused]] auto _ : state) {
+        for (VirtAddr& object : objects) object = must(slab.kmalloc(size_bytes));
+        constexpr std::size_t stride = 7;  // has no factor in common with the wave
+        for (std::size_t i = 0; i < wave; ++i) slab.kfree(objects[i * stride % wave]);
+    }
+    state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(wave));
+}
+
+// One page mapped and unmapped, with and without a vm_area_struct that it takes.
+void map_and_unmap(benchmark::State& state) {
+    emu::Ram ram(std::move(*emu::Ram::create(PageCount(4096))));
+    mm::PhysicalMemory memory(ram);
+    std::optional<mm::SlabAllocator> slab;
+    if (state.range(0) != 0) slab.emplace(memory);
+    mm::FileRegistry files(memory);
+    const auto mm = must(mm::MmStruct::create(memory, files, no_limits));
+    for ([[maybe_unused]] auto _ : state) {
+        must(mm->map(mm::MapRequest{.hint = base,
+                                    .length_bytes = page_size,
+                                    .prot = mm::prot_read,
+                                    .flags = private_anonymous | mm::map_fixed}));
+        must(mm->unmap(base, page_size).map([] { return 0; }));
+    }
+}
+
 constexpr std::uint64_t cow_pages = 4096;
 
 // Time per page that the child copies; fork and exit are not part of it.
@@ -156,11 +215,30 @@ void cow_after_fork_host(benchmark::State& state) {
     ::munmap(seconds, page_size);
 }
 
+// An area of so many KiB comes and goes, from frames whose host memory is warm.
+void vmalloc_and_vfree(benchmark::State& state) {
+    const auto size_bytes = static_cast<std::uint64_t>(state.range(0)) * 1024;
+    constexpr PageCount frames{16384};
+    emu::Ram ram = std::move(*emu::Ram::create(frames));
+    mm::PhysicalMemory memory(ram, mm::KernelSpace::boot_memory(frames));
+    mm::KernelSpace space(memory);
+    for ([[maybe_unused]] auto _ : state) {
+        const VirtAddr area = must(space.vmalloc().allocate({.size_bytes = size_bytes, .caller = "mm_bench"}));
+        benchmark::DoNotOptimize(area);
+        space.vmalloc().free(area);
+    }
+}
+
 }  // namespace
 
 BENCHMARK(vma_find)->Arg(64)->Arg(1024)->Arg(8192)->Arg(60000);
 BENCHMARK(vma_insert_and_remove)->Arg(64)->Arg(1024)->Arg(8192)->Arg(60000);
 BENCHMARK(get_unmapped_area)->Arg(64)->Arg(1024)->Arg(8192)->Arg(60000);
+BENCHMARK(vmalloc_and_vfree)->Arg(4)->Arg(16)->Arg(4096);
+BENCHMARK(buddy_page);
+BENCHMARK(kmalloc_and_kfree)->Arg(8)->Arg(64)->Arg(192)->Arg(1024)->Arg(8192);
+BENCHMARK(kmalloc_in_waves)->Arg(64)->Arg(1024);
+BENCHMARK(map_and_unmap)->ArgName("accounted")->Arg(0)->Arg(1);
 BENCHMARK(cow_after_fork)->UseManualTime();
 BENCHMARK(cow_after_fork_host)->UseManualTime();
 BENCHMARK_MAIN();

@@ -27,8 +27,9 @@ what the program prints goes to standard error; with --output it is the other wa
 standard output is the program's.
 
 Views: maps (mappings, and what of them is in memory), mm (mm_struct and its VMAs), pagetable (the tree), buddy (free
-blocks), frames (the frame table), rmap (frames to addresses), swap (slots), lists (the policy's), all. Without any of
---show, --walk and --phys: maps and pagetable.
+blocks), slab (the kernel's own objects), frames (the frame table), rmap (frames to addresses), swap (slots), lists (the
+policy's), kernel (the kernel half of every address space), log (the kernel's), all. Without any of --show, --walk and
+--phys: maps and pagetable.
 
 Exit status: 0; 1: the point was never reached, or what was shown could not be written; 2, 125: as run.
 
@@ -37,7 +38,8 @@ Exit status: 0; 1: the point was never reached, or what was shown could not be w
   faultline inspect --at-exit --show pagetable --json ./program | jq '.pagetable.tables'
   faultline inspect --at-instruction 10000 --frames 16 --show lists,swap ./program)";
 
-constexpr std::array view_names = {"maps", "mm", "pagetable", "buddy", "frames", "rmap", "swap", "lists"};
+constexpr std::array view_names = {"maps", "mm",   "pagetable", "buddy",  "slab", "frames",
+                                   "rmap", "swap", "lists",     "kernel", "log"};
 
 // "0x1234", or decimal.
 std::uint64_t address_from(const char* option, const std::string& text) {
@@ -142,9 +144,12 @@ private:
         }
         if (view == "pagetable") return kernel::show_page_table(process);
         if (view == "buddy") return kernel::show_buddy(standing.memory);
+        if (view == "slab") return kernel::show_slab(standing.memory);
         if (view == "frames") return kernel::show_frames(standing);
         if (view == "rmap") return kernel::show_rmap(standing);
         if (view == "swap") return kernel::show_swap(standing);
+        if (view == "kernel") return kernel::show_kernel_space(standing.memory);
+        if (view == "log") return kernel::show_log(standing);
         return kernel::show_lists(standing);
     }
 

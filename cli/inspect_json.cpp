@@ -1,7 +1,10 @@
 #include "cli/inspect_json.hpp"
 
 #include "kernel/inspect_data.hpp"
+#include "mm/fragmentation.hpp"
+#include "mm/kernel_space.hpp"
 #include "mm/reclaimer.hpp"
+#include "mm/slab/slab_allocator.hpp"
 #include "trace/table_tree.hpp"
 
 #include <fmt/format.h>
@@ -39,6 +42,21 @@ Json mapping_or_null(const mm::MmStruct& mm, VirtAddr address) {
     const mm::Vma* vma = kernel::mapping_at(mm, address);
     return vma != nullptr ? mapping(mm, *vma) : Json();
 }
+
+Json kernel_mapping_or_null(const mm::PhysicalMemory& memory, VirtAddr address) {
+    const auto found = kernel::kernel_mapping_at(memory, address);
+    if (!found) return {};
+    return {{"start", hex(found->range.start)}, {"end", hex(found->range.end)}, {"name", found->what}};
+}
+
+// A table that is kept for a large page has no place yet, and one of the kernel half is nobody's.
+void add_table(Json& row, const kernel::TableUse& table) {
+    row["pid"] = table.pid != 0 ? Json(table.pid) : Json();
+    row["level"] = table.is_kept() ? Json() : Json(table.level());
+    row["addr"] = table.is_kept() ? Json() : Json(hex(table.range.start));
+}
+
+Json cache_name(const mm::KmemCache* cache) { return cache != nullptr ? Json(cache->name()) : Json(); }
 
 Json maps(const InspectedProcess& process) {
     const mm::MmStruct& mm = *process.mm;
@@ -116,7 +134,7 @@ Json page_table(const InspectedProcess& process) {
         const VirtAddr address(row.page << page_shift);
         rows.push_back(
             {{"level", row.level}, {"addr", hex(address)}, {"count", row.count}, {"entry", hex(row.entry.raw())}});
-        if (row.level > 1) continue;
+        if (row.level > 2 || (row.level == 2 && !row.entry.is_large())) continue;
         const mm::Vma* vma = kernel::mapping_at(mm, address);
         rows.back()["mapping"] = vma != nullptr ? Json(mm.vma_name(*vma)) : Json();
     }
@@ -127,13 +145,18 @@ Json page_table(const InspectedProcess& process) {
 }
 
 Json buddy(const Inspection& machine) {
+    constexpr double one = 1000;
     const mm::PhysicalMemory& memory = machine.memory;
     const kernel::FreeBlocks blocks = kernel::free_blocks(memory.frames());
     Json orders = Json::array();
-    for (std::size_t order = 0; order < blocks.size(); ++order) {
+    for (unsigned order = 0; order < blocks.size(); ++order) {
         Json firsts = Json::array();
         for (const Pfn first : blocks.at(order)) firsts.push_back(first.value());
-        orders.push_back({{"order", order}, {"free", blocks.at(order).size()}, {"blocks", std::move(firsts)}});
+        orders.push_back({{"order", order},
+                          {"free", blocks.at(order).size()},
+                          {"unusable", mm::unusable_free_index(memory.buddy(), order) / one},
+                          {"extfrag", mm::fragmentation_index(memory.buddy(), order) / one},
+                          {"blocks", std::move(firsts)}});
     }
     return {{"frames", memory.buddy().managed_page_count().value()},
             {"free", memory.buddy().free_page_count().value()},
@@ -154,10 +177,11 @@ Json frames(const Inspection& machine) {
             row["pid"] = run.mapped ? Json(run.mapped->pid) : Json();
             row["addr"] = run.mapped ? Json(hex(run.mapped->address)) : Json();
         }
-        if (run.table) {
-            row["pid"] = run.table->pid;
-            row["level"] = run.table->level();
-            row["addr"] = hex(run.table->range.start);
+        if (run.table) add_table(row, *run.table);
+        if (run.state == mm::FrameState::slab) row["cache"] = cache_name(run.cache);
+        if (run.vmalloc != nullptr) {
+            row["caller"] = run.vmalloc->caller;
+            row["addr"] = hex(run.vmalloc->start);
         }
         runs.push_back(std::move(row));
     }
@@ -236,6 +260,86 @@ Json lists(const Inspection& machine) {
             {"pages", std::move(pages)}};
 }
 
+Json slab(const Inspection& machine) {
+    const mm::SlabAllocator* allocator = machine.memory.slab();
+    if (allocator == nullptr) return {};
+    Json caches = Json::array();
+    for (const auto& cache : allocator->caches()) {
+        const mm::Slab* first = kernel::first_slab(*cache);
+        if (first == nullptr) continue;
+        caches.push_back(
+            {{"name", cache->name()},
+             {"size", cache->layout().bytes},
+             {"used", cache->object_count()},
+             {"room", cache->room_count()},
+             {"slabs", cache->slab_count()},
+             {"partial", cache->partial_slab_count()},
+             {"frames", cache->page_count().value()},
+             {"first_slab", {{"frame", first->first.value()}, {"used", first->inuse}, {"objects", first->objects}}}});
+    }
+    return {{"frames", allocator->page_count().value()},
+            {"reclaimable", allocator->reclaimable_page_count().value()},
+            {"objects", allocator->object_count()},
+            {"blocks", allocator->block_count()},
+            {"without_slab", allocator->caches().size() - caches.size()},
+            {"caches", std::move(caches)}};
+}
+
+// The pages of one size that a stretch of the kernel half is mapped with.
+Json pages_of_size(std::uint64_t count, emu::Pte entry) {
+    return {{"count", count}, {"bits", count > 0 ? Json(mm::pte_text(entry)) : Json()}};
+}
+
+Json kernel_half(const Inspection& machine) {
+    const mm::KernelSpace* space = machine.memory.kernel_space();
+    if (space == nullptr) return {};
+    Json ranges = Json::array();
+    for (const kernel::KernelStretch& stretch : kernel::kernel_stretches(*space)) {
+        ranges.push_back({{"start", hex(stretch.range.start)},
+                          {"end", hex(stretch.range.end)},
+                          {"name", stretch.name},
+                          {"used_bytes", stretch.used_bytes},
+                          {"small_pages", pages_of_size(stretch.small_pages, stretch.small_entry)},
+                          {"large_pages", pages_of_size(stretch.large_pages, stretch.large_entry)}});
+    }
+    Json shared = Json::array();
+    const auto root = machine.memory.ram().table(space->root());
+    for (std::size_t i = 0; i < root.size(); ++i) {
+        if (root[i].is_none()) continue;
+        shared.push_back({{"index", i},
+                          {"entry", hex(root[i].raw())},
+                          {"bits", mm::pte_text(root[i])},
+                          {"table", root[i].pfn().value()}});
+    }
+    Json areas = Json::array();
+    for (const auto& [start, area] : space->vmalloc().areas()) {
+        areas.push_back({{"start", hex(start)},
+                         {"end", hex(area.range().end)},
+                         {"pages", area.pages.value()},
+                         {"caller", area.caller}});
+    }
+    return {{"root", space->root().value()},
+            {"tables", space->table_count().value()},
+            {"tables_since_boot", space->later_table_count().value()},
+            {"ranges", std::move(ranges)},
+            {"shared", std::move(shared)},
+            {"vmalloc", std::move(areas)}};
+}
+
+Json log_records(const Inspection& machine) {
+    if (machine.log == nullptr) return {};
+    Json records = Json::array();
+    for (std::uint64_t at = machine.log->first_sequence(); at < machine.log->next_sequence(); ++at) {
+        const kernel::LogRecord& record = *machine.log->find(at);
+        records.push_back({{"seq", record.sequence},
+                           {"time", record.time_ns},
+                           {"facility", record.facility},
+                           {"level", static_cast<unsigned>(record.level)},
+                           {"text", record.text}});
+    }
+    return {{"pushed_out", machine.log->first_sequence()}, {"records", std::move(records)}};
+}
+
 // What each access would lead to; null: no fault.
 Json forecast(const Inspection& machine, const mm::MmStruct& mm, VirtAddr address) {
     const auto kind_of = [&](emu::Access access) {
@@ -254,9 +358,12 @@ Json json_view(std::string_view view, const Inspection& machine, const Inspected
     if (view == "mm") return mm_struct(process);
     if (view == "pagetable") return page_table(process);
     if (view == "buddy") return buddy(machine);
+    if (view == "slab") return slab(machine);
     if (view == "frames") return frames(machine);
     if (view == "rmap") return rmap(machine);
     if (view == "swap") return swap(machine);
+    if (view == "kernel") return kernel_half(machine);
+    if (view == "log") return log_records(machine);
     return lists(machine);
 }
 
@@ -273,12 +380,13 @@ Json json_walk(const Inspection& machine, const InspectedProcess& process, VirtA
                          {"bits", mm::pte_text(step.entry)}});
     }
     const std::string end = kernel::end_of_walk(levels.back());
-    const std::uint64_t frame = end.empty() ? levels.back().entry.pfn().address().value() : 0;
+    const std::uint64_t frame = end.empty() ? levels.back().entry.pfn_at(address).address().value() : 0;
     walk["steps"] = std::move(steps);
     walk["phys"] = end.empty() ? Json(hex(frame + address.page_offset())) : Json();
     walk["ended"] = or_null(end);
-    walk["mapping"] = mapping_or_null(*process.mm, address);
-    walk["faults"] = address < mm::task_size ? forecast(machine, *process.mm, address) : Json();
+    const bool is_user = address < mm::task_size;
+    walk["mapping"] = is_user ? mapping_or_null(*process.mm, address) : kernel_mapping_or_null(machine.memory, address);
+    walk["faults"] = is_user ? forecast(machine, *process.mm, address) : Json();
     return walk;
 }
 
@@ -299,11 +407,23 @@ Json json_physical(const Inspection& machine, PhysAddr address) {
         json["flags"] = kernel::frame_letters(machine.memory, pfn);
         json["slot"] = slot ? Json(slot->value()) : Json();
     }
+    if (const auto table = kernel::table_use(machine, pfn)) add_table(json["table"], *table);
+    if (const auto place = kernel::slab_place(machine.memory, address)) {
+        json["cache"] = cache_name(place->slab.cache);
+        json["object"] = place->object ? Json(hex(*place->object)) : Json();
+        json["in_use"] = place->object ? Json(place->in_use) : Json();
+    }
+    Json kernel_addresses = Json::array();
+    for (const kernel::KernelAddress& at : kernel::kernel_addresses_of(machine.memory, address)) {
+        kernel_addresses.push_back({{"addr", hex(at.address)}, {"name", at.what}});
+    }
+    json["kernel"] = std::move(kernel_addresses);
     Json mappings = Json::array();
     for (const kernel::FoundAt& at : kernel::all_mappings_of(machine, pfn)) {
         mappings.push_back({{"pid", at.process->pid},
                             {"addr", hex(at.page + (address.value() & page_mask))},
                             {"entry", hex(at.entry.raw())},
+                            {"large", at.is_large},
                             {"mapping", mapping_or_null(*at.process->mm, at.page)}});
     }
     json["mappings"] = std::move(mappings);

@@ -124,6 +124,11 @@ kernel::CostModel costs_from(const std::string& text) {
     return costs;
 }
 
+mm::ThpMode thp_from(const std::string& text) {
+    if (text == "always") return mm::ThpMode::always;
+    return text == "madvise" ? mm::ThpMode::madvise : mm::ThpMode::never;
+}
+
 replacement::PolicyChoice policy_from(const std::string& text) {
     auto choice = replacement::parse_policy(text);
     if (!choice) throw UsageError(choice.error());
@@ -154,6 +159,16 @@ void add_memory_options(CLI::App& subcommand, MemoryOptions& options) {
     subcommand.add_option("--kswapd", options.kswapd, "Whether frames are made free in the background, too (off)")
         ->check(one_of({"on", "off"}))
         ->option_text("on|off");
+    subcommand
+        .add_option("--thp", options.thp,
+                    "Where anonymous memory gets pages of 2 MiB: wherever one fits, or is asked for")
+        ->check(one_of({"always", "madvise", "never"}))
+        ->option_text("always|madvise|never");
+    subcommand
+        .add_option("--flusher", options.flusher,
+                    "Whether files of the host are written back in the background, too (off)")
+        ->check(one_of({"on", "off"}))
+        ->option_text("on|off");
     add_value_option(subcommand, "--swap", options.swap, "Swap space (as much as --mem); 0: none", "SIZE");
     add_value_option(subcommand, "--swap-file", options.swap_file, "Keep what is swapped out in FILE, not in memory",
                      "FILE");
@@ -171,6 +186,8 @@ void set_memory(kernel::MachineOptions& machine, const MemoryOptions& options) {
     if (options.policy) pressure.policy = policy_from(*options.policy);
     pressure.scope = options.scope == "global" ? mm::ReclaimScope::global : mm::ReclaimScope::per_process;
     pressure.kswapd = options.kswapd == "on";
+    machine.thp = thp_from(options.thp);
+    pressure.flusher = options.flusher == "on";
     if (options.swap) pressure.swap = swap_from(*options.swap);
     if (options.swap_file) {
         if (pressure.swap == PageCount(0)) throw UsageError("--swap-file: there is no swap space to keep in it");

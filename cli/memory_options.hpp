@@ -15,6 +15,8 @@ struct MemoryOptions {
     std::string scope = "global";
     std::optional<std::string> policy;
     std::string kswapd = "off";
+    std::string thp = "never";
+    std::string flusher = "off";
     std::optional<std::string> swap;
     std::optional<std::string> swap_file;
     std::optional<std::string> swap_errors;

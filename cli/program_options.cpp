@@ -1,7 +1,7 @@
 #include "cli/program_options.hpp"
 
 #include "cli/size.hpp"
-#include "mm/physical_memory.hpp"
+#include "mm/kernel_space.hpp"
 
 #include <fmt/format.h>
 
@@ -20,7 +20,7 @@ constexpr std::uint64_t memory_limit_bytes = std::uint64_t{1} << (32 + page_shif
 PageCount memory_from(const std::string& text) {
     const tl::expected<std::uint64_t, std::string> size = parse_size(text);
     if (!size) throw UsageError(fmt::format("--mem: {}", size.error()));
-    const std::uint64_t least = mm::PhysicalMemory::min_page_count.bytes();
+    const std::uint64_t least = mm::KernelSpace::least_ram().bytes();
     if (*size < least) {
         throw UsageError(fmt::format("--mem: '{}' is too small; the least is {}", text, humanised(least)));
     }

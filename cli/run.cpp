@@ -2,6 +2,7 @@
 
 #include "cli/command_line.hpp"
 #include "cli/crash_lesson.hpp"
+#include "cli/dmesg_session.hpp"
 #include "cli/exit_status.hpp"
 #include "cli/messages.hpp"
 #include "cli/mm_dump_session.hpp"
@@ -12,8 +13,10 @@
 #include "cli/size.hpp"
 #include "cli/statistics.hpp"
 #include "cli/strace_session.hpp"
+#include "mm/walker_check.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <array>
 #include <cstdio>
@@ -31,7 +34,7 @@ constexpr const char* run_footer =
 output; trace, statistics, dumps and messages go to standard error or to the files named. Optional values need the '='.
 
 The exit status is the program's, 128 + N where signal N ended it; 125: it could not be started; 2: the command line is
-wrong; 1: a trace, system calls, statistics or a dump could not be written in full.
+wrong; 1: a trace, a log, statistics or a dump could not be written in full, or a module could not be loaded.
 
   faultline run --trace ./program                     every page fault, explained
   faultline run --trace=t.jsonl --trace-format jsonl ./program
@@ -54,6 +57,7 @@ struct RunOutputs {
     std::unique_ptr<TraceSession> trace;
     std::unique_ptr<ReportSession> report;
     std::unique_ptr<StraceSession> strace;
+    std::unique_ptr<DmesgSession> dmesg;
     std::unique_ptr<MmDumpSession> dump;
     std::unique_ptr<RecordSession> record;
     std::optional<OutputFile> statistics;
@@ -71,6 +75,7 @@ struct RunOutputs {
         if (options.dump_mm || options.dump_at) dump = open_dump(options, program);
         if (options.statistics) statistics.emplace(open_output(*options.statistics, program));
         if (options.strace) strace = std::make_unique<StraceSession>(open_output(*options.strace, program));
+        if (options.dmesg) dmesg = std::make_unique<DmesgSession>(open_output(*options.dmesg, program));
         if (options.record) {
             record = std::make_unique<RecordSession>(open_output(*options.record, program), program_words);
         }
@@ -107,6 +112,7 @@ struct RunOutputs {
         if (trace) trace->begin();
         if (report) report->tracer().begin();
         if (strace) strace->begin();
+        if (dmesg) dmesg->begin();
         if (dump) dump->begin();
         if (record) record->begin();
         if (statistics) statistics->begin();
@@ -153,9 +159,10 @@ private:
             const OutputFile* file;
             const char* holds;
         };
-        const std::array<Holder, 6> holders = {{{trace ? &trace->file() : nullptr, "the trace"},
+        const std::array<Holder, 7> holders = {{{trace ? &trace->file() : nullptr, "the trace"},
                                                 {report ? &report->file() : nullptr, "the report"},
                                                 {strace ? &strace->file() : nullptr, "the system calls"},
+                                                {dmesg ? &dmesg->file() : nullptr, "the kernel's log"},
                                                 {dump ? &dump->file() : nullptr, "the dump"},
                                                 {record ? &record->file() : nullptr, "the recording"},
                                                 {statistics ? &*statistics : nullptr, "the statistics"}}};
@@ -169,10 +176,21 @@ private:
     }
 };
 
+std::vector<kernel::ModuleChoice> modules_from(const std::vector<std::string>& texts) {
+    std::vector<kernel::ModuleChoice> modules;
+    for (const std::string& text : texts) {
+        auto choice = kernel::parse_module(text);
+        if (!choice) throw UsageError(fmt::format("--module: {}", choice.error()));
+        modules.push_back(*std::move(choice));
+    }
+    return modules;
+}
+
 kernel::MachineOptions machine_options(const RunOptions& options, RunOutputs& outputs) {
     kernel::MachineOptions machine = machine_from(options.machine);
     machine.pressure.counts_working_set = options.statistics.has_value();
     machine.paranoia = options.paranoid ? kernel::Paranoia::every_step : kernel::Paranoia::off;
+    if (options.check_walkers) machine.walkers = kernel::WalkerChecks::at_end;
     if (options.max_instructions) {
         machine.max_instructions = count_from("--max-instructions", *options.max_instructions);
         if (machine.clock == kernel::ClockMode::host) {
@@ -183,6 +201,8 @@ kernel::MachineOptions machine_options(const RunOptions& options, RunOutputs& ou
     machine.process_observer = outputs.observers.process_observer();
     if (outputs.record) machine.memory_observer = &outputs.record->observer();
     if (outputs.strace) machine.strace = outputs.strace->log();
+    if (outputs.dmesg) machine.kernel_log = outputs.dmesg->sink();
+    machine.modules = modules_from(options.modules);
     return machine;
 }
 
@@ -197,6 +217,17 @@ void report_death(const std::string& program, const kernel::ExitStatus& exit) {
     const char* description = ::sigdescr_np(exit.signal);
     report(fmt::format("{}: ended by signal {}{}", program, exit.signal,
                        description != nullptr ? fmt::format(" ({})", description) : ""));
+}
+
+// What other page walkers said.
+void report_walkers(const mm::WalkerReport& walkers) {
+    std::string text = fmt::format("walkers: {} pages of {} address spaces, {} of the kernel half", walkers.user_pages,
+                                   walkers.spaces, walkers.kernel_pages);
+    for (const mm::WalkerReport::Walker& walker : walkers.walkers) {
+        text += walker.missing.empty() ? fmt::format("; {}: {} translations", walker.name, walker.translations)
+                                       : fmt::format("; {}: skipped: {}", walker.name, walker.missing);
+    }
+    report(fmt::format("{}; {} differ", text, walkers.disagreements.size()));
 }
 
 int run_program(kernel::MachineOptions options, const kernel::ProgramSpec& program, RunOutputs& outputs) {
@@ -230,6 +261,7 @@ int run_program(kernel::MachineOptions options, const kernel::ProgramSpec& progr
         report_death(program.path, exit);
         fmt::print(stderr, "{}", lesson);
     }
+    if (options.walkers == kernel::WalkerChecks::at_end) report_walkers(machine.walker_report());
     std::vector<std::string> problems;
     if (outputs.trace) {
         if (auto problem = outputs.trace->finish()) problems.push_back(*std::move(problem));
@@ -240,6 +272,10 @@ int run_program(kernel::MachineOptions options, const kernel::ProgramSpec& progr
     if (outputs.strace) {
         if (auto problem = outputs.strace->finish()) problems.push_back(*std::move(problem));
     }
+    if (outputs.dmesg) {
+        if (auto problem = outputs.dmesg->finish()) problems.push_back(*std::move(problem));
+    }
+    for (const std::string& problem : machine.module_problems()) problems.push_back(problem);
     if (outputs.dump) {
         for (std::string& problem : outputs.dump->finish()) problems.push_back(std::move(problem));
     }
@@ -254,6 +290,12 @@ int run_program(kernel::MachineOptions options, const kernel::ProgramSpec& progr
     for (const std::string& broken : machine.broken_invariants()) report(fmt::format("internal error: {}", broken));
     if (!machine.broken_invariants().empty()) return exit_internal_error;
     return problems.empty() ? exit.status : exit_output_failed;
+}
+
+std::string module_help() {
+    std::vector<std::string_view> names;
+    for (const kernel::ModuleInfo* module : kernel::all_modules()) names.emplace_back(module->name);
+    return fmt::format("Load a module, which speaks in the kernel's log: {}", fmt::join(names, ", "));
 }
 
 void add_options(CLI::App& subcommand, RunOptions& options) {
@@ -301,12 +343,24 @@ void add_options(CLI::App& subcommand, RunOptions& options) {
             "Report each system call and signal as strace -f does, to FILE or standard error")
         ->expected(0, 1)
         ->option_text("[=FILE]");
+    subcommand
+        .add_option_function<std::vector<std::string>>(
+            "--dmesg",
+            [&options](const std::vector<std::string>& value) { options.dmesg = value.empty() ? "" : value.back(); },
+            "Show the kernel's log as dmesg does, on standard error or in FILE")
+        ->expected(0, 1)
+        ->option_text("[=FILE]");
+    add_value_option(subcommand, "--module", options.modules, module_help(), "NAME[,argument=N...]")
+        ->take_all()
+        ->allow_extra_args(false);
     add_value_option(subcommand, "--record", options.record,
                      "Keep every page reference in FILE, for replay, curve and sweep; slows the program down", "FILE");
     add_value_option(subcommand, "--max-instructions", options.max_instructions, "End with status 124 after so many",
                      "N");
     subcommand.add_flag("--paranoid", options.paranoid,
                         "Check all invariants of memory management after each system call and fault");
+    subcommand.add_flag("--check-walkers", options.check_walkers,
+                        "At each process's end, have Unicorn's MMU and KVM translate all that our page walker does");
 }
 
 }  // namespace

@@ -22,9 +22,12 @@ struct RunOptions {
     std::optional<std::string> dump_mm;     // as trace
     std::optional<std::string> dump_at;     // fault numbers
     std::optional<std::string> strace;      // as trace
+    std::optional<std::string> dmesg;       // as trace
+    std::vector<std::string> modules;       // NAME[,argument=value...]
     std::optional<std::string> record;      // the file
     std::optional<std::string> max_instructions;
     bool paranoid = false;
+    bool check_walkers = false;
 };
 
 class RunCommand {

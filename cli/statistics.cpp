@@ -277,6 +277,17 @@ void add_effective_access(Table& table, const kernel::MachineStatistics& statist
     }
 }
 
+void add_huge_pages(Table& table, const mm::HugePageCounters& huge) {
+    if (huge == mm::HugePageCounters{}) return;
+    table.heading("pages of 2 MiB");
+    table.row("faults", huge.fault_alloc, "that brought one");
+    table.row_unless_zero("fallbacks", huge.fault_fallback, "faults that found none free, and brought 4 KiB");
+    table.row_unless_zero("collapsed", huge.collapse_alloc, "from pages of 4 KiB");
+    table.row_unless_zero("not collapsed", huge.collapse_alloc_failed, "none was free");
+    table.row_unless_zero("split", huge.split_pmd, "into entries of 4 KiB");
+    table.row_unless_zero("  for reclaim", huge.split_page);
+}
+
 // Where nothing was limited and nothing had to leave, there is nothing to say.
 bool is_under_pressure(const RunSummary& run) {
     const mm::ReclaimCounters& reclaim = run.statistics.reclaim;
@@ -380,6 +391,12 @@ nlohmann::ordered_json effective_access_json(const kernel::MachineStatistics& st
             {"time_ns", access ? Json(access->time_ns) : Json(nullptr)}};
 }
 
+nlohmann::ordered_json huge_pages_json(const mm::HugePageCounters& huge) {
+    return {{"fault_alloc", huge.fault_alloc},       {"fault_fallback", huge.fault_fallback},
+            {"collapse_alloc", huge.collapse_alloc}, {"collapse_alloc_failed", huge.collapse_alloc_failed},
+            {"split_pmd", huge.split_pmd},           {"split_page", huge.split_page}};
+}
+
 nlohmann::ordered_json faults_json(const mm::FaultCounters& faults) {
     nlohmann::ordered_json by_kind;
     for (std::size_t index = 0; index < mm::fault_kind_count; ++index) {
@@ -396,6 +413,7 @@ std::string statistics_text(const RunSummary& run) {
     add_faults(table, run.statistics.faults);
     if (is_under_pressure(run)) add_replacement(table, run);
     add_memory(table, run.statistics);
+    add_huge_pages(table, run.statistics.huge_pages);
     add_address_space(table, run.statistics);
     add_execution(table, run);
     return table.take();
@@ -416,6 +434,7 @@ std::string statistics_json(const RunSummary& run) {
                             {"peak", statistics.peak_used_frames.value()},
                             {"page_tables", statistics.page_table_pages.value()}};
     json["buddy_free_blocks"] = statistics.buddy_free_blocks;
+    json["huge_pages"] = huge_pages_json(statistics.huge_pages);
     json["tlb"] = {{"fills", statistics.tlb.fills}, {"flushes", statistics.tlb.flushes}};
     json["mappings"] = statistics.map_count;
     json["resident_pages"] = {{"anonymous", statistics.rss.anonymous.value()},

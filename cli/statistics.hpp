@@ -7,6 +7,8 @@
 //   faults                   total, minor, major (as getrusage counts them), by_kind: one count for each kind
 //   memory_pages             total, used, peak, page_tables: frames of the machine; the last of the program's tables
 //   buddy_free_blocks        free blocks of order 0, 1, ... 10 (2^order pages each)
+//   huge_pages               fault_alloc, fault_fallback, collapse_alloc, collapse_alloc_failed, split_pmd, split_page:
+//                            the thp_ counters of /proc/vmstat
 //   tlb                      fills (misses, faults included), flushes
 //   mappings                 VMAs at the end
 //   resident_pages           anonymous, file, shared_memory, total, high_water

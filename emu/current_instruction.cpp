@@ -17,7 +17,7 @@ std::size_t read_code(Mmu& mmu, Pfn root, VirtAddr address, std::span<std::byte>
         if (!at || !at->canonical()) break;
         const Pte pte = mmu.peek(root, *at);
         if (!pte.is_present()) break;
-        const auto bytes = mmu.ram().frame(pte.pfn()).subspan(at->page_offset());
+        const auto bytes = mmu.ram().frame(pte.pfn_at(*at)).subspan(at->page_offset());
         const std::size_t count = std::min(bytes.size(), into.size() - done);
         std::copy_n(bytes.begin(), count, into.begin() + static_cast<std::ptrdiff_t>(done));
         done += count;

@@ -108,6 +108,15 @@ public:
     constexpr bool dirty() const { return (raw_ & bit_dirty) != 0; }
     // Of a present or hidden entry of level 2.
     constexpr bool is_large() const { return is_resident() && (raw_ & bit_large) != 0; }
+    // The 4 KiB frame behind an address that a resident leaf of either size maps.
+    constexpr Pfn pfn_at(VirtAddr address) const { return is_large() ? pfn() + address.table_index(1) : pfn(); }
+    // Of a large one: the entry of level 1 that maps its 4 KiB page `index` in the same way.
+    constexpr Pte small(std::uint64_t index) const {
+        FL_ASSERT(is_large() && index < large_page_frames);
+        return Pte((raw_ & ~bit_large) + (index << page_shift));
+    }
+    // What a leaf of either size says of the 4 KiB page at an address.
+    constexpr Pte at(VirtAddr address) const { return is_large() ? small(address.table_index(1)) : *this; }
     constexpr bool global() const { return is_present() && (raw_ & bit_global) != 0; }
     // Of a present entry of that level.
     constexpr bool reserved_bits_set(unsigned level) const {
@@ -131,6 +140,11 @@ public:
     constexpr Pte with_prot_none() const {
         FL_ASSERT(is_resident());
         return Pte((raw_ & ~(bit_present | bit_writable)) | bit_prot_none);
+    }
+    // The same entry of a page that lies in another frame now.
+    constexpr Pte with_pfn(Pfn pfn) const {
+        FL_ASSERT(is_resident() && !is_large());
+        return Pte((raw_ & ~mask_pfn) | (pfn.value() << page_shift & mask_pfn));
     }
     // The same page, present under other permissions; A and D stay.
     constexpr Pte with_access(PteAccess access) const {

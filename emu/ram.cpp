@@ -50,6 +50,12 @@ Ram::Ram(Ram&& other) noexcept
       code_frames_(std::move(other.code_frames_)),
       cached_translations_(std::move(other.cached_translations_)) {}
 
+void Ram::expect_sparse_use(Pfn first) {
+    if (first.value() >= frames_.value()) return;
+    // Refused by a host without huge pages, which has nothing to refrain from.
+    (void)::madvise(base_ + first.address().value(), frames_.bytes() - first.address().value(), MADV_NOHUGEPAGE);
+}
+
 Ram::~Ram() {
     if (base_ != nullptr) ::munmap(base_, frames_.bytes());
 }

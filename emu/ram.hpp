@@ -81,6 +81,13 @@ public:
     // The whole TLB was flushed. (After 2^32 flushes a frame may be taken for cached that is not, which does no harm.)
     void note_flushed() { ++epoch_; }
     bool may_hold(Pfn pfn) const { return epochs_[pfn.value()] == epoch_; }
+    // For one of so many frames from `first` on: a large page is cached in pieces of 4 KiB.
+    bool may_hold_any(Pfn first, std::uint64_t count) const {
+        for (std::uint64_t i = 0; i < count; ++i) {
+            if (may_hold(first + i)) return true;
+        }
+        return false;
+    }
 
 private:
     std::unique_ptr<std::uint32_t[], void (*)(void*)> epochs_;  // of each frame's last walk; 0: never
@@ -109,6 +116,9 @@ public:
     std::span<Pte, 512> table(Pfn pfn) const {
         return std::span<Pte, 512>(reinterpret_cast<Pte*>(frame(pfn).data()), 512);
     }
+
+    // The frames from `first` on will be touched here and there, so that the host need not back them with large pages.
+    void expect_sparse_use(Pfn first);
 
     CodeFrames& code_frames() { return code_frames_; }
     CachedTranslations& cached_translations() { return cached_translations_; }

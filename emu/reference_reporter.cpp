@@ -60,7 +60,7 @@ const ReferenceReporter::CodePage* ReferenceReporter::find_code(Pfn root, VirtAd
     if (page.vpn != address.vpn()) {
         const Pte pte = mmu_.peek(root, address);
         if (!pte.is_present()) return nullptr;
-        page = CodePage{address.vpn(), pte.pfn()};
+        page = CodePage{address.vpn(), pte.pfn_at(address)};
     }
     return &page;
 }

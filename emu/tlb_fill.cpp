@@ -108,8 +108,13 @@ InstructionAttempt TlbFill::attempt() const {
 
 void TlbFill::keep_code_page() {
     const Pte pte = mmu_.peek(root_, attempt().address);
-    if (pte.is_present() && pte.accessed()) {
-        mmu_.ram().cached_translations().note_walked(pte.pfn());
+    // Of a page that was moved to another frame, what executes is the old one.
+    const CodeFrames& code = mmu_.ram().code_frames();
+    const VirtAddr address = attempt().address;
+    const bool executes =
+        pte.is_present() && code.was_fetched(pte.pfn_at(address)) && !code.is_stale(pte.pfn_at(address));
+    if (executes && pte.accessed()) {
+        mmu_.ram().cached_translations().note_walked(pte.pfn_at(address));
     } else {
         wants_restart_ = true;
     }

@@ -2,6 +2,8 @@
 
 #include "kernel/process_timers.hpp"
 #include "kernel/processes.hpp"
+#include "kernel/task_copies.hpp"
+#include "kernel/thp_disabled.hpp"
 #include "kernel/vfs/path.hpp"
 #include "kernel/vfs/regular_file.hpp"
 #include "loader/exec.hpp"
@@ -105,6 +107,7 @@ tl::expected<void, std::string> load_into_task(System& system, const ExecRequest
     auto created = mm::MmStruct::create(system.memory, system.vfs.files(), task.memory_limits());
     if (!created) return tl::unexpected(std::string("not enough memory for a page table"));
     std::shared_ptr<mm::MmStruct> mm = std::move(*created);
+    mm->set_thp_disabled(thp_disabled(*task.process));
     auto user = std::make_shared<mm::UserMemory>(system.mmu, system.faults, *mm);
     const auto use = [&system](const mm::MmStruct* which) {
         system.faults.set_mm(const_cast<mm::MmStruct*>(which));
@@ -164,6 +167,11 @@ Result<void> execute(System& system, ExecRequest request) {
     request.rights = rights_of(credentials);
     if (auto alone = system.processes.end_other_threads(system); !alone) return alone;
     system.processes.release_memory(system);
+    // unshare_files(): who has it alone keeps it, and with it its record locks.
+    auto files = task.files.use_count() > 1 ? copy_files(system.memory, *task.files) : task.files;
+    if (!files) return fail(files.error());
+    auto fs = copy_fs(system.memory, *task.fs);
+    if (!fs) return fail(fs.error());
     if (auto loaded = load_into_task(system, request, file, *image); !loaded) return fail(Errno::enomem);
 
     // From here on it is another program (begin_new_exec).
@@ -175,10 +183,9 @@ Result<void> execute(System& system, ExecRequest request) {
     take_credentials(task, std::move(credentials));
     task.signals.reset_for_exec();
     if (process.timers != nullptr) process.timers->posix().clear();
-    // unshare_files(): who has it alone keeps it, and with it its record locks.
-    if (task.files.use_count() > 1) task.files = std::make_shared<FileTable>(*task.files);
+    task.files = std::move(*files);
     task.files->close_on_exec();
-    task.fs = std::make_shared<FileSystemContext>(*task.fs);
+    task.fs = std::move(*fs);
     task.rseq.reset();
     task.set_child_tid = 0;
     task.restart_call.reset();

@@ -1,6 +1,7 @@
 // FileTable: a process's file descriptors (Linux: struct files_struct): numbers for open files.
 #pragma once
 
+#include "kernel/task_memory.hpp"
 #include "kernel/vfs/file_description.hpp"
 
 #include <cstdint>
@@ -43,6 +44,8 @@ public:
     void close_on_exec();
     // The numbers in use, in ascending order.
     std::vector<std::uint32_t> numbers() const;
+    // What it takes of the machine's memory; a copy takes its own.
+    void hold(mm::SlabObject object) { object_.hold(std::move(object)); }
 
 private:
     struct Slot {
@@ -53,6 +56,7 @@ private:
     DescriptionPointer empty(Slot& slot);
 
     std::vector<Slot> slots_;
+    OwnSlabObject object_;
 };
 
 }  // namespace fl::kernel

@@ -28,10 +28,16 @@ std::string show_frames(const Inspection& machine);
 std::string show_rmap(const Inspection& machine);
 // One physical address: what its frame is, and every virtual address that leads to it, found in all page tables.
 std::string show_physical(const Inspection& machine, PhysAddr address);
+// The kernel half: what is mapped there and how, and who shares it.
+std::string show_kernel_space(const mm::PhysicalMemory& memory);
 // The free blocks of each order, and how fragmented free memory is.
 std::string show_buddy(const mm::PhysicalMemory& memory);
+// The caches of the slab allocator that have a slab, and what of them is used.
+std::string show_slab(const mm::PhysicalMemory& memory);
 // Slots in use: references, the frame where the page is in memory as well, and who names the slot.
 std::string show_swap(const Inspection& machine);
+// The kernel's log, as dmesg(1) prints it.
+std::string show_log(const Inspection& machine);
 // What the replacement policy says for itself and of each page.
 std::string show_lists(const Inspection& machine);
 

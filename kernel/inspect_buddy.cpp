@@ -1,6 +1,7 @@
 // inspect.hpp: free memory as the buddy allocator keeps it.
 #include "kernel/inspect.hpp"
 #include "kernel/inspect_data.hpp"
+#include "mm/fragmentation.hpp"
 
 #include <algorithm>
 
@@ -17,7 +18,7 @@ std::string size_text(unsigned order) {
 
 // Blocks that touch are one range; as many to a line as fit behind the columns.
 void add_blocks(std::string& text, const std::vector<Pfn>& blocks, unsigned order) {
-    constexpr std::size_t width = 118, indent = 37;
+    constexpr std::size_t width = 118, indent = 45;
     std::size_t column = indent;
     const std::uint64_t pages = 1ULL << order;
     for (std::size_t i = 0; i < blocks.size();) {
@@ -56,28 +57,25 @@ std::uint64_t longest_free_run(const mm::FrameTable& frames) {
     return longest;
 }
 
-// The last column is mm/vmstat.c, unusable_free_index(): the part of free memory that lies in blocks too small.
+// The columns unusable and extfrag are the indices of mm/fragmentation.hpp.
 std::string show_buddy(const mm::PhysicalMemory& memory) {
     const std::uint64_t free = memory.buddy().free_page_count().value();
     const auto blocks = free_blocks(memory.frames());
     std::string text;
     append(text, "buddy: {} frames, {} free\n", memory.buddy().managed_page_count().value(), free);
-    append(text, "  {:>5} {:>6} {:>7} {:>7} {:>8}  {}\n", "order", "block", "free", "pages", "unusable", "blocks");
-    std::uint64_t in_smaller = 0;
+    append(text, "  {:>5} {:>6} {:>7} {:>7} {:>8} {:>7}  {}\n", "order", "block", "free", "pages", "unusable",
+           "extfrag", "blocks");
+    constexpr double one = 1000;
     std::uint64_t block_count = 0;
     for (unsigned order = 0; order < order_count; ++order) {
-        const std::uint64_t pages = blocks.at(order).size() << order;
-        const double unusable = free > 0 ? static_cast<double>(in_smaller) / static_cast<double>(free) : 0;
-        append(text, "  {:>5} {:>6} {:>7} {:>7} {:>8.3f} ", order, size_text(order), blocks.at(order).size(), pages,
-               unusable);
+        append(text, "  {:>5} {:>6} {:>7} {:>7} {:>8.3f} {:>7.3f} ", order, size_text(order), blocks.at(order).size(),
+               blocks.at(order).size() << order, mm::unusable_free_index(memory.buddy(), order) / one,
+               mm::fragmentation_index(memory.buddy(), order) / one);
         add_blocks(text, blocks.at(order), order);
-        in_smaller += pages;
         block_count += blocks.at(order).size();
     }
-    append(text,
-           "  {} in {}; the longest run of free frames is {}; unusable: the part of free memory in blocks too "
-           "small\n",
-           counted(free, "free frame"), counted(block_count, "block"), longest_free_run(memory.frames()));
+    append(text, "  {} in {}; the longest run of free frames is {}\n", counted(free, "free frame"),
+           counted(block_count, "block"), longest_free_run(memory.frames()));
     return text;
 }
 

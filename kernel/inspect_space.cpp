@@ -102,16 +102,30 @@ private:
                range_text({base, base + 512 * span_bytes(level)}));
         const auto entries = mm_.memory().ram().table(table);
         Runs runs(mm_, text_, std::string(2 * (5 - level), ' '));
-        for (unsigned i = 0; i < 512; ++i) {
+        // The kernel half is everybody's: show_kernel_space().
+        const unsigned count = level == 4 ? 256 : 512;
+        for (unsigned i = 0; i < count; ++i) {
             if (entries[i].is_none()) continue;
             const VirtAddr at = base + i * span_bytes(level);
-            if (level > 1) {
+            if (level == 2 && entries[i].is_large()) {
+                add_large_page(i, at, entries[i]);
+            } else if (level > 1) {
                 add_table(entries[i].pfn(), level - 1, at, i);
             } else {
                 runs.add(i, at, entries[i]);
             }
         }
         runs.flush();
+    }
+
+    void add_large_page(unsigned index, VirtAddr at, Pte pte) {
+        const mm::Vma* vma = mm_.vmas().find(at);
+        const std::uint64_t first = pte.pfn().value();
+        append(text_, "      {:<10} {:<29} 2 MiB  {:<6}  {:<24} {}", fmt::format("[{:>3}]", index),
+               range_text(mm::huge_page_range(at)), mm::pte_letters(pte),
+               fmt::format("frame {}", frames_text(first, first + emu::large_page_frames - 1)),
+               vma != nullptr ? vma_text(mm_, *vma) : "no mapping");
+        end_line(text_);
     }
 
     const mm::MmStruct& mm_;
@@ -122,7 +136,7 @@ private:
 
 Residency residency(const mm::MmStruct& mm, VirtRange range) {
     Residency found;
-    mm.page_table().for_each(range, [&](VirtAddr, const Pte& pte) {
+    mm.page_table().for_each_page(range, [&](VirtAddr, const Pte& pte) {
         if (pte.is_swapped()) ++found.in_swap;
         if (!pte.is_resident()) return;
         ++(mm.memory().frames()[pte.pfn()].state == mm::FrameState::zero_page ? found.zero_page : found.in_memory);

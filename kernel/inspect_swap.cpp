@@ -35,7 +35,8 @@ std::map<std::uint64_t, std::vector<SlotOwner>> slot_owners(const Inspection& ma
     std::map<std::uint64_t, std::vector<SlotOwner>> owners;
     for (const InspectedProcess& process : machine.processes) {
         if (machine.owner_of(*process.mm) != process.pid) continue;
-        process.mm->page_table().for_each(VirtRange{VirtAddr(0), mm::task_size}, [&](VirtAddr at, const emu::Pte& pte) {
+        const VirtRange everything{VirtAddr(0), mm::task_size};
+        process.mm->page_table().for_each_entry(everything, [&](VirtAddr at, const emu::Pte& pte) {
             if (pte.is_swapped()) owners[pte.slot().value()].push_back({.entry = MappedAt{process.pid, at}});
         });
     }

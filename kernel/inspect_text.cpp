@@ -35,6 +35,11 @@ const char* frame_state_name(mm::FrameState state) {
         case mm::FrameState::shared_memory: return "shared";
         case mm::FrameState::zero_page: return "zero page";
         case mm::FrameState::special: return "vdso";
+        case mm::FrameState::kernel_table: return "page table";
+        case mm::FrameState::memory_map: return "memory map";
+        case mm::FrameState::vmalloc: return "vmalloc";
+        case mm::FrameState::slab: return "slab";
+        case mm::FrameState::kernel_stack: return "stack";
     }
     return "";
 }

@@ -1,6 +1,7 @@
 // inspect.hpp: one address, through all levels of the page table.
 #include "kernel/inspect.hpp"
 #include "kernel/inspect_data.hpp"
+#include "mm/kernel_space.hpp"
 
 #include <array>
 
@@ -17,7 +18,7 @@ void add_step(std::string& text, const mm::LevelStep& step) {
     append(text, "  {}  table {:#8x}  [{:>3}]  {:#018x}  {}", mm::level_name(step.level), step.table.value(),
            step.index, step.entry.raw(), mm::pte_text(step.entry));
     if (step.entry.is_resident()) {
-        append(text, " -> {} {:#x}", step.level > 1 ? "table" : "frame", step.entry.pfn().value());
+        append(text, " -> {} {:#x}", step.is_leaf() ? "frame" : "table", step.entry.pfn().value());
     }
     end_line(text);
 }
@@ -76,7 +77,7 @@ const char* fault_outcome(FaultKind kind) {
 }
 
 std::string end_of_walk(const mm::LevelStep& last) {
-    if (last.level > 1) {
+    if (!last.is_leaf()) {
         return fmt::format("no {} table: none of the {} around it has ever been touched",
                            mm::level_name(last.level - 1),
                            last.level == 2   ? "2 MiB"
@@ -100,6 +101,20 @@ const mm::Vma* mapping_at(const mm::MmStruct& mm, VirtAddr address) {
     return vma != nullptr && vma->start() <= address ? vma : nullptr;
 }
 
+std::optional<KernelMapping> kernel_mapping_at(const mm::PhysicalMemory& memory, VirtAddr address) {
+    const mm::KernelSpace* kernel = memory.kernel_space();
+    if (kernel == nullptr) return std::nullopt;
+    if (kernel->direct_map_range().contains(address)) return KernelMapping{kernel->direct_map_range(), "direct map"};
+    if (const VirtRange map = kernel->memory_map_range(); map.contains(address)) {
+        const std::uint64_t frame = (address - map.start) / sizeof(mm::Frame);
+        return KernelMapping{map, fmt::format("memory map, struct page of frame {:#x}", frame)};
+    }
+    if (const mm::VmallocArea* area = kernel->vmalloc().find(address)) {
+        return KernelMapping{area->range(), "vmalloc, " + area->caller};
+    }
+    return std::nullopt;
+}
+
 std::string show_walk(const Inspection& machine, const InspectedProcess& process, VirtAddr address) {
     std::string text;
     append(text, "walk: {:#x} in process {} ({})\n", address.value(), process.pid, process.name);
@@ -110,8 +125,8 @@ std::string show_walk(const Inspection& machine, const InspectedProcess& process
     const std::vector<mm::LevelStep> steps = mm::walk_levels(process.mm->page_table(), address);
     for (const mm::LevelStep& step : steps) add_step(text, step);
     const mm::LevelStep& last = steps.back();
-    if (last.level == 1 && last.entry.is_present()) {
-        const Pfn pfn = last.entry.pfn();
+    if (last.is_leaf() && last.entry.is_present()) {
+        const Pfn pfn = last.entry.pfn_at(address);
         const mm::Frame& frame = machine.memory.frames()[pfn];
         append(text, "  physical: {:#x}, {}", pfn.address().value() + address.page_offset(),
                frame_state_name(frame.state));
@@ -123,11 +138,14 @@ std::string show_walk(const Inspection& machine, const InspectedProcess& process
     } else {
         append(text, "  physical: none: {}\n", end_of_walk(last));
     }
-    add_mapping(text, *process.mm, address);
     if (address >= mm::task_size) {
+        const auto mapping = kernel_mapping_at(machine.memory, address);
+        append(text, "  mapping: {}\n",
+               mapping ? fmt::format("{} {}", range_text(mapping->range), mapping->what) : "none");
         text += "  the kernel's half: any access by the program is SIGSEGV\n";
         return text;
     }
+    add_mapping(text, *process.mm, address);
     add_forecast(text, machine, *process.mm, address);
     return text;
 }

@@ -2,12 +2,18 @@
 #pragma once
 
 #include "kernel/clock.hpp"
+#include "kernel/kernel_log.hpp"
 #include "mm/fault_handler.hpp"
 #include "mm/file.hpp"
 #include "mm/mm_struct.hpp"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <tl/expected.hpp>
+
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,6 +34,7 @@ struct Inspection {
     std::uint64_t instructions = 0;  // executed so far, by all; 0 under ClockMode::host
     std::uint64_t time_ns = 0;       // virtual
     CostModel costs{};
+    const KernelLog* log = nullptr;  // never nullptr in a machine
 
     // nullptr: there is no such process.
     const InspectedProcess* find(std::uint32_t pid) const {
@@ -35,6 +42,17 @@ struct Inspection {
             if (process.pid == pid) return &process;
         }
         return nullptr;
+    }
+    // The one with this number, or the one whose turn it is; the error is one line.
+    tl::expected<const InspectedProcess*, std::string> find_or_current(std::optional<std::uint64_t> pid) const {
+        const std::uint64_t wanted = pid.value_or(current_pid);
+        std::vector<std::uint32_t> pids;
+        for (const InspectedProcess& process : processes) {
+            if (process.pid == wanted) return &process;
+            pids.push_back(process.pid);
+        }
+        return tl::unexpected(
+            fmt::format("there is no process {} then that has memory; there are {}", wanted, fmt::join(pids, ", ")));
     }
     // The first that has this address space; 0: nobody.
     std::uint32_t owner_of(const mm::MmStruct& mm) const {

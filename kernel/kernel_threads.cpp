@@ -42,6 +42,8 @@ System& Processes::add_kernel_thread(const System& like, KernelThread thread, Pr
         work(system);
         end_kernel_thread(system);
     });
+    // The machine is fresh: where even this finds no memory, no program will.
+    if (auto memory = TaskMemory::create(like.memory)) task.memory = std::move(*memory);
     kernel_threads_.push_back(&system);
     return system;
 }

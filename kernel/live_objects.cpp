@@ -31,7 +31,8 @@ std::vector<std::string> leftovers(const LiveObjects& expected, const LiveObject
                                   {"futex waiters", &LiveObjects::futex_waiters},
                                   {"open files", &LiveObjects::open_files},
                                   {"inodes in memory", &LiveObjects::inodes},
-                                  {"frames in use", &LiveObjects::frames}};
+                                  {"frames in use", &LiveObjects::frames},
+                                  {"kernel objects", &LiveObjects::kernel_objects}};
     std::vector<std::string> lines;
     for (const auto& [name, value] : numbers) {
         if (found.*value == expected.*value) continue;

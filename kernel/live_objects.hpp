@@ -19,9 +19,10 @@ struct LiveObjects {
     std::uint64_t queued = 0;     // in the scheduler: ready, or waiting for the host
     std::uint64_t timers = 0;
     std::uint64_t futex_waiters = 0;
-    std::uint64_t open_files = 0;  // descriptions, not descriptors
-    std::uint64_t inodes = 0;      // in memory, once no name keeps them: the caller's to set
-    std::uint64_t frames = 0;      // the caller's to set
+    std::uint64_t open_files = 0;      // descriptions, not descriptors
+    std::uint64_t inodes = 0;          // in memory, once no name keeps them: the caller's to set
+    std::uint64_t frames = 0;          // beside those of slabs: the caller's to set
+    std::uint64_t kernel_objects = 0;  // in slabs: the caller's to set
 };
 
 LiveObjects live_objects(const Processes& processes, const Scheduler& scheduler, const Futexes& futexes);

@@ -1,8 +1,11 @@
 #include "kernel/machine.hpp"
 
+#include "kernel/boot_log.hpp"
 #include "kernel/cpu_limit.hpp"
 #include "kernel/exec.hpp"
+#include "kernel/fault_log.hpp"
 #include "kernel/fiber.hpp"
+#include "kernel/flusher.hpp"
 #include "kernel/futex.hpp"
 #include "kernel/host_heap.hpp"
 #include "kernel/host_signals.hpp"
@@ -20,6 +23,7 @@
 #include "kernel/syscall_dispatcher.hpp"
 #include "kernel/syscall_table.hpp"
 #include "kernel/sysv_ipc.hpp"
+#include "kernel/task_copies.hpp"
 #include "kernel/terminal.hpp"
 #include "kernel/traps.hpp"
 #include "kernel/userfaultfd.hpp"
@@ -28,7 +32,10 @@
 #include "loader/elf_image.hpp"
 #include "loader/exec.hpp"
 #include "loader/host_file.hpp"
+#include "mm/kernel_space.hpp"
+#include "mm/slab/slab_allocator.hpp"
 #include "mm/verify.hpp"
+#include "mm/walker_check.hpp"
 
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
@@ -85,15 +92,15 @@ public:
     MachineImplementation(const MachineOptions& options, emu::Ram ram)
         : options_(options),
           ram_(std::move(ram)),
-          memory_(ram_),
-          reclaim_({options_, memory_, clock_, scheduler_, processes_,
-                    [this] {
-                        if (in_user_mode_) cpu_->request_stop_soon();
-                    }}),
+          memory_(ram_, mm::KernelSpace::boot_memory(ram_.page_count())),
+          kernel_space_(memory_),
+          slab_(memory_, options.paranoia == Paranoia::every_step ? mm::SlabChecks::full : mm::SlabChecks::off),
+          reclaim_({options_, memory_, clock_, scheduler_, processes_, [this] { stop_program_soon(); }}),
           files_(memory_),
           mmu_(ram_),
           faults_(memory_),
           clock_(options.clock, *this, options.costs),
+          flusher_({options_, scheduler_, processes_, [this] { stop_program_soon(); }}),
           random_(options.seed),
           scheduler_(clock_, [this](Task& task) { switch_to(task); }),
           ipc_(clock_, [this] { return current_ != nullptr ? current_->task.pid : 0; }),
@@ -105,7 +112,13 @@ public:
                          .too_many = [this] { stop_at_limit(fmt::format("stopped at {} tasks", options_.max_tasks)); },
                          .observers = observers_of(options, mapping_callers_)}) {
         faults_.set_fault_around(options.fault_around);
+        memory_.huge_pages().mode = options.thp;
         faults_.set_userfault_waiter(this);
+        if (paranoid()) kernel_space_.vmalloc().set_poisoning(mm::Poisoning::on);
+        kernel_.log.set_sink(options.kernel_log);
+        kernel_.modules.request(options.modules, [this](const ModuleInfo& info) {
+            return ModuleContext{kernel_.log, memory_, [this] { return inspection(); }, info.name};
+        });
     }
 
     tl::expected<void, std::string> start();
@@ -120,7 +133,9 @@ public:
     Inspection inspection() const override;
     const std::string& limit_reached() const override { return limit_reached_; }
     const std::string& policy_error() const override { return reclaim_.policy_error(); }
+    const std::vector<std::string>& module_problems() const override { return kernel_.modules.problems(); }
     const std::vector<std::string>& broken_invariants() const override { return broken_; }
+    const mm::WalkerReport& walker_report() const override { return walkers_.report(); }
     const std::string& program_path() const override { return program_path_; }
     const mm::MmStruct* current_mm() const override {
         return current_ != nullptr ? current_->task.mm.get() : first_mm();
@@ -178,23 +193,36 @@ private:
     void deliver(System& system);
     void deliver_after_trap(System& system, const CrashTrap& trap);
     void settle(System& system);
+    void stop_program_soon() {
+        if (in_user_mode_) cpu_->request_stop_soon();
+    }
+    void load_modules();
     void end_everything();
     void stop_at_limit(std::string limit);
     void check_limits();
     bool paranoid() const { return options_.paranoia == Paranoia::every_step; }
     void check_invariants();
+    void check_walkers(const mm::MmStruct& mm);
     void gather_statistics(const mm::MmStruct& mm);
     void tear_down();
+    // But for those of slabs, and page tables of the kernel half, which stay once they were needed.
+    std::uint64_t frames_in_use() const {
+        return (memory_.used_page_count() - kernel_space_.later_table_count() - slab_.page_count()).value();
+    }
     void check_leaks();
 
     MachineOptions options_;
     emu::Ram ram_;
     mm::PhysicalMemory memory_;
+    mm::KernelSpace kernel_space_;
+    mm::SlabAllocator slab_;
     ReclaimWork reclaim_;
     mm::FileRegistry files_;
     emu::Mmu mmu_;
+    mm::WalkerCheck walkers_{mmu_};
     mm::FaultHandler faults_;
     Clock clock_;
+    Flusher flusher_;
     Random random_;
     std::optional<Vfs> vfs_;
     std::unique_ptr<emu::Cpu> cpu_;
@@ -210,7 +238,8 @@ private:
     Task* cpu_owner_ = nullptr;           // whose registers the processor holds
     const Task* running_ = nullptr;       // whose time it is
     std::shared_ptr<Terminal> terminal_;  // of the host, that the program's session began with
-    OomKiller oom_killer_{processes_, memory_,
+    KernelState& kernel_ = processes_.kernel();
+    OomKiller oom_killer_{processes_, memory_, kernel_.log,
                           [this] { return current_ != nullptr ? &*current_->task.process : nullptr; }};
     std::optional<SyscallDispatcher> syscalls_;
     SignalObserver signal_observer_;
@@ -240,14 +269,16 @@ tl::expected<void, std::string> MachineImplementation::start() {
     if (!vdso) return tl::unexpected(std::string("not enough memory for the vDSO"));
     vdso_ = std::move(*vdso);
     clock_.publish_to(vdso_->time_page());
-    vfs_.emplace(files_, memory_.total_page_count(), clock_.realtime_ns());
+    vfs_.emplace(files_, memory_.buddy().managed_page_count(), clock_.realtime_ns());
     if (auto mounted = vfs_->mount(options_.host); !mounted) return mounted;
+    vfs_->account_to(memory_);
     syscalls_.emplace(options_.strace, &processes_);
     if (syscalls_->traces()) {
         signal_observer_ = [this](const Task& task, const SignalInfo& info) { syscalls_->log_signal(task, info); };
     }
-    // The checks after each fault look on as an observer does, so that without them faults cost nothing more.
-    if (paranoid()) {
+    // The checks after each fault look on as an observer does, so that without them faults cost nothing more; and so
+    // does who waits for a fault.
+    if (paranoid() || kernel_.modules.next_fault() != Modules::never || options_.pressure.flusher) {
         faults_.observe(this, this);
     } else if (options_.fault_observer != nullptr) {
         faults_.observe(options_.fault_observer, this);
@@ -261,7 +292,7 @@ tl::expected<void, std::string> MachineImplementation::exec(const ProgramSpec& p
     };
     FL_ASSERT(first_ == nullptr);
     before_exec_ = live_objects(processes_, scheduler_, futexes_);
-    before_exec_.frames = memory_.used_page_count().value();
+    before_exec_.frames = frames_in_use();
     auto host_file = loader::open_host_file(program.path);
     if (!host_file) return named(host_file.error());
     const auto file = files_.open(std::move(host_file->source), std::move(host_file->identity));
@@ -271,7 +302,10 @@ tl::expected<void, std::string> MachineImplementation::exec(const ProgramSpec& p
     Task nobody;
     const System like{nobody, *cpu_,      clock_,     random_,  memory_, faults_, *vfs_,
                       mmu_,   scheduler_, processes_, futexes_, ipc_,    &*vdso_, {}};
+    kernel_.command_line = command_line_of(options_, program);
+    log_boot(kernel_, memory_, reclaim_.swap());
     reclaim_.add_kswapd(like);
+    flusher_.add_thread(like);
     first_ = &processes_.add_first(like);
     first_->task.exe_file =
         vfs_->add_executable(options_.host.guest_path(file->identity().path), host_file->status, file);
@@ -297,6 +331,7 @@ tl::expected<void, std::string> MachineImplementation::load(const ProgramSpec& p
     const auto directory = vfs_->make_directories(options_.host.guest_path(program.working_directory));
     task.fs = std::make_shared<FileSystemContext>(
         FileSystemContext{vfs_->root(), directory != nullptr ? directory : vfs_->root()});
+    if (!account_first_task(memory_, task)) return tl::unexpected(std::string("not enough memory"));
     return {};
 }
 
@@ -313,6 +348,7 @@ ExitStatus MachineImplementation::run() {
         processes_.account(*first_);
         processes_.start_kernel_threads();
         processes_.start(*first_);
+        load_modules();
         while (processes_.program_task_count() > 0) {
             check_limits();
             if (!broken_.empty() || !limit_reached_.empty() || stopped_) end_everything();
@@ -336,6 +372,7 @@ ExitStatus MachineImplementation::run() {
 }
 
 void MachineImplementation::switch_to(Task& task) {
+    processes_.lazy_tlb().switch_to(task);
     current_ = processes_.find_task(task.tid);
     const Task* before = std::exchange(running_, &task);
     if (before != nullptr && before != &task) processes_.account(*processes_.find_task(before->tid));
@@ -369,6 +406,7 @@ void MachineImplementation::run_task(System& system) {
 
 // What the machine tells of is the program that it was asked to run.
 void MachineImplementation::process_ends(System& system) {
+    if (options_.walkers == WalkerChecks::at_end) check_walkers(*system.task.mm);
     if (&system != first_ && system.task.process->pid != processes_.first_program()) return;
     exit_ = system.task.process->exit;
     gather_statistics(*system.task.mm);
@@ -429,6 +467,7 @@ void MachineImplementation::step(System& system) {
         case emu::Exit::Reason::halt: break;
     }
     processes_.observers().tell_mappings(task.process->pid, *task.mm);
+    load_modules();
     reclaim_.do_due_work();
     settle(system);
     check_limits();
@@ -526,6 +565,7 @@ std::optional<CrashTrap> MachineImplementation::handle_fault(System& system, con
         return std::nullopt;
     }
     const Trap trap = trap_of_fault(fault, kind);
+    log_segfault(system, trap, fault.address);
     raise(system.task, trap, true);
     return CrashTrap{trap.signal, system.task.registers, fault.address, fault.access, kind};
 }
@@ -536,6 +576,7 @@ std::optional<CrashTrap> MachineImplementation::handle_exception(System& system,
     peek(VirtAddr(task.registers.rip), std::as_writable_bytes(std::span(instruction)));
     const auto trap = trap_of_exception(exit.vector, task.registers, cpu_->fpu_state(), instruction, task.trap.address);
     if (!trap) return std::nullopt;
+    log_exception(system, *trap);
     raise(task, *trap, sets_resume_flag(exit.vector));
     return CrashTrap{trap->signal, task.registers, exit.fault.address, exit.fault.access, std::nullopt};
 }
@@ -578,6 +619,13 @@ void MachineImplementation::settle(System& system) {
     if (paranoid()) check_invariants();
 }
 
+// Those whose page fault has been handled.
+void MachineImplementation::load_modules() {
+    const std::uint64_t next = kernel_.modules.next_fault();
+    if (next == Modules::never || next > faults_.counters().total()) return;
+    kernel_.modules.load_due(faults_.counters().total());
+}
+
 // timeout(1)'s status, and what it was.
 void MachineImplementation::stop_at_limit(std::string limit) {
     if (!limit_reached_.empty()) return;
@@ -617,7 +665,8 @@ Inspection MachineImplementation::inspection() const {
                           .files = files_.files(),
                           .instructions = cpu_->retired_instructions(),
                           .time_ns = clock_.elapsed_ns(),
-                          .costs = clock_.costs()};
+                          .costs = clock_.costs(),
+                          .log = &kernel_.log};
     for (const auto& [pid, process] : processes_.all()) {
         if (process->threads.empty() || process->threads.front()->mm == nullptr) continue;
         const Task& task = *process->threads.front();
@@ -663,9 +712,12 @@ void MachineImplementation::before_fault(std::uint64_t sequence, const mm::MmStr
     if (options_.fault_observer != nullptr) options_.fault_observer->before_fault(sequence, mm, address);
 }
 
-// Only under Paranoia::every_step.
+// Only under Paranoia::every_step, and where a module or the flusher wants to hear of faults.
 void MachineImplementation::on_fault(const mm::FaultEvent& event) {
     if (options_.fault_observer != nullptr) options_.fault_observer->on_fault(event);
+    if (event.sequence >= kernel_.modules.next_fault()) stop_program_soon();
+    flusher_.note_fault(*faults_.mm(), event);
+    if (!paranoid()) return;
     check_invariants();
     if (!broken_.empty() && in_user_mode_) cpu_->request_stop();
 }
@@ -678,6 +730,13 @@ void MachineImplementation::on_write_back(const mm::WriteBackEvent& event) {
     if (options_.fault_observer != nullptr) options_.fault_observer->on_write_back(event);
 }
 
+void MachineImplementation::check_walkers(const mm::MmStruct& mm) {
+    const Pfn root = mm.page_table().root();
+    if (walkers_.report().spaces == 0) walkers_.check(root, mm::WalkedHalf::kernel);
+    walkers_.check(root, mm::WalkedHalf::user);
+    if (broken_.empty()) broken_ = walkers_.report().disagreements;
+}
+
 void MachineImplementation::check_invariants() {
     // What is broken once stays broken: one report is enough.
     if (!broken_.empty()) return;
@@ -686,6 +745,7 @@ void MachineImplementation::check_invariants() {
     if (all.empty()) return;
     broken_ = mm::verify(memory_, all, files_.files());
     if (const auto wrong = ipc_.shm.inconsistency(all)) broken_.push_back(*wrong);
+    if (const auto wrong = processes_.memory_inconsistency(memory_)) broken_.push_back(*wrong);
 }
 
 mm::MemorySample MachineImplementation::memory_sample() const {
@@ -715,6 +775,7 @@ void MachineImplementation::gather_statistics(const mm::MmStruct& mm) {
     s.peak_used_frames = memory_.peak_used_page_count();
     s.page_table_pages = mm.page_table().table_count();
     reclaim_.gather(s);
+    s.huge_pages = memory_.huge_pages().counters;
     s.costs = clock_.costs();
     s.buddy_free_blocks = memory_.buddy().free_blocks();
     s.tlb = cpu_->tlb_stats();
@@ -729,6 +790,7 @@ void MachineImplementation::gather_statistics(const mm::MmStruct& mm) {
 }
 
 void MachineImplementation::tear_down() {
+    kernel_.modules.unload_all(faults_.counters().total());
     processes_.stop_kernel_threads();
     faults_.set_mm(nullptr);
     // A task that was stopped before it could wait for its userfaultfd does not wait any more.
@@ -749,9 +811,13 @@ void MachineImplementation::check_leaks() {
     if (!broken_.empty()) return;
     LiveObjects left = live_objects(processes_, scheduler_, futexes_);
     left.inodes = vfs_->take_apart();
-    left.frames = memory_.used_page_count().value();
+    left.frames = frames_in_use();
+    left.kernel_objects = slab_.object_count();
     LiveObjects expected = before_exec_;
-    for (const auto& file : files_.files()) expected.frames += file->cached_page_count().value();
+    for (const auto& file : files_.files()) {
+        expected.frames += file->cached_page_count().value();
+        expected.kernel_objects += file->nodes().node_count();
+    }
     broken_ = leftovers(expected, left);
     if (const PageCount used = reclaim_.swap().used_slot_count(); used > PageCount(0)) {
         broken_.push_back(fmt::format("{} swap slots are still in use", used.value()));
@@ -761,10 +827,9 @@ void MachineImplementation::check_leaks() {
 }  // namespace
 
 tl::expected<std::unique_ptr<Machine>, std::string> Machine::create(const MachineOptions& options) {
-    if (options.memory < mm::PhysicalMemory::min_page_count) {
+    if (options.memory < mm::KernelSpace::least_ram()) {
         return tl::unexpected(fmt::format("{} KiB of memory are too few, the least is {} KiB",
-                                          options.memory.bytes() / 1024,
-                                          mm::PhysicalMemory::min_page_count.bytes() / 1024));
+                                          options.memory.bytes() / 1024, mm::KernelSpace::least_ram().bytes() / 1024));
     }
     auto ram = emu::Ram::create(options.memory);
     if (!ram) return tl::unexpected(ram.error());

@@ -7,6 +7,7 @@
 #include "kernel/clock.hpp"
 #include "kernel/crash.hpp"
 #include "kernel/inspection.hpp"
+#include "kernel/modules/registry.hpp"
 #include "kernel/strace/log.hpp"
 #include "kernel/task.hpp"
 #include "kernel/vfs/host_tree.hpp"
@@ -26,11 +27,21 @@
 #include <string>
 #include <vector>
 
+namespace fl::mm {
+struct WalkerReport;
+}
+
 namespace fl::kernel {
 
 enum class Paranoia : std::uint8_t {
     off,
     every_step,  // mm::verify after each system call and each fault; a broken invariant ends the run
+};
+
+// Whether other page walkers translate what ours does, for comparison: mm/walker_check.hpp.
+enum class WalkerChecks : std::uint8_t {
+    off,
+    at_end,  // of each process: its address space, and once the kernel half; who disagrees breaks an invariant
 };
 
 enum class PageCacheAtStart : std::uint8_t {
@@ -47,6 +58,7 @@ struct MemoryPressure {
     mm::ReclaimScope scope = mm::ReclaimScope::global;
     std::optional<replacement::PolicyChoice> policy{};  // nullopt: clock
     bool kswapd = false;
+    bool flusher = false;  // files of the host that were written to are written back in the background (flusher.hpp)
     std::optional<PageCount> swap{};  // nullopt: as much as RAM
     std::string swap_file{};          // of the host; empty: the slots are in memory
     mm::SwapErrors swap_errors{};
@@ -54,7 +66,8 @@ struct MemoryPressure {
 };
 
 struct MachineOptions {
-    PageCount memory{65536};  // RAM; 256 MiB
+    PageCount memory{65536};               // RAM; 256 MiB
+    mm::ThpMode thp = mm::ThpMode::never;  // at the start; root may write another one to /sys
     MemoryPressure pressure{};
     ClockMode clock = ClockMode::virtual_time;
     CostModel costs{};
@@ -71,12 +84,16 @@ struct MachineOptions {
     mm::ProcessObserver* process_observer = nullptr;
     mm::MemoryObserver* memory_observer = nullptr;  // every reference is reported then, which takes time
     strace::LogOptions strace;                      // where system calls are logged; the default: nowhere
+    // Where each record of the kernel's log goes as well, as lines that dmesg(1) would print; empty: nowhere.
+    KernelLog::Sink kernel_log;
+    std::vector<ModuleChoice> modules;  // to be loaded
     // Called once so many instructions have been executed, by all tasks together, or a few more: up to the next jump.
     // Not under ClockMode::host.
     std::optional<std::uint64_t> stop_at_instruction{};
     std::function<void()> at_stop;
     std::function<void()> at_end;                // called when the program is over and its address space is still there
     std::vector<VirtAddr>* cpuid_log = nullptr;  // where CPUID was executed, in order; must outlive run()
+    WalkerChecks walkers = WalkerChecks::off;
 };
 
 struct ProgramSpec {
@@ -98,6 +115,7 @@ struct MachineStatistics {
     PageCount user_frames, peak_user_frames;
     PageCount swap_slots, used_swap_slots;
     mm::SwapCounters swap;
+    mm::HugePageCounters huge_pages;
     CostModel costs;  // of the virtual clock
     PageCount total_frames, used_frames, peak_used_frames;
     PageCount page_table_pages;  // at the end
@@ -145,6 +163,8 @@ public:
     // What the policy did that no policy may do; empty: nothing. It ended the run, and the status is policy_status.
     static constexpr int policy_status = 2;
     virtual const std::string& policy_error() const = 0;
+    // One line for each module that could not be loaded. Valid after run().
+    virtual const std::vector<std::string>& module_problems() const = 0;
     // Invariants found broken at the end (checked in debug builds and under Paranoia::every_step); empty: none.
     virtual const std::vector<std::string>& broken_invariants() const = 0;
 
@@ -160,6 +180,9 @@ public:
     virtual std::size_t peek(VirtAddr address, std::span<std::byte> into) const = 0;
     // The address space as text (mm_dump.hpp); `occasion` says when: "at its end".
     virtual std::string dump_mm(std::string_view occasion) const = 0;
+
+    // What came of WalkerChecks::at_end. Valid after run().
+    virtual const mm::WalkerReport& walker_report() const = 0;
 };
 
 }  // namespace fl::kernel

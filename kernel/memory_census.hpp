@@ -4,6 +4,7 @@
 // Counted afresh for each view, one look at each frame: no counter is kept up for it while programs run.
 #pragma once
 
+#include "mm/kernel_space.hpp"
 #include "mm/mm_struct.hpp"
 #include "mm/reclaimer.hpp"
 
@@ -16,7 +17,10 @@ namespace fl::kernel {
 struct MemoryCensus {
     PageCount total;  // frames that the allocator manages
     PageCount free;
-    PageCount page_tables;
+    PageCount page_tables;  // those of the kernel half from boot aside
+    PageCount kernel_stacks;
+    PageCount slab_reclaimable;  // frames of caches whose objects could be had back
+    PageCount slab_unreclaimable;
     PageCount anonymous;         // private pages
     PageCount anonymous_mapped;  // of these, those that some address space maps; the others wait in the swap cache
     PageCount lazily_free;       // of `anonymous`: may be given up (MADV_FREE)
@@ -29,13 +33,17 @@ struct MemoryCensus {
     PageCount locked;            // resident in a VM_LOCKED mapping, by list below, where it would be on one
     PageCount locked_anonymous;
     PageCount locked_file;
-    PageCount committed;  // promised to programs (VM_ACCOUNT)
+    PageCount committed;                     // promised to programs (VM_ACCOUNT)
+    std::uint64_t anonymous_huge_pages = 0;  // blocks that large entries map
 
     PageCount swap_total;
     PageCount swap_free;
     PageCount swap_cached;            // frames whose page has a slot as well
     PageCount swap_cached_anonymous;  // of these, private pages
     mm::Watermarks watermarks{};      // 0 where nobody reclaims in the background
+
+    PageCount vmalloc;                // in areas of vmalloc()
+    mm::DirectMapPages direct_map{};  // 0 without a kernel half
 };
 
 // `spaces` are all address spaces that there are.

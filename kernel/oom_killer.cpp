@@ -1,6 +1,7 @@
 #include "kernel/oom_killer.hpp"
 
 #include "kernel/memory_census.hpp"
+#include "kernel/oom_report.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -46,6 +47,7 @@ bool OomKiller::kill_for_memory() {
     const PageCount before = memory_.buddy().free_page_count();
     const PageCount held = memory_.reclaimer()->frames();
     mm->reap();
+    log_oom_reaped(log_, *worst, *mm);
     // Of one that held nothing alone another is the next.
     if (memory_.buddy().free_page_count() > before || memory_.reclaimer()->frames() < held) return true;
     return kill_for_memory();
@@ -53,17 +55,11 @@ bool OomKiller::kill_for_memory() {
 
 void OomKiller::kill(Process& process) {
     if (process.exit) return;
-    const auto kib = [](PageCount pages) { return pages.bytes() / 1024; };
-    if (const mm::MmStruct* mm = memory_of(process)) {
-        const Task& task = *process.threads.front();
-        spdlog::error(
-            "Out of memory: Killed process {} ({}) total-vm:{}kB, anon-rss:{}kB, file-rss:{}kB, shmem-rss:{}kB, "
-            "UID:{} pgtables:{}kB oom_score_adj:{}",
-            process.pid, task.name, kib(mm->vm().total), kib(mm->rss().anonymous), kib(mm->rss().file),
-            kib(mm->rss().shared_memory), task.credentials.user.real, mm->pgtables_bytes() / 1024,
-            process.oom_score_adjustment);
-    }
     const mm::MmStruct* mm = memory_of(process);
+    if (mm != nullptr) {
+        log_oom(log_, processes_, memory_, current_(), process);
+        spdlog::error("Out of memory: {}", killed_text(process));
+    }
     if (mm::Reclaimer* reclaimer = memory_.reclaimer()) reclaimer->count_oom_kill();
     const ExitStatus status{128 + SIGKILL, SIGKILL, true};
     processes_.end_process(process, status);

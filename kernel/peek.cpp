@@ -44,7 +44,7 @@ bool peek_page(const emu::Ram& ram, const mm::MmStruct& mm, VirtAddr address, st
         return true;
     }
     if (pte == nullptr || !pte->is_resident()) return peek_untouched(ram, *vma, address, into);
-    copy_from_frame(ram, pte->pfn(), address, into);
+    copy_from_frame(ram, pte->pfn_at(address), address, into);
     return true;
 }
 

@@ -1,6 +1,7 @@
 // What /proc holds, file by file.
 #include "kernel/proc_files.hpp"
-#include "kernel/kernel_version.hpp"
+#include "kernel/boot_log.hpp"
+#include "kernel/proc_fragmentation.hpp"
 #include "kernel/system.hpp"
 #include "kernel/sysv_ipc.hpp"
 
@@ -12,9 +13,7 @@ namespace {
 
 // What uname(2) says, and who built it.
 void add_system_files(ProcFs& proc) {
-    proc.add_file("version", [](const System&) -> Result<std::string> {
-        return fmt::format("Linux version {} (faultline@faultline) (c++) {}\n", kernel_release, kernel_version);
-    });
+    proc.add_file("version", [](const System&) -> Result<std::string> { return linux_banner() + "\n"; });
     // fs/filesystems.c: "nodev" stands before those that need no block device.
     proc.add_file("filesystems", [](const System&) -> Result<std::string> {
         return "nodev\tsysfs\nnodev\ttmpfs\nnodev\tproc\nnodev\tdevtmpfs\nnodev\tramfs\n";
@@ -45,6 +44,7 @@ void add_proc_files(ProcFs& proc) {
     add_system_files(proc);
     add_machine_files(proc);
     add_settings(proc);
+    add_fragmentation_files(proc);
     add_ipc_files(proc);
     proc.add_link("mounts", "self/mounts");
 }

@@ -1,5 +1,7 @@
 #include "kernel/proc_frames.hpp"
 
+#include "mm/slab/kmem_cache.hpp"
+
 #include <algorithm>
 #include <cstring>
 
@@ -47,31 +49,42 @@ std::uint64_t flags_of(const mm::Frame& frame) {
         case mm::FrameState::file_cache: return user_flags(frame);
         case mm::FrameState::shared_memory: return user_flags(frame) | kpf_swapbacked;
         case mm::FrameState::zero_page: return kpf_reserved | kpf_zero_page;
+        case mm::FrameState::slab: return frame.slab()->cache != nullptr ? kpf_slab : 0;
+        case mm::FrameState::kernel_stack: return 0;
         case mm::FrameState::special: return kpf_reserved | (frame.map_count > 0 ? kpf_mmap : 0);
+        case mm::FrameState::kernel_table: return kpf_pgtable;
+        case mm::FrameState::memory_map: return kpf_reserved;
+        case mm::FrameState::vmalloc: return 0;
     }
     return 0;
+}
+
+// A part of a block that a large entry maps. (Linux has them for as long as the block is one, even where 4 KiB entries
+// alone map it.)
+std::uint64_t large_page_flags(const mm::PhysicalMemory& memory, Pfn pfn) {
+    if (!memory.frames().is_mapped_large(pfn)) return 0;
+    return kpf_thp | (pfn.value() % emu::large_page_frames == 0 ? kpf_compound_head : kpf_compound_tail);
 }
 
 }  // namespace
 
 // pte_to_pagemap_entry. The page of zeroes and what the kernel only shows are nobody's: neither a file's nor exclusive.
 std::uint64_t pagemap_word(const mm::MmStruct& mm, VirtAddr page) {
-    const emu::Pte* slot = mm.page_table().find(page);
-    if (slot == nullptr) return 0;
-    switch (slot->kind()) {
+    const emu::Pte entry = mm.page_table().page_at(page);
+    switch (entry.kind()) {
         case emu::PteKind::none: return 0;
         case emu::PteKind::swapped:
-            return pagemap_swapped | slot->slot().value() << pagemap_slot_shift |
-                   (slot->is_write_protected() ? pagemap_write_protected : 0);
+            return pagemap_swapped | entry.slot().value() << pagemap_slot_shift |
+                   (entry.is_write_protected() ? pagemap_write_protected : 0);
         case emu::PteKind::guard: return pagemap_guard;
         case emu::PteKind::write_protected: return pagemap_write_marker;
         case emu::PteKind::poisoned: return pagemap_poison_marker;
         case emu::PteKind::present:
         case emu::PteKind::prot_none: break;
     }
-    const Pfn pfn = slot->pfn();
+    const Pfn pfn = entry.pfn();
     std::uint64_t word = pagemap_present | pfn.value();
-    if (slot->is_write_protected()) word |= pagemap_write_protected;
+    if (entry.is_write_protected()) word |= pagemap_write_protected;
     if (!mm.memory().counts_mappings(pfn)) return word;
     const mm::Frame& frame = mm.memory().frames()[pfn];
     if (frame.state != mm::FrameState::anonymous) word |= pagemap_file;
@@ -94,7 +107,7 @@ Result<std::uint64_t> read_kpageflags(const mm::PhysicalMemory& memory, std::spa
                                       std::uint64_t offset, std::span<std::byte> into) {
     const std::unordered_set<Pfn> locked = locked_frames(spaces);
     return read_words(offset, into, memory.total_page_count().value(), [&](std::uint64_t frame) {
-        const std::uint64_t flags = flags_of(memory.frames()[Pfn(frame)]);
+        const std::uint64_t flags = flags_of(memory.frames()[Pfn(frame)]) | large_page_flags(memory, Pfn(frame));
         return locked.contains(Pfn(frame)) ? flags | kpf_unevictable | kpf_mlocked : flags;
     });
 }

@@ -2,6 +2,7 @@
 // arch/x86/kernel/cpu/proc.c).
 #include "kernel/proc_files.hpp"
 #include "kernel/processes.hpp"
+#include "kernel/vfs/kmsg.hpp"
 
 #include <fmt/format.h>
 
@@ -103,8 +104,13 @@ void add_machine_files(ProcFs& proc) {
     proc.add_file("misc", text_of(""));
     proc.add_file("partitions", text_of("major minor  #blocks  name\n\n"));
     proc.add_file("diskstats", text_of(""));
-    proc.add_file("cmdline", text_of("\n"));
-    proc.add_file("modules", text_of(""));
+    proc.add_file("cmdline", [](const System& system) -> Result<std::string> {
+        return system.processes.kernel().command_line + "\n";
+    });
+    proc.add_file("modules", [](const System& system) -> Result<std::string> {
+        return system.processes.kernel().modules.proc_text();
+    });
+    proc.add_special_file("kmsg", open_proc_kmsg);
     proc.add_file("locks", text_of(""));
 }
 

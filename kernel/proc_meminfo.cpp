@@ -16,8 +16,6 @@ namespace fl::kernel {
 namespace {
 
 constexpr std::uint64_t page_kib = page_size / 1024;
-constexpr const char* zone_line = "Node 0, zone {:>8}";
-constexpr const char* zone_name = "Normal";
 
 // How the pages that reclaim could look at are spread over its lists.
 struct ReclaimLists {
@@ -43,8 +41,10 @@ PageCount file_pages(const MemoryCensus& census) {
 // si_mem_available: what is free above the reserve, and what could be dropped without harm.
 PageCount available(const MemoryCensus& census) {
     const PageCount free = census.free - std::min(census.free, census.watermarks.high);
-    const PageCount cache = reclaim_lists(census).inactive_file;
-    return free + cache - std::min(PageCount(cache.value() / 2), census.watermarks.low);
+    const auto droppable = [&census](PageCount pages) {
+        return pages - std::min(PageCount(pages.value() / 2), census.watermarks.low);
+    };
+    return free + droppable(reclaim_lists(census).inactive_file) + droppable(census.slab_reclaimable);
 }
 
 // vm_commit_limit, with vm.overcommit_ratio = 50.
@@ -89,7 +89,11 @@ Counters page_counters(const MemoryCensus& census, const mm::ReclaimCounters& re
         {"nr_shmem", census.shared_memory.value()},
         {"nr_vmscan_write", reclaim.dirty + reclaim.ahead},
         {"nr_page_table_pages", census.page_tables.value()},
+        {"nr_slab_reclaimable", census.slab_reclaimable.value()},
+        {"nr_slab_unreclaimable", census.slab_unreclaimable.value()},
+        {"nr_kernel_stack", census.kernel_stacks.value() * page_kib},
         {"nr_swapcached", census.swap_cached.value()},
+        {"nr_anon_transparent_hugepages", census.anonymous_huge_pages},
     };
 }
 
@@ -113,9 +117,29 @@ void add_reclaim_events(Counters& counters, const mm::ReclaimCounters& reclaim) 
     counters["oom_kill"] = reclaim.oom_kills;
 }
 
+void add_compaction_events(Counters& counters, const mm::CompactionCounters& compaction) {
+    counters["pgmigrate_success"] = compaction.migrated;
+    counters["pgmigrate_fail"] = compaction.not_migrated;
+    counters["compact_migrate_scanned"] = compaction.migrate_scanned;
+    counters["compact_free_scanned"] = compaction.free_scanned;
+    counters["compact_isolated"] = compaction.isolated;
+    counters["compact_stall"] = compaction.stalls;
+    counters["compact_fail"] = compaction.failures;
+    counters["compact_success"] = compaction.successes;
+}
+
 mm::ReclaimCounters reclaim_counters(const mm::PhysicalMemory& memory) {
     const mm::Reclaimer* reclaimer = memory.reclaimer();
     return reclaimer != nullptr ? reclaimer->counters() : mm::ReclaimCounters{};
+}
+
+void add_huge_page_events(Counters& counters, const mm::HugePageCounters& huge) {
+    counters["thp_fault_alloc"] = huge.fault_alloc;
+    counters["thp_fault_fallback"] = huge.fault_fallback;
+    counters["thp_collapse_alloc"] = huge.collapse_alloc;
+    counters["thp_collapse_alloc_failed"] = huge.collapse_alloc_failed;
+    counters["thp_split_pmd"] = huge.split_pmd;
+    counters["thp_split_page"] = huge.split_page;
 }
 
 std::uint64_t counter(const Counters& counters, std::string_view name) {
@@ -130,7 +154,7 @@ auto name_position(std::string_view name) { return std::find(vmstat_names.begin(
 std::string proc_meminfo(const MemoryCensus& census) {
     const ReclaimLists lists = reclaim_lists(census);
     constexpr std::uint64_t vmalloc_total_kib = (std::uint64_t{1} << 45) / 1024 - 1;  // 32 TiB less a page's part
-    constexpr std::uint64_t huge_page_kib = 2048;
+    constexpr std::uint64_t huge_page_kib = emu::large_page_size / 1024;
     Listing list;
     list.pages("MemTotal:", census.total);
     list.pages("MemFree:", census.free);
@@ -154,23 +178,29 @@ std::string proc_meminfo(const MemoryCensus& census) {
     list.pages("AnonPages:", census.anonymous_mapped);
     list.pages("Mapped:", census.mapped);
     list.pages("Shmem:", census.shared_memory);
-    for (const char* label : {"KReclaimable:", "Slab:", "SReclaimable:", "SUnreclaim:", "KernelStack:"}) {
-        list.kib(label, 0);
-    }
+    list.pages("KReclaimable:", census.slab_reclaimable);
+    list.pages("Slab:", census.slab_reclaimable + census.slab_unreclaimable);
+    list.pages("SReclaimable:", census.slab_reclaimable);
+    list.pages("SUnreclaim:", census.slab_unreclaimable);
+    list.pages("KernelStack:", census.kernel_stacks);
     list.pages("PageTables:", census.page_tables);
     for (const char* label : {"SecPageTables:", "NFS_Unstable:", "Bounce:", "WritebackTmp:"}) list.kib(label, 0);
     list.pages("CommitLimit:", commit_limit(census));
     list.pages("Committed_AS:", census.committed);
     list.kib("VmallocTotal:", vmalloc_total_kib);
-    for (const char* label : {"VmallocUsed:", "VmallocChunk:", "Percpu:", "AnonHugePages:", "ShmemHugePages:",
-                              "ShmemPmdMapped:", "FileHugePages:", "FilePmdMapped:", "Balloon:"}) {
+    list.pages("VmallocUsed:", census.vmalloc);
+    for (const char* label : {"VmallocChunk:", "Percpu:"}) list.kib(label, 0);
+    list.kib("AnonHugePages:", census.anonymous_huge_pages * huge_page_kib);
+    for (const char* label : {"ShmemHugePages:", "ShmemPmdMapped:", "FileHugePages:", "FilePmdMapped:", "Balloon:"}) {
         list.kib(label, 0);
     }
     for (const char* label : {"HugePages_Total:", "HugePages_Free:", "HugePages_Rsvd:", "HugePages_Surp:"}) {
         list.number(label, 0);
     }
     list.kib("Hugepagesize:", huge_page_kib);
-    for (const char* label : {"Hugetlb:", "DirectMap4k:", "DirectMap2M:"}) list.kib(label, 0);
+    list.kib("Hugetlb:", 0);
+    list.kib("DirectMap4k:", census.direct_map.small * page_kib);
+    list.kib("DirectMap2M:", census.direct_map.large * huge_page_kib);
     return list.take();
 }
 
@@ -178,9 +208,11 @@ std::string proc_vmstat(const MemoryCensus& census, const mm::FaultCounters& fau
     const mm::ReclaimCounters reclaim = reclaim_counters(memory);
     Counters counters = page_counters(census, reclaim);
     add_reclaim_events(counters, reclaim);
+    add_compaction_events(counters, memory.compaction().counters());
     counters["pgfault"] = faults.minor + faults.major;
     counters["pgmajfault"] = faults.major;
     counters["pgreuse"] = faults.of(mm::FaultKind::cow_reuse);
+    add_huge_page_events(counters, memory.huge_pages().counters);
     if (const mm::SwapDevice* swap = swap_of(memory)) {
         counters["pswpin"] = swap->counters().reads;
         counters["pswpout"] = swap->counters().writes;
@@ -247,6 +279,19 @@ std::string proc_buddyinfo(const mm::PhysicalMemory& memory) {
         fmt::format_to(std::back_inserter(text), "{:>6} ", blocks);
     }
     return text + "\n";
+}
+
+// s_show() of mm/vmalloc.c. There are no offsets into functions here: the caller's name stands alone.
+std::string proc_vmallocinfo(const mm::PhysicalMemory& memory) {
+    std::string text;
+    const mm::KernelSpace* kernel = memory.kernel_space();
+    if (kernel == nullptr) return text;
+    for (const auto& [start, area] : kernel->vmalloc().areas()) {
+        const VirtRange range = area.range();
+        fmt::format_to(std::back_inserter(text), "{:#x}-{:#x} {:>7} {} pages={} vmalloc N0={}\n", range.start.value(),
+                       range.end.value(), range.size_bytes(), area.caller, area.pages.value(), area.pages.value());
+    }
+    return text;
 }
 
 std::string proc_iomem(const mm::PhysicalMemory& memory) {

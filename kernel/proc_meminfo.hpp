@@ -1,8 +1,8 @@
 // The views of the whole machine's memory, in the formats of Linux: /proc/meminfo, vmstat, zoneinfo, swaps, buddyinfo,
 // iomem.
 //
-// There is one node with one zone, Normal, that is all of RAM. What the machine does not have (huge pages, slabs, lists
-// of active pages) is 0, as Linux prints it on a machine without; every page that could be reclaimed counts as
+// There is one node with one zone, Normal, that is all of RAM. What the machine does not have (huge pages, lists of
+// active pages) is 0, as Linux prints it on a machine without; every page that could be reclaimed counts as
 // inactive.
 #pragma once
 
@@ -12,6 +12,10 @@
 #include <string>
 
 namespace fl::kernel {
+
+// How a line about the zone begins, and its name.
+inline constexpr const char* zone_line = "Node 0, zone {:>8}";
+inline constexpr const char* zone_name = "Normal";
 
 // fs/proc/meminfo.c.
 std::string proc_meminfo(const MemoryCensus& census);
@@ -23,6 +27,8 @@ std::string proc_zoneinfo(const MemoryCensus& census, const mm::PhysicalMemory& 
 std::string proc_swaps(const mm::PhysicalMemory& memory);
 // mm/vmstat.c, frag_show_print.
 std::string proc_buddyinfo(const mm::PhysicalMemory& memory);
+// mm/vmalloc.c: each area, its guard page included.
+std::string proc_vmallocinfo(const mm::PhysicalMemory& memory);
 // kernel/resource.c: what lies where in physical memory.
 std::string proc_iomem(const mm::PhysicalMemory& memory);
 

@@ -6,6 +6,7 @@
 #include "kernel/proc_maps.hpp"
 #include "kernel/proc_mem.hpp"
 #include "kernel/proc_meminfo.hpp"
+#include "kernel/proc_slabinfo.hpp"
 #include "kernel/proc_smaps.hpp"
 #include "kernel/proc_status.hpp"
 #include "kernel/proc_task.hpp"
@@ -151,6 +152,12 @@ void add_machine_memory(ProcFs& proc) {
     proc.add_file("swaps", [](const System& system) -> Result<std::string> { return proc_swaps(system.memory); });
     proc.add_file("buddyinfo",
                   [](const System& system) -> Result<std::string> { return proc_buddyinfo(system.memory); });
+    proc.add_file(
+        "vmallocinfo", [](const System& system) -> Result<std::string> { return proc_vmallocinfo(system.memory); },
+        owner_reads);
+    proc.add_file(
+        "slabinfo", [](const System& system) -> Result<std::string> { return proc_slabinfo(system.memory); },
+        owner_reads);
     proc.add_file("iomem", [](const System& system) -> Result<std::string> { return proc_iomem(system.memory); });
 }
 

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <charconv>
 #include <iterator>
 #include <limits>
 #include <memory>
@@ -82,7 +83,12 @@ void add_kernel_settings(ProcFs& proc) {
     add("overflowuid", number(65534));
     add("overflowgid", number(65534));
     add("panic", number(0));
-    add("printk", text("7\t4\t1\t7"));
+    add("printk", [](const System& system) -> Result<std::string> {
+        return fmt::format("{}\t4\t1\t7\n", system.processes.kernel().log.console_level);
+    });
+    add("printk_devkmsg", text("ratelimit"));
+    add("printk_ratelimit", number(RateLimit::interval_ns / 1'000'000'000));
+    add("printk_ratelimit_burst", number(RateLimit::burst));
     add("dmesg_restrict", number(0));
     add("kptr_restrict", number(0));
     add("perf_event_paranoid", number(2));
@@ -95,6 +101,29 @@ void add_kernel_settings(ProcFs& proc) {
     });
     add("random/entropy_avail", number(256));
     add("random/poolsize", number(256));
+}
+
+// proc_dointvec_minmax(), of numbers from 0.
+void add_centisecs(ProcFs& proc, const char* path, std::uint32_t WritebackSettings::*setting) {
+    proc.add_writable_file(
+        path,
+        [setting](const System& system) -> Result<std::string> {
+            return fmt::format("{}\n", system.processes.kernel().writeback.*setting);
+        },
+        [setting](System& system, std::string_view written) -> Result<void> {
+            constexpr std::string_view blanks = " \t\n";
+            written.remove_prefix(std::min(written.find_first_not_of(blanks), written.size()));
+            written = written.substr(0, written.find_first_of(blanks));
+            std::uint32_t value = 0;
+            const auto [end, error] = std::from_chars(written.data(), written.data() + written.size(), value);
+            constexpr std::uint32_t most = std::numeric_limits<std::int32_t>::max();
+            if (error != std::errc() || end != written.data() + written.size() || value > most) {
+                return fail(Errno::einval);
+            }
+            system.processes.kernel().writeback.*setting = value;
+            if (system.processes.kernel().writeback.changed) system.processes.kernel().writeback.changed();
+            return {};
+        });
 }
 
 void add_memory_settings(ProcFs& proc) {
@@ -114,6 +143,8 @@ void add_memory_settings(ProcFs& proc) {
     add("oom_kill_allocating_task", number(0));
     // One page at a time comes back from swap.
     add("page-cluster", number(0));
+    add_centisecs(proc, "sys/vm/dirty_writeback_centisecs", &WritebackSettings::interval_centisecs);
+    add_centisecs(proc, "sys/vm/dirty_expire_centisecs", &WritebackSettings::expire_centisecs);
     add("min_free_kbytes", [](const System& system) -> Result<std::string> {
         const mm::Reclaimer* reclaimer = system.memory.reclaimer();
         const PageCount reserve = reclaimer != nullptr ? reclaimer->watermarks().min : PageCount(0);
@@ -137,7 +168,43 @@ void add_file_settings(ProcFs& proc) {
     add("protected_regular", number(0));
 }
 
-// One processor and one node; huge pages are off.
+std::string thp_modes(mm::ThpMode chosen) {
+    std::string line;
+    for (std::size_t i = 0; i < mm::thp_mode_count; ++i) {
+        const auto mode = static_cast<mm::ThpMode>(i);
+        const char* const name = mm::thp_mode_name(mode);
+        if (!line.empty()) line += ' ';
+        line += mode == chosen ? fmt::format("[{}]", name) : name;
+    }
+    return line + "\n";
+}
+
+// enabled_store(): one of the words, with or without a line's end.
+Result<void> set_thp_mode(System& system, std::string_view written) {
+    if (written.ends_with('\n')) written.remove_suffix(1);
+    for (std::size_t i = 0; i < mm::thp_mode_count; ++i) {
+        const auto mode = static_cast<mm::ThpMode>(i);
+        if (written != mm::thp_mode_name(mode)) continue;
+        system.memory.huge_pages().mode = mode;
+        return {};
+    }
+    return fail(Errno::einval);
+}
+
+// A fault takes nobody's page for a large one, and there is no large page of zeroes.
+void add_huge_pages(ProcFs& proc) {
+    const auto name = [](const char* file) { return fmt::format("kernel/mm/transparent_hugepage/{}", file); };
+    proc.add_writable_sys_file(
+        name("enabled"),
+        [](const System& system) -> Result<std::string> { return thp_modes(system.memory.huge_pages().mode); },
+        set_thp_mode);
+    proc.add_sys_file(name("defrag"), text("always defer defer+madvise madvise [never]"));
+    proc.add_sys_file(name("shmem_enabled"), text("always within_size advise [never] deny force"));
+    proc.add_sys_file(name("hpage_pmd_size"), number(mm::huge_page_bytes));
+    proc.add_sys_file(name("use_zero_page"), number(0));
+}
+
+// One processor and one node.
 void add_devices(ProcFs& proc) {
     for (const char* const set : {"online", "possible", "present"}) {
         proc.add_sys_file(std::string("devices/system/cpu/") + set, text("0"));
@@ -147,10 +214,6 @@ void add_devices(ProcFs& proc) {
     proc.add_sys_file("devices/system/cpu/kernel_max", number(0));
     proc.add_sys_file("devices/system/cpu/cpu0/topology/core_id", number(0));
     proc.add_sys_file("devices/system/node/node0/cpulist", text("0"));
-    proc.add_sys_file("kernel/mm/transparent_hugepage/enabled", text("always madvise [never]"));
-    proc.add_sys_file("kernel/mm/transparent_hugepage/shmem_enabled",
-                      text("always within_size advise [never] deny force"));
-    proc.add_sys_file("kernel/mm/transparent_hugepage/hpage_pmd_size", number(std::uint64_t{2} << 20));
 }
 
 }  // namespace
@@ -160,6 +223,7 @@ void add_settings(ProcFs& proc) {
     add_memory_settings(proc);
     add_file_settings(proc);
     add_devices(proc);
+    add_huge_pages(proc);
 }
 
 }  // namespace fl::kernel

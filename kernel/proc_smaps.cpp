@@ -59,7 +59,7 @@ void append_sizes(std::string& text, const MemorySizes& sizes, Tally tally) {
     append_kib(text, "Anonymous:", sizes.anonymous);
     append_kib(text, "KSM:", 0);
     append_kib(text, "LazyFree:", sizes.lazyfree);
-    append_kib(text, "AnonHugePages:", 0);
+    append_kib(text, "AnonHugePages:", sizes.anonymous_huge);
     append_kib(text, "ShmemPmdMapped:", 0);
     append_kib(text, "FilePmdMapped:", 0);
     append_kib(text, "Shared_Hugetlb:", 0);
@@ -69,12 +69,13 @@ void append_sizes(std::string& text, const MemorySizes& sizes, Tally tally) {
     append_pss(text, "Locked:", sizes.pss_locked);
 }
 
-void append_entry(std::string& text, VirtRange range, mm::VmFlags flags, const MemorySizes& sizes) {
+void append_entry(std::string& text, VirtRange range, mm::VmFlags flags, const MemorySizes& sizes,
+                  bool is_thp_eligible = false) {
     append_kib(text, "Size:", range.size_bytes());
     append_kib(text, "KernelPageSize:", page_size);
     append_kib(text, "MMUPageSize:", page_size);
     append_sizes(text, sizes, Tally::vma);
-    fmt::format_to(std::back_inserter(text), "{:<16}{:>8}\n", "THPeligible:", 0);
+    fmt::format_to(std::back_inserter(text), "{:<16}{:>8}\n", "THPeligible:", is_thp_eligible ? 1 : 0);
     text += "VmFlags: " + vm_flags_mnemonics(flags) + "\n";
 }
 
@@ -138,7 +139,14 @@ std::string vm_flags_mnemonics(mm::VmFlags flags) {
 void gather_sizes(const mm::MmStruct& mm, const mm::Vma& vma, MemorySizes& sizes) {
     const mm::FrameTable& frames = mm.memory().frames();
     sizes.swap += shared_swap(mm, vma);
-    mm.page_table().for_each(vma.range(), [&](VirtAddr, const emu::Pte& pte) {
+    mm.page_table().for_each_entry(vma.range(), [&](VirtAddr, const emu::Pte& pte) {
+        if (pte.is_large()) {
+            sizes.anonymous_huge += mm::huge_page_bytes;
+            for (std::uint64_t i = 0; i < emu::large_page_frames; ++i) {
+                add_page(frames[pte.pfn() + i], pte.small(i), vma.flags(), sizes);
+            }
+            return;
+        }
         if (pte.is_swapped()) return add_swapped(mm.memory().reclaimer()->swap()->references(pte.slot()), sizes);
         // The page of zeroes and what the kernel only shows belong to nobody (vm_normal_page).
         if (!pte.is_resident() || !mm.memory().counts_mappings(pte.pfn())) return;
@@ -152,7 +160,7 @@ std::string proc_smaps(const mm::MmStruct& mm) {
         MemorySizes sizes;
         gather_sizes(mm, *vma, sizes);
         append_maps_line(text, mm, *vma);
-        append_entry(text, vma->range(), vma->flags(), sizes);
+        append_entry(text, vma->range(), vma->flags(), sizes, mm.is_thp_eligible(*vma));
     }
     append_maps_line(text, vsyscall_page, mm::protection_string(vsyscall_flags), vsyscall_name);
     append_entry(text, vsyscall_page, vsyscall_flags, MemorySizes{});

@@ -17,7 +17,7 @@ namespace fl::kernel {
 // struct mem_size_stats; bytes, Pss figures in 1/4096 of a byte (PSS_SHIFT).
 struct MemorySizes {
     std::uint64_t resident = 0, shared_clean = 0, shared_dirty = 0, private_clean = 0, private_dirty = 0;
-    std::uint64_t referenced = 0, anonymous = 0, lazyfree = 0;
+    std::uint64_t referenced = 0, anonymous = 0, lazyfree = 0, anonymous_huge = 0;
     std::uint64_t swap = 0, swap_pss = 0;
     std::uint64_t pss = 0, pss_anonymous = 0, pss_file = 0, pss_shared_memory = 0, pss_dirty = 0, pss_locked = 0;
 };

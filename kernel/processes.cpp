@@ -7,8 +7,12 @@
 #include "kernel/process_timers.hpp"
 #include "kernel/robust_list.hpp"
 #include "kernel/sysv_ipc.hpp"
+#include "kernel/task_copies.hpp"
 #include "kernel/terminal.hpp"
 #include "kernel/userfaultfd.hpp"
+#include "mm/slab/slab_allocator.hpp"
+
+#include <fmt/format.h>
 
 #include <sched.h>
 #include <sys/wait.h>
@@ -44,8 +48,24 @@ struct Processes::Entry {
                  like.mmu, like.scheduler, like.processes, like.futexes, like.ipc,    like.vdso,   {}} {}
 };
 
+// While clone() makes a task, of which others may look at what memory it has.
+class Processes::InMaking {
+public:
+    InMaking(std::vector<const Entry*>& all, const Entry& entry) : all_(all), entry_(&entry) { all_.push_back(entry_); }
+    InMaking(const InMaking&) = delete;
+    InMaking& operator=(const InMaking&) = delete;
+    ~InMaking() { is_made(); }
+    void is_made() const { std::erase(all_, entry_); }
+
+private:
+    std::vector<const Entry*>& all_;
+    const Entry* entry_;
+};
+
 Processes::Processes(Scheduler& scheduler, ProcessesOptions options)
-    : scheduler_(scheduler), options_(std::move(options)) {
+    : scheduler_(scheduler),
+      options_(std::move(options)),
+      kernel_([&scheduler] { return scheduler.now_ns(TimeBase::monotonic); }) {
     auto first = std::make_shared<Process>();
     first->pid = first->group = first->session = 1;
     first->name = "init";
@@ -55,6 +75,7 @@ Processes::Processes(Scheduler& scheduler, ProcessesOptions options)
 Processes::~Processes() = default;
 
 void Processes::clear() {
+    lazy_tlb_.stop();
     tasks_.clear();
     over_.clear();
 }
@@ -144,6 +165,7 @@ void Processes::bury() {
         FL_ASSERT(found != tasks_.end());
         const Fiber* fiber = found->second->task.fiber.get();
         if (fiber != nullptr && !fiber->is_finished()) return false;
+        lazy_tlb_.forget(found->second->task);
         tasks_.erase(found);
         return true;
     });
@@ -203,6 +225,8 @@ Result<std::uint32_t> Processes::clone(System& parent, const CloneRequest& reque
         auto entry = std::make_unique<Entry>(parent);
         System& child = entry->system;
         Task& task = entry->task;
+        const InMaking in_making(in_making_, *entry);
+        if (auto taken = take_memory(parent, child, request); !taken) return fail(taken.error());
         const auto tid = allocate_pid();
         if (!tid) return fail(tid.error());
         task.tid = *tid;
@@ -224,6 +248,7 @@ Result<std::uint32_t> Processes::clone(System& parent, const CloneRequest& reque
             return fail(Errno::eintr);
         }
         if ((request.flags & CLONE_SYSVSEM) != 0) parent.ipc.sem.share_undo(parent.task, task);
+        in_making.is_made();
         tasks_.emplace(*tid, std::move(entry));
         join_process(parent, task, request);
         if (task.process != parent.task.process) {
@@ -234,6 +259,8 @@ Result<std::uint32_t> Processes::clone(System& parent, const CloneRequest& reque
             const bool of_thread = (request.flags & CLONE_THREAD) != 0;
             auto description = of_thread ? std::make_shared<PidDescription>(0, task)
                                          : std::make_shared<PidDescription>(0, task.process);
+            // Nothing can be taken back any more.
+            (void)description->take_memory(parent.memory, nameless_objects);
             parent.task.files->put(*pidfd, std::move(description), OnExec::close);
         }
         ++forks_;
@@ -249,6 +276,19 @@ Result<std::uint32_t> Processes::clone(System& parent, const CloneRequest& reque
     } catch (const std::bad_alloc&) {
         return fail(Errno::enomem);
     }
+}
+
+// dup_task_struct(), copy_creds(), copy_sighand(), copy_signal(), alloc_pid().
+Result<void> Processes::take_memory(const System& parent, System& child, const CloneRequest& request) {
+    auto own = TaskMemory::create(parent.memory);
+    if (!own) return fail(own.error());
+    child.task.memory = std::move(*own);
+    if ((request.flags & CLONE_THREAD) != 0) return {};
+    const bool shares = (request.flags & CLONE_SIGHAND) != 0;
+    auto process = ProcessMemory::create(parent.memory, shares ? parent.task.process->memory.sighand : nullptr);
+    if (!process) return fail(process.error());
+    child.task.process->memory = std::move(*process);
+    return {};
 }
 
 Result<void> Processes::share_or_copy(const System& parent, System& child, const CloneRequest& request) {
@@ -273,8 +313,12 @@ Result<void> Processes::share_or_copy(const System& parent, System& child, const
         task.registers.fs_base = request.tls;
     }
     task.fpu = parent.cpu.fpu_state();
-    task.files = has(CLONE_FILES) ? from.files : std::make_shared<FileTable>(*from.files);
-    task.fs = has(CLONE_FS) ? from.fs : std::make_shared<FileSystemContext>(*from.fs);
+    auto files = has(CLONE_FILES) ? from.files : copy_files(parent.memory, *from.files);
+    if (!files) return fail(files.error());
+    task.files = std::move(*files);
+    auto fs = has(CLONE_FS) ? from.fs : copy_fs(parent.memory, *from.fs);
+    if (!fs) return fail(fs.error());
+    task.fs = std::move(*fs);
     task.signals = from.signals.for_new_task(
         {.actions = has(CLONE_SIGHAND), .process = has(CLONE_THREAD), .stack = !has(CLONE_VM) || has(CLONE_VFORK)});
     if (has(0x1'0000'0000 /* CLONE_CLEAR_SIGHAND */)) task.signals.clear_handlers();
@@ -360,7 +404,7 @@ void Processes::exit_task(System& system) {
     system.faults.set_mm(nullptr);
     system.cpu.flush_tlb();
     task.user_memory.reset();
-    put_mm(std::exchange(task.mm, nullptr));
+    lazy_tlb_.exit_mm(task);
     system.ipc.sem.exit_task(task);
     task.files.reset();
     task.fs.reset();
@@ -383,6 +427,8 @@ void Processes::leave_process(System& system) {
     system.task.signals.set_timer_signals(nullptr);
     process.timers.reset();
     process.is_zombie = true;
+    process.memory.zombie.task_struct = std::move(system.task.memory.task_struct);
+    process.memory.zombie.pid = std::move(system.task.memory.pid);
     process.last_credentials = system.task.credentials;
     if (process.terminal != nullptr) leave_terminal(*this, process);
     process.ended.wake_all();
@@ -462,6 +508,7 @@ void Processes::reap(Process& zombie) {
     zombie.parent->children.add(zombie.children);
     zombie.parent = nullptr;
     zombie.is_reaped = true;
+    zombie.memory = ProcessMemory();
     // A pidfd may hold it, and somebody wait for it there.
     zombie.ended.wake_all();
     processes_.erase(zombie.pid);
@@ -491,6 +538,26 @@ Result<void> Processes::end_other_threads(System& system) {
         }
     }
     return {};
+}
+
+std::optional<std::string> Processes::memory_inconsistency(const mm::PhysicalMemory& memory) const {
+    if (memory.slab() == nullptr) return std::nullopt;
+    std::uint64_t held = 0, stacks = 0;
+    const auto count = [&](const Entry& entry) {
+        held += entry.task.memory.task_struct ? 1 : 0;
+        stacks += entry.task.memory.stack.held_frame_count();
+    };
+    for (const auto& [tid, entry] : tasks_) count(*entry);
+    for (const Entry* entry : in_making_) count(*entry);
+    for (const auto& [pid, process] : processes_) held += process->memory.zombie.task_struct ? 1 : 0;
+    const std::uint64_t used = memory.slab()->cache(mm::KernelObject::task_struct).object_count();
+    if (held != used) return fmt::format("task_struct: {} objects in use, {} tasks", used, held);
+    std::uint64_t frames = 0;
+    for (std::uint64_t i = 0; i < memory.total_page_count().value(); ++i) {
+        frames += memory.frames()[Pfn(i)].state == mm::FrameState::kernel_stack ? 1 : 0;
+    }
+    if (frames != stacks) return fmt::format("kernel stacks: {} frames, tasks hold {}", frames, stacks);
+    return std::nullopt;
 }
 
 // --- accounts --------------------------------------------------------------------------------------------------------

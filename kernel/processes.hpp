@@ -4,6 +4,8 @@
 // Process 1 is the kernel's own: it has no threads, and reaps whatever becomes its child at once.
 #pragma once
 
+#include "kernel/kernel_state.hpp"
+#include "kernel/lazy_tlb.hpp"
 #include "kernel/process_observers.hpp"
 #include "kernel/system.hpp"
 
@@ -103,6 +105,10 @@ public:
     std::vector<mm::MmStruct*> address_spaces() const;
     // All there are are told here when they are made.
     void track(const std::shared_ptr<mm::MmStruct>& mm);
+    KernelState& kernel() { return kernel_; }
+    const KernelState& kernel() const { return kernel_; }
+    // Whose page tables tasks run in that have none; told of every switch.
+    LazyTlb& lazy_tlb() { return lazy_tlb_; }
     // A user of the address space goes (mmput); the last one takes it apart.
     static void put_mm(std::shared_ptr<mm::MmStruct> mm);
 
@@ -140,11 +146,14 @@ public:
     // A zombie is forgotten, its usage counts as its parent's children's.
     void reap(Process& zombie);
     Usage usage_of(const Process& process) const;
+    // Whether as many tasks are held in memory as there are, zombies included; empty when all is well.
+    std::optional<std::string> memory_inconsistency(const mm::PhysicalMemory& memory) const;
     // What the running task has used since it got the processor goes to its account.
     void account(const System& system);
 
 private:
     struct Entry;
+    class InMaking;
 
     System& add_process(const System& like);
     System& add_kernel_thread(const System& like, KernelThread thread, Process* parent);
@@ -152,6 +161,7 @@ private:
     void give_fiber(System& system);
     Result<std::uint32_t> allocate_pid();
     static Result<std::uint32_t> reserve_pidfd(System& parent, const CloneRequest& request);
+    static Result<void> take_memory(const System& parent, System& child, const CloneRequest& request);
     Result<void> share_or_copy(const System& parent, System& child, const CloneRequest& request);
     void join_process(const System& parent, Task& child, const CloneRequest& request);
     void leave_process(System& system);
@@ -165,11 +175,14 @@ private:
 
     Scheduler& scheduler_;
     ProcessesOptions options_;
+    KernelState kernel_;
     std::map<std::uint32_t, std::shared_ptr<Process>> processes_;
     std::map<std::uint32_t, std::unique_ptr<Entry>> tasks_;
+    std::vector<const Entry*> in_making_;  // by clone(), not known to anybody yet
     System* adopted_ = nullptr;
     std::vector<std::uint32_t> over_;  // numbers of tasks that have run for the last time
     std::vector<std::weak_ptr<mm::MmStruct>> spaces_;
+    LazyTlb lazy_tlb_;
     MachineNames machine_names_;
     std::vector<System*> kernel_threads_;  // kthreadd first
     std::uint32_t last_pid_ = first_pid - 1;

@@ -389,6 +389,13 @@ void ProcFs::add_sys_file(std::string_view path, ProcGenerator generate) {
                                         ProcReads::whole));
 }
 
+void ProcFs::add_writable_sys_file(std::string_view path, ProcGenerator generate, ProcWriter write,
+                                   mode_t permissions) {
+    add(*sys_root_, path,
+        std::make_shared<GeneratedFile>(sys_file_system_, permissions, now_ns_, texts_, std::move(generate),
+                                        std::move(write), ProcReads::whole));
+}
+
 std::shared_ptr<Inode> ProcFs::make_file(ProcGenerator generate, mode_t permissions) {
     return std::make_shared<GeneratedFile>(file_system_, permissions, now_ns_, texts_, std::move(generate),
                                            ProcWriter{}, ProcReads::whole);

@@ -89,6 +89,8 @@ public:
     void add_zombie_file(std::string name, ZombieGenerator generate);
     // Below /sys.
     void add_sys_file(std::string_view path, ProcGenerator generate);
+    void add_writable_sys_file(std::string_view path, ProcGenerator generate, ProcWriter write,
+                               mode_t permissions = 0644);
 
     // For entries' own kinds.
     std::shared_ptr<Inode> make_file(ProcGenerator generate, mode_t permissions);

@@ -1,10 +1,11 @@
-// What only an administrator does: the machine's name, its log, its swap, its end. The machine's shape is the command
-// line's, so that most of it is refused, as to root without the capability (Linux: kernel/sys.c, kernel/printk,
-// kernel/reboot.c, mm/swapfile.c).
+// What only an administrator does: the machine's name, its swap, its end. The machine's shape is the command line's,
+// so that most of it is refused, as to root without the capability (Linux: kernel/sys.c, kernel/reboot.c,
+// mm/swapfile.c).
 #include "kernel/path_argument.hpp"
 #include "kernel/processes.hpp"
 #include "kernel/ptrace_access.hpp"
 #include "kernel/syscalls.hpp"
+#include "kernel/task_copies.hpp"
 #include "kernel/terminal.hpp"
 
 #include <fcntl.h>
@@ -38,30 +39,6 @@ Result<std::uint64_t> sys_sethostname(System& system, const Arguments& a) {
 }
 Result<std::uint64_t> sys_setdomainname(System& system, const Arguments& a) {
     return set_machine_name(system, a, system.processes.machine_names().domain);
-}
-
-// The kernel's log is empty, and stays so.
-Result<std::uint64_t> sys_syslog(System& system, const Arguments& a) {
-    enum : std::int32_t { close, open, read, read_all, read_clear, clear, off, on, level, unread, size };
-    constexpr std::uint64_t log_bytes = 131'072;  // CONFIG_LOG_BUF_SHIFT = 17
-    constexpr std::int32_t max_level = 8;
-    const std::int32_t type = int_argument(a[0]), length = int_argument(a[2]);
-    const bool for_everybody = type == read_all || type == size;
-    if (!for_everybody && !system.task.credentials.may(Capability::syslog)) return fail(Errno::eperm);
-    switch (type) {
-        case read:
-        case read_all:
-        case read_clear: return a[1] != 0 && length >= 0 ? Result<std::uint64_t>(0) : fail(Errno::einval);
-        case close:
-        case open:
-        case clear:
-        case off:
-        case on:
-        case unread: return 0;
-        case level: return length >= 1 && length <= max_level ? Result<std::uint64_t>(0) : fail(Errno::einval);
-        case size: return log_bytes;
-        default: return fail(Errno::einval);
-    }
 }
 
 Result<std::uint64_t> sys_reboot(System& system, const Arguments& a) {
@@ -109,8 +86,12 @@ Result<std::uint64_t> sys_unshare(System& system, const Arguments& a) {
     Task& task = system.task;
     if ((flags & of_threads) != 0 && task.process->threads.size() > 1) return fail(Errno::einval);
     if ((flags & (CLONE_SIGHAND | CLONE_VM)) != 0 && task.mm->mm_users() > 1) return fail(Errno::einval);
-    if ((flags & CLONE_FS) != 0) task.fs = std::make_shared<FileSystemContext>(*task.fs);
-    if ((flags & CLONE_FILES) != 0) task.files = std::make_shared<FileTable>(*task.files);
+    auto fs = (flags & CLONE_FS) != 0 ? copy_fs(system.memory, *task.fs) : task.fs;
+    if (!fs) return fail(fs.error());
+    auto files = (flags & CLONE_FILES) != 0 ? copy_files(system.memory, *task.files) : task.files;
+    if (!files) return fail(files.error());
+    task.fs = std::move(*fs);
+    task.files = std::move(*files);
     return 0;
 }
 

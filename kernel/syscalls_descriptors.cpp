@@ -1,5 +1,6 @@
 // Many descriptors at once (Linux: fs/file.c).
 #include "kernel/syscalls.hpp"
+#include "kernel/task_copies.hpp"
 
 namespace fl::kernel {
 
@@ -9,7 +10,9 @@ Result<std::uint64_t> sys_close_range(System& system, const Arguments& a) {
     const auto flags = static_cast<std::uint32_t>(a[2]);
     if ((flags & ~(unshare | on_exec)) != 0 || first > last) return fail(Errno::einval);
     if ((flags & unshare) != 0 && system.task.files.use_count() > 1) {
-        system.task.files = std::make_shared<FileTable>(*system.task.files);
+        auto own = copy_files(system.memory, *system.task.files);
+        if (!own) return fail(own.error());
+        system.task.files = std::move(*own);
     }
     FileTable& files = *system.task.files;
     for (const std::uint32_t fd : files.numbers()) {

@@ -19,6 +19,7 @@ Result<std::uint64_t> create(System& system, int flags) {
     if (!fd) return fail(Errno::emfile);
     auto made = std::make_shared<EpollDescription>(nameless_file(system, 0600), system.vfs.epoll_items(),
                                                    system.vfs.max_epoll_items());
+    if (auto taken = made->take_memory(system.memory, nameless_objects); !taken) return fail(taken.error());
     system.task.files->put(*fd, std::move(made), (flags & EPOLL_CLOEXEC) != 0 ? OnExec::close : OnExec::keep);
     return *fd;
 }

@@ -42,6 +42,7 @@ Result<std::uint64_t> signal_file(System& system, const Arguments& a, int flags)
     if (!fd) return fail(Errno::emfile);
     auto file = std::make_shared<SignalDescription>(O_RDWR | (flags & SFD_NONBLOCK), nameless_file(system, 0600),
                                                     system.scheduler, wanted);
+    if (auto taken = file->take_memory(system.memory, nameless_objects); !taken) return fail(taken.error());
     system.task.files->put(*fd, std::move(file), (flags & SFD_CLOEXEC) != 0 ? OnExec::close : OnExec::keep);
     return *fd;
 }
@@ -67,6 +68,7 @@ Result<std::uint64_t> sys_timerfd_create(System& system, const Arguments& a) {
     if (!fd) return fail(Errno::emfile);
     auto file = std::make_shared<TimerDescription>(O_RDWR | (flags & TFD_NONBLOCK), nameless_file(system, 0600), system,
                                                    clock.timer_clock(), clock.is_alarm());
+    if (auto taken = file->take_memory(system.memory, nameless_objects); !taken) return fail(taken.error());
     system.task.files->put(*fd, std::move(file), (flags & TFD_CLOEXEC) != 0 ? OnExec::close : OnExec::keep);
     return *fd;
 }

@@ -143,6 +143,7 @@ Result<std::uint64_t> sys_memfd_create(System& system, const Arguments& a) {
     dentry->unlinked = true;
     auto description = inode->open(system, dentry, O_RDWR | large_file_flag);
     if (!description) return fail(description.error());
+    if (auto taken = (*description)->take_memory(system.memory); !taken) return fail(taken.error());
     system.task.files->put(*fd, std::move(*description), (flags & memfd_cloexec) != 0 ? OnExec::close : OnExec::keep);
     return *fd;
 }

@@ -28,6 +28,7 @@ Result<std::uint64_t> open_at(System& system, std::uint64_t directory_fd, std::u
     // A FIFO may have let others run.
     const auto still_free = system.task.files->find_free(*fd, open_file_limit(system));
     if (!still_free) return fail(Errno::emfile);
+    if (auto taken = (*description)->take_memory(system.memory); !taken) return fail(taken.error());
     system.task.files->put(*still_free, std::move(*description), request->on_exec);
     return *still_free;
 }

@@ -83,6 +83,7 @@ Result<std::uint64_t> sys_pidfd_open(System& system, const Arguments& a) {
     if (!description) return fail(description.error());
     const auto fd = system.task.files->find_free(0, open_file_limit(system));
     if (!fd) return fail(Errno::emfile);
+    if (auto taken = (*description)->take_memory(system.memory, nameless_objects); !taken) return fail(taken.error());
     system.task.files->put(*fd, std::move(*description), OnExec::close);
     return *fd;
 }

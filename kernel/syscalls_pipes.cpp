@@ -18,8 +18,9 @@ Result<std::uint64_t> pipe_with(System& system, std::uint64_t address, int flags
     if (!numbers) return fail(numbers.error());
     const OnExec on_exec = (flags & O_CLOEXEC) != 0 ? OnExec::close : OnExec::keep;
     auto ends = make_pipe(system, flags & ~O_CLOEXEC);
-    system.task.files->put((*numbers)[0], std::move(ends[0]), on_exec);
-    system.task.files->put((*numbers)[1], std::move(ends[1]), on_exec);
+    if (!ends) return fail(ends.error());
+    system.task.files->put((*numbers)[0], std::move((*ends)[0]), on_exec);
+    system.task.files->put((*numbers)[1], std::move((*ends)[1]), on_exec);
     return 0;
 }
 
@@ -29,6 +30,7 @@ Result<std::uint64_t> event_with(System& system, std::uint64_t count, int flags)
     if (!fd) return fail(Errno::emfile);
     auto event = std::make_shared<EventDescription>(O_RDWR | (flags & EFD_NONBLOCK), nameless_file(system, 0600), count,
                                                     (flags & EFD_SEMAPHORE) != 0);
+    if (auto taken = event->take_memory(system.memory, nameless_objects); !taken) return fail(taken.error());
     system.task.files->put(*fd, std::move(event), (flags & EFD_CLOEXEC) != 0 ? OnExec::close : OnExec::keep);
     return *fd;
 }

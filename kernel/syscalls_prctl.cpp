@@ -1,5 +1,6 @@
 // prctl(2): what a task sets and asks of itself (Linux: kernel/sys.c, security/commoncap.c).
 #include "kernel/syscalls.hpp"
+#include "kernel/thp_disabled.hpp"
 
 #include <sys/prctl.h>
 
@@ -111,11 +112,13 @@ Answer set_memory_map(const Arguments& a) {
 }
 
 // Flag 2 leaves them to whoever asks by madvise(2).
-Answer set_huge_pages_disabled(Process& process, const Arguments& a) {
+Answer set_huge_pages_disabled(Task& task, const Arguments& a) {
+    Process& process = *task.process;
     constexpr std::uint64_t except_advised = 2;
     if (!rest_is_zero(a, 3)) return fail(Errno::einval);
     if (a[1] == 0 ? a[2] != 0 : (a[2] & ~except_advised) != 0) return fail(Errno::einval);
     process.huge_pages_disabled = a[1] == 0 ? 0 : static_cast<std::uint32_t>(1 | a[2]);
+    task.mm->set_thp_disabled(thp_disabled(process));
     return 0;
 }
 
@@ -162,7 +165,7 @@ Answer of_the_machine(System& system, const Arguments& a) {
             return rest_is_zero(a, 1) ? Answer(static_cast<std::uint64_t>(task.memory_failure_policy))
                                       : fail(Errno::einval);
         case PR_SET_MM: return set_memory_map(a);
-        case PR_SET_THP_DISABLE: return set_huge_pages_disabled(*task.process, a);
+        case PR_SET_THP_DISABLE: return set_huge_pages_disabled(task, a);
         case PR_GET_THP_DISABLE:
             return rest_is_zero(a, 1) ? Answer(task.process->huge_pages_disabled) : fail(Errno::einval);
         case PR_GET_SPECULATION_CTRL: return speculation_control(a);

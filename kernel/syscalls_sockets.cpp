@@ -6,6 +6,7 @@
 
 #include <sys/socket.h>
 
+#include <array>
 #include <cstring>
 
 namespace fl::kernel {
@@ -37,6 +38,10 @@ Result<int> check_kind(int family, int type, int protocol) {
     }
 }
 
+// sock_alloc_file(), sock_alloc_inode(), sk_alloc()
+constexpr std::array socket_objects{mm::KernelObject::dentry, mm::KernelObject::sock_inode_cache,
+                                    mm::KernelObject::unix_sock};
+
 std::shared_ptr<SocketDescription> make_socket(System& system, int type, int flags) {
     return describe_socket(system, std::make_shared<UnixSocket>(system.vfs.unix_sockets(), type),
                            flags & SOCK_NONBLOCK);
@@ -57,6 +62,7 @@ Result<std::uint64_t> accept_with(System& system, const Arguments& a, int flags)
     if (!accepted) return fail(accepted.error());
     const UnixAddress name = (*accepted)->peer() != nullptr ? (*accepted)->peer()->address() : UnixAddress{};
     auto description = describe_socket(system, std::move(*accepted), flags & SOCK_NONBLOCK);
+    if (auto taken = description->take_memory(system.memory, socket_objects); !taken) return fail(taken.error());
     if (a[1] != 0) {
         if (auto told = write_socket_address(system, name.encoded(), a[1], a[2]); !told) return fail(told.error());
     }
@@ -104,7 +110,9 @@ Result<std::uint64_t> sys_socket(System& system, const Arguments& a) {
     if (!kind) return fail(kind.error());
     const auto fd = system.task.files->find_free(0, open_file_limit(system));
     if (!fd) return fail(Errno::emfile);
-    system.task.files->put(*fd, make_socket(system, *kind, type), on_exec_of(type));
+    auto description = make_socket(system, *kind, type);
+    if (auto taken = description->take_memory(system.memory, socket_objects); !taken) return fail(taken.error());
+    system.task.files->put(*fd, std::move(description), on_exec_of(type));
     return *fd;
 }
 
@@ -116,6 +124,9 @@ Result<std::uint64_t> sys_socketpair(System& system, const Arguments& a) {
     const auto kind = check_kind(int_argument(a[0]), type & type_mask, int_argument(a[2]));
     if (!kind) return fail(kind.error());
     auto first = make_socket(system, *kind, type), second = make_socket(system, *kind, type);
+    for (const auto& end : {first, second}) {
+        if (auto taken = end->take_memory(system.memory, socket_objects); !taken) return fail(taken.error());
+    }
     first->socket()->pair_with(*second->socket(), own_credentials(system));
     system.task.files->put((*numbers)[0], std::move(first), on_exec_of(type));
     system.task.files->put((*numbers)[1], std::move(second), on_exec_of(type));

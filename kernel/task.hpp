@@ -10,6 +10,7 @@
 #include "kernel/scheduler.hpp"
 #include "kernel/scheduling_policy.hpp"
 #include "kernel/signals.hpp"
+#include "kernel/task_memory.hpp"
 #include "mm/mm_struct.hpp"
 #include "mm/user_memory.hpp"
 
@@ -72,6 +73,9 @@ struct FileSystemContext {
     DentryPointer root;
     DentryPointer working_directory;
     std::uint32_t umask = 022;
+    OwnSlabObject object{};
+
+    void hold(mm::SlabObject taken) { object.hold(std::move(taken)); }
 };
 
 // What a task or a process has used of the processor and of memory.
@@ -133,6 +137,8 @@ struct Process {
     // Shared with nobody; those who only look at it hold weak pointers.
     std::shared_ptr<CpuClock> cpu_clock = std::make_shared<CpuClock>(*this);
     std::unique_ptr<ProcessTimers> timers;  // nullptr: none was ever asked for
+
+    ProcessMemory memory;
 
     bool is_kernel_thread() const { return kernel_thread != 0; }
 
@@ -210,6 +216,7 @@ struct Task {
 
     Usage usage;  // up to when it last gave the processor up
     std::shared_ptr<CpuClock> cpu_clock = std::make_shared<CpuClock>(*this);
+    TaskMemory memory;
 
     Task();
     Task(const Task&) = delete;

@@ -139,6 +139,7 @@ Result<std::optional<uffd_msg>> Userfaultfd::take_message(System& system) {
             if (!fd) return fail(Errno::emfile);
             const OnExec on_exec = (flags_ & O_CLOEXEC) != 0 ? OnExec::close : OnExec::keep;
             auto opened = std::make_shared<UserfaultDescription>(nameless_file(system, 0600), event.child);
+            if (auto taken = opened->take_memory(system.memory, nameless_objects); !taken) return fail(taken.error());
             system.task.files->put(*fd, std::move(opened), on_exec);
             message.arg.fork.ufd = *fd;
         }

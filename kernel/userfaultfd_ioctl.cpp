@@ -252,6 +252,7 @@ Result<std::uint64_t> sys_userfaultfd(System& system, const Arguments& a) {
     auto context = std::make_shared<Userfaultfd>(flags);
     context->set_mm(system.task.mm);
     auto opened = std::make_shared<UserfaultDescription>(nameless_file(system, 0600), std::move(context));
+    if (auto taken = opened->take_memory(system.memory, nameless_objects); !taken) return fail(taken.error());
     system.task.files->put(*fd, std::move(opened), (flags & O_CLOEXEC) != 0 ? OnExec::close : OnExec::keep);
     return *fd;
 }

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "mm/interval_tree.hpp"
+#include "mm/slab/kmem_cache.hpp"
 
 #include <memory>
 #include <vector>
@@ -31,8 +32,15 @@ public:
         return *family;
     }
 
+    // nullptr: it has none.
+    const AnonVma* parent() const { return parent_.get(); }
+
     IntervalTree& vmas() { return vmas_; }
     const IntervalTree& vmas() const { return vmas_; }
+
+    // What it takes of the machine's memory.
+    void hold(SlabObject object) { object_ = std::move(object); }
+    bool is_accounted() const { return static_cast<bool>(object_); }
 
     // VMAs whose own family this is.
     void add_active_vma() { ++active_vma_count_; }
@@ -46,14 +54,17 @@ private:
     IntervalTree vmas_;
     unsigned child_count_ = 0;
     unsigned active_vma_count_ = 0;
+    SlabObject object_;
 };
 
 // A VMA's membership in one family (Linux: struct anon_vma_chain).
 struct AnonVmaLink {
-    AnonVmaLink(Vma& vma, std::shared_ptr<AnonVma> family) : node(vma), anon_vma(std::move(family)) {}
+    AnonVmaLink(Vma& vma, std::shared_ptr<AnonVma> family, SlabObject memory)
+        : node(vma), anon_vma(std::move(family)), object(std::move(memory)) {}
 
     IntervalNode node;
     std::shared_ptr<AnonVma> anon_vma;
+    SlabObject object;
 };
 
 }  // namespace fl::mm

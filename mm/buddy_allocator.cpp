@@ -54,6 +54,30 @@ void BuddyAllocator::free(Pfn pfn, unsigned order) {
     push(pfn, order);
 }
 
+std::optional<BuddyAllocator::Block> BuddyAllocator::free_block_of(Pfn pfn) const {
+    if (frames_[pfn].state != FrameState::free) return std::nullopt;
+    for (unsigned order = 0; order < order_count; ++order) {
+        const Pfn head(pfn.value() & ~((std::uint64_t{1} << order) - 1));
+        if (is_free_block(head, order)) return Block{head, order};
+    }
+    return std::nullopt;
+}
+
+void BuddyAllocator::take(Pfn pfn) {
+    const auto found = free_block_of(pfn);
+    FL_ASSERT(found.has_value());
+    auto [first, order] = *found;
+    pull(first, order);
+    while (order > 0) {
+        --order;
+        const Pfn upper = first + (std::uint64_t{1} << order);
+        const bool is_upper = pfn >= upper;
+        push(is_upper ? first : upper, order);
+        if (is_upper) first = upper;
+    }
+    free_pages_ -= PageCount(1);
+}
+
 bool BuddyAllocator::is_free_block(Pfn pfn, unsigned order) const {
     if (pfn < first_ || pfn.value() + (std::uint64_t{1} << order) > end_.value()) return false;
     const Frame& frame = frames_[pfn];

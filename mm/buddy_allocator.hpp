@@ -27,8 +27,22 @@ public:
     // The frames of the block are free in the frame table already.
     void free(Pfn pfn, unsigned order);
 
+    // The free block that holds `pfn`; nullopt: the frame is in use.
+    struct Block {
+        Pfn first;
+        unsigned order;
+    };
+    std::optional<Block> free_block_of(Pfn pfn) const;
+    // Takes this one frame out of the free block that holds it (mm/page_isolation.c, take_page_off_buddy).
+    void take(Pfn pfn);
+
     PageCount managed_page_count() const { return PageCount(end_ - first_); }
     PageCount free_page_count() const { return free_pages_; }
+    // Whether a block of 2^order frames is free, or a larger one.
+    bool has_block(unsigned order) const {
+        while (order <= max_order && heads_[order] == 0) ++order;
+        return order <= max_order;
+    }
     // Free blocks of each order: a line of /proc/buddyinfo.
     std::array<std::uint64_t, order_count> free_blocks() const;
 

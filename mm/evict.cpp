@@ -32,6 +32,7 @@ void Reclaimer::clear_accessed(PageId page) {
     const Pfn pfn(entry.pfn);
     entry.accessed = false;
     memory_.frames().set_referenced(pfn, false);
+    split_large_mappings(pfn);
     visit_entries(pfn, [&](Pte& pte) {
         if (!pte.accessed()) return;
         // While the TLB holds the entry, an access would not set the bit again.
@@ -139,6 +140,7 @@ std::optional<SwapSlot> Reclaimer::ensure_slot(PageId page, Pfn pfn) {
 
 bool Reclaimer::write_page(PageId page, Pfn pfn, ReclaimReason reason) {
     const Frame& frame = memory_.frames()[pfn];
+    split_large_mappings(pfn);
     bool written = false;
     std::optional<SwapSlot> slot;
     if (frame.state == FrameState::file_cache) {
@@ -187,6 +189,7 @@ void Reclaimer::clear_failed_pages() {
 bool Reclaimer::evict(PageId page, ReclaimReason reason) {
     const Pfn pfn(pages_[page].pfn);
     const Frame& frame = memory_.frames()[pfn];
+    split_large_mappings(pfn);
     const bool anonymous = frame.state == FrameState::anonymous;
     const bool lazily_free = is_lazily_free(pfn);
     // A page that MADV_FREE was told of and that was written to since is private memory again.
@@ -276,6 +279,15 @@ void Reclaimer::leave_file(PageId page, Pfn pfn) {
     const std::uint64_t index = frame.anchor.index();
     leave_frame(page, pfn);
     file.lose_page(index, slot, page);
+}
+
+PageCount Reclaimer::reclaim(PageCount wanted) {
+    settle();
+    let_go();
+    ++counters_.direct_reclaims;
+    PageCount reclaimed;
+    while (reclaimed < wanted && reclaim_one(kernel_page, ReclaimReason::fault)) reclaimed += PageCount(1);
+    return reclaimed;
 }
 
 bool Reclaimer::page_out(Pfn pfn) {

@@ -77,6 +77,9 @@ struct FaultEvent {
     std::optional<EvictionEvent> victim{};            // the first page that left for it
     std::optional<emu::SwapSlot> slot{};              // where the page came from
     std::optional<std::uint64_t> refault_distance{};  // pages evicted since this one was; nullopt: it was not
+
+    // Of the page that the entry maps afterwards: 4 KiB, or 2 MiB.
+    std::uint64_t page_bytes() const { return pte_after.is_large() ? emu::large_page_size : page_size; }
 };
 
 class MmStruct;

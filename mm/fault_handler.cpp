@@ -136,7 +136,7 @@ FaultOutcome FaultHandler::handle_page_fault(const PageFault& fault) {
     const Pte* slot = fault.address < task_size ? mm_->page_table().find(fault.address) : nullptr;
     const Pte before = slot != nullptr ? *slot : Pte::none();
 
-    const FaultKind kind = classify(situation(vma, fault, before, grew));
+    const FaultKind kind = classify(situation(vma, fault, before.at(fault.address), grew));
     // The instruction may not be in memory any more once the fault is resolved.
     const VirtAddr address = observer_ != nullptr ? fault.exact_address() : fault.address;
     const Resolution done = is_fatal(kind) ? refuse(kind, vma, fault) : resolve(kind, *vma, fault);
@@ -171,8 +171,7 @@ Vma* FaultHandler::find_vma_or_grow(VirtAddr address, bool& grew) {
 
 std::optional<FaultKind> FaultHandler::forecast(const MmStruct& mm, VirtAddr address, Access access) const {
     if (address >= task_size) return FaultKind::segv_maperr;
-    const Pte* slot = mm.page_table().find(address);
-    const Pte pte = slot != nullptr ? *slot : Pte::none();
+    const Pte pte = mm.page_table().page_at(address);
     const bool allowed = pte.is_present() && (access != Access::write || pte.writable()) &&
                          (access != Access::execute || pte.executable());
     if (allowed) return std::nullopt;
@@ -180,7 +179,12 @@ std::optional<FaultKind> FaultHandler::forecast(const MmStruct& mm, VirtAddr add
     const bool is_below = vma != nullptr && vma->start() > address;
     const bool grows = is_below && mm.check_stack_growth(address).has_value();
     if (is_below && !grows) vma = nullptr;
-    return classify(situation(vma, PageFault{address, access, Mode::user, 0}, pte, grows));
+    const FaultKind kind = classify(situation(vma, PageFault{address, access, Mode::user, 0}, pte, grows));
+    const Pte* upper = mm.page_table().find_upper(address);
+    const bool has_place = upper == nullptr || upper->is_none();
+    // A large page is no page of zeroes.
+    const bool is_large = kind == FaultKind::zero_page && has_place && mm.allows_huge_page(*vma, address);
+    return is_large ? FaultKind::demand_zero : kind;
 }
 
 FaultSituation FaultHandler::situation(const Vma* vma, const PageFault& fault, Pte pte, bool grew) const {
@@ -208,6 +212,11 @@ FaultSituation FaultHandler::situation(const Vma* vma, const PageFault& fault, P
 FaultHandler::Resolution FaultHandler::resolve(FaultKind kind, Vma& vma, const PageFault& fault) {
     const VirtAddr page = fault.address.page_floor();
     const Pte* entry = mm_->page_table().find(page);
+    const bool is_first_touch =
+        kind == FaultKind::demand_zero || kind == FaultKind::zero_page || kind == FaultKind::stack_grow;
+    if (is_first_touch) {
+        if (const auto mapped = map_huge_page(kind, vma, page)) return *mapped;
+    }
     switch (kind) {
         case FaultKind::demand_zero:
             return vma.file() != nullptr ? map_file_page(vma, fault) : map_fresh_page(kind, vma, page);
@@ -272,9 +281,11 @@ FaultHandler::Resolution FaultHandler::map_zero_page(FaultKind kind, const Vma& 
 FaultHandler::Resolution FaultHandler::map_fresh_page(FaultKind kind, Vma& vma, VirtAddr page) {
     const auto slot = mm_->page_table().ensure(page);
     if (!slot) return Resolution{FaultKind::oom};
+    const auto reserved = mm_->reserve_anon_vma(vma);
+    if (!reserved) return Resolution{FaultKind::oom};
     const auto pfn = memory_.allocate(FrameState::anonymous, Fill::zeroed);
     if (!pfn) return Resolution{FaultKind::oom};
-    MmStruct::prepare_anon_vma(vma);
+    mm_->prepare_anon_vma(vma);
     own_page(*pfn, vma, page);
     memory_.frames().set_lazy_free(*pfn, vma.flags().has(vm_droppable));
     mm_->install(*slot, under_protection(**slot, new_entry(*pfn, vma_access(vma.flags()))));
@@ -340,7 +351,11 @@ void FaultHandler::read_ahead(const Vma& vma, VirtAddr page) {
 FaultHandler::Resolution FaultHandler::refuse(FaultKind kind, Vma* vma, const PageFault& fault) {
     if (kind != FaultKind::sigbus) return Resolution{kind};
     // do_cow_fault() is ready to own the copy before there is something to copy.
-    if (fault.access == Access::write && !vma->is_shared()) MmStruct::prepare_anon_vma(*vma);
+    if (fault.access == Access::write && !vma->is_shared()) {
+        const auto reserved = mm_->reserve_anon_vma(*vma);
+        if (!reserved) return Resolution{FaultKind::oom};
+        mm_->prepare_anon_vma(*vma);
+    }
     if (!mm_->page_table().ensure_upper(fault.address)) return Resolution{FaultKind::oom};
     if (fault.access != Access::write && vma->file() != nullptr) map_around_refusal(*vma, fault.address.page_floor());
     return Resolution{kind};
@@ -378,8 +393,11 @@ std::uint32_t FaultHandler::map_around(const Vma& vma, VirtAddr page) {
 }
 
 FaultHandler::Resolution FaultHandler::copy_page(FaultKind kind, Vma& vma, VirtAddr page) {
+    mm_->split_large_page(page);
     const auto slot = mm_->page_table().ensure(page);
     if (!slot) return Resolution{FaultKind::oom};
+    const auto reserved = mm_->reserve_anon_vma(vma);
+    if (!reserved) return Resolution{FaultKind::oom};
     bool major = false;
     Pfn source;
     if ((*slot)->is_resident()) {
@@ -401,7 +419,7 @@ FaultHandler::Resolution FaultHandler::copy_page(FaultKind kind, Vma& vma, VirtA
     if (copy) {
         const auto bytes = memory_.ram().frame(source);
         std::memcpy(memory_.ram().frame(*copy).data(), bytes.data(), bytes.size());
-        MmStruct::prepare_anon_vma(vma);
+        mm_->prepare_anon_vma(vma);
         own_page(*copy, vma, page);
         mm_->install(*slot, under_protection(**slot, new_entry(*copy, vma_access(vma.flags()))));
     }
@@ -413,8 +431,13 @@ FaultHandler::Resolution FaultHandler::copy_page(FaultKind kind, Vma& vma, VirtA
 FaultHandler::Resolution FaultHandler::reuse_page(FaultKind kind, Vma& vma, VirtAddr page) {
     Pte* slot = mm_->page_table().find(page);
     FL_ASSERT(slot != nullptr && slot->is_resident());
+    if (slot->is_large()) {
+        if (reuse_huge_page(*slot, vma, page)) return Resolution{kind};
+        mm_->split_large_page(page);
+        slot = mm_->page_table().find(page);
+    }
     if (!vma.is_shared()) {
-        MmStruct::prepare_anon_vma(vma);
+        mm_->prepare_anon_vma(vma);
         own_page(slot->pfn(), vma, page);
         // It is about to differ from its slot for good.
         if (memory_.frames()[slot->pfn()].slot != 0) memory_.reclaimer()->leave_swap_cache(slot->pfn());
@@ -444,7 +467,7 @@ void FaultHandler::emit(const PageFault& fault, const Resolution& done, const Vm
     event.pte_before = before;
     if (fault.address < task_size) event.walk = mm_->page_table().walk_to(fault.address);
     event.pte_after = event.walk.leaf();
-    if (event.pte_after.is_resident()) event.pfn = event.pte_after.pfn();
+    if (event.pte_after.is_resident()) event.pfn = event.pte_after.pfn_at(fault.address);
     event.tables_allocated = static_cast<std::uint32_t>((mm_->page_table().table_count() - tables_before).value());
     event.pages_around = done.pages_around;
     if (const Reclaimer* reclaimer = memory_.reclaimer()) {

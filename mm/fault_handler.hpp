@@ -16,7 +16,7 @@ namespace fl::mm {
 struct FaultSituation {
     const Vma* vma = nullptr;  // the VMA that holds the address; nullptr: none, and the stack cannot grow to it
     emu::Access access{};
-    emu::Pte pte;               // as found; none() where tables are missing
+    emu::Pte pte;               // as found; none() where tables are missing; of a large page what it says of 4 KiB
     bool stack_grew = false;    // the VMA was extended for this fault
     bool is_zero_page = false;  // pte is present and points to the shared page of zeroes
     bool sole_owner = false;    // pte is resident, anonymous, and nobody else refers to its frame
@@ -115,7 +115,7 @@ private:
         void expect_reference(const MmStruct& mm, VirtAddr address) {
             if (reclaimer_ == nullptr || !reclaimer_->needs_references()) return;
             const emu::Pte* slot = address < task_size ? mm.page_table().find(address) : nullptr;
-            if (slot != nullptr && slot->is_present()) reclaimer_->expect_reference(slot->pfn());
+            if (slot != nullptr && slot->is_present()) reclaimer_->expect_reference(slot->pfn_at(address));
         }
 
     private:
@@ -133,6 +133,9 @@ private:
     Resolution reuse_page(FaultKind kind, Vma& vma, VirtAddr page);
     void note_userfault(const Vma& vma, const emu::PageFault& fault);
     void own_page(Pfn pfn, const Vma& vma, VirtAddr page);
+    // fault_huge.cpp. nullopt: it is to be a page of 4 KiB.
+    std::optional<Resolution> map_huge_page(FaultKind kind, Vma& vma, VirtAddr address);
+    bool reuse_huge_page(emu::Pte& slot, Vma& vma, VirtAddr page);
     Resolution swap_in_page(Vma& vma, const emu::PageFault& fault);
     void read_ahead(const Vma& vma, VirtAddr page);
     Resolution refuse(FaultKind kind, Vma* vma, const emu::PageFault& fault);

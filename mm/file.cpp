@@ -73,6 +73,20 @@ Result<Pfn> File::read_page(std::uint64_t page_index) {
 }
 
 Result<Pfn> File::add_page(std::uint64_t page_index) {
+    if (const auto ready = nodes_.add(page_index); !ready) return fail(ready.error());
+    const auto pfn = make_page(page_index);
+    if (!pfn) nodes_.remove(page_index);
+    return pfn;
+}
+
+// Out of the cache. Returns the page behind it.
+std::map<std::uint64_t, Pfn>::iterator File::release_page(std::map<std::uint64_t, Pfn>::iterator page) {
+    memory_.release(page->second);
+    nodes_.remove(page->first);
+    return pages_.erase(page);
+}
+
+Result<Pfn> File::make_page(std::uint64_t page_index) {
     const auto slot = swapped_.find(page_index);
     const auto shadow = shadows_.find(page_index);
     PageOrigin origin{.is_pageable = kind_ != FileKind::memory};
@@ -126,8 +140,7 @@ void File::lose_page(std::uint64_t page_index, std::optional<emu::SwapSlot> slot
         shadows_.emplace(page_index, page_number);
         unwritten_.erase(page_index);
     }
-    memory_.release(page->second);
-    pages_.erase(page);
+    release_page(page);
 }
 
 void File::forget_swapped(std::uint64_t first_page, std::uint64_t end_page) {
@@ -184,8 +197,7 @@ PageCount File::drop_unmapped_pages() {
             ++page;
             continue;
         }
-        memory_.release(pfn);
-        page = pages_.erase(page);
+        page = release_page(page);
         dropped += PageCount(1);
     }
     return dropped;
@@ -196,8 +208,7 @@ void File::drop_clean_page(std::uint64_t page_index) {
     if (page == pages_.end()) return;
     const Frame& frame = memory_.frames()[page->second];
     if (frame.dirty || frame.map_count > 0 || frame.reference_count > 1) return;
-    memory_.release(page->second);
-    pages_.erase(page);
+    release_page(page);
 }
 
 void File::drop_pages(std::uint64_t first_page, std::uint64_t end_page) {
@@ -205,9 +216,7 @@ void File::drop_pages(std::uint64_t first_page, std::uint64_t end_page) {
     forget_swapped(first_page, end_page);
     unwritten_.erase(unwritten_.lower_bound(first_page), unwritten_.lower_bound(end_page));
     const auto end = pages_.lower_bound(end_page);
-    for (auto page = pages_.lower_bound(first_page); page != end; page = pages_.erase(page)) {
-        memory_.release(page->second);
-    }
+    for (auto page = pages_.lower_bound(first_page); page != end;) page = release_page(page);
 }
 
 Result<void> File::write_back_page(std::uint64_t page_index, Pfn pfn) {

@@ -11,6 +11,7 @@
 #include "mm/file_identity.hpp"
 #include "mm/file_source.hpp"
 #include "mm/interval_tree.hpp"
+#include "mm/page_cache_nodes.hpp"
 #include "mm/physical_memory.hpp"
 
 #include <map>
@@ -101,6 +102,7 @@ public:
 
     PageCount cached_page_count() const { return PageCount(pages_.size()); }
     const std::map<std::uint64_t, Pfn>& cached_pages() const { return pages_; }
+    const PageCacheNodes& nodes() const { return nodes_; }
     // Drops pages that nobody maps and that can be read again, having written them back; returns how many.
     PageCount drop_unmapped_pages();
     // Drops one page where nobody uses it and nothing was written to it since it was read, or made.
@@ -109,6 +111,8 @@ public:
     // out of the cache: it is in `slot` now, or can be had again. Its number is remembered.
     Result<void> write_back_cached(std::uint64_t page_index);
     void lose_page(std::uint64_t page_index, std::optional<emu::SwapSlot> slot, std::uint32_t page_number);
+    // A cached page lies in another frame now, which the cache's reference is on (folio_migrate_mapping).
+    void move_page(std::uint64_t page_index, Pfn to) { pages_.at(page_index) = to; }
     // nullptr: the file is nobody's to share.
     std::shared_ptr<const File> shared() const { return weak_from_this().lock(); }
 
@@ -128,6 +132,8 @@ private:
     }
     // Of the pages that the cache has not. ENOMEM, EIO.
     Result<Pfn> add_page(std::uint64_t page_index);
+    Result<Pfn> make_page(std::uint64_t page_index);
+    std::map<std::uint64_t, Pfn>::iterator release_page(std::map<std::uint64_t, Pfn>::iterator page);
     Result<void> fill_page(std::uint64_t page_index, Pfn pfn);
     void pay_zeroes(std::uint64_t page_index, std::span<std::byte> bytes) const;
     void forget_swapped(std::uint64_t first_page, std::uint64_t end_page);
@@ -145,6 +151,7 @@ private:
     std::uint32_t id_;
     std::uint64_t size_bytes_;
     std::map<std::uint64_t, Pfn> pages_;
+    PageCacheNodes nodes_{memory_};
     std::map<std::uint64_t, emu::SwapSlot> swapped_;
     std::map<std::uint64_t, std::uint32_t> shadows_;  // numbers of pages that have left (Linux: shadow entries)
     // Of swapped_: parts that have become zeroes since, but for a slot that could not be read or written.

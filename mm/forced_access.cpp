@@ -37,7 +37,7 @@ Result<Pfn> FaultHandler::reach(VirtAddr address, Access access, Rights rights) 
     const std::uint32_t code = (access == Access::write ? emu::PageFaultCode::write : 0U) |
                                (before.is_present() ? emu::PageFaultCode::present : 0U);
     const emu::PageFault fault{address, access, Mode::kernel, code};
-    FaultSituation asked = situation(vma, fault, before, false);
+    FaultSituation asked = situation(vma, fault, before.at(address), false);
     asked.forced = rights == Rights::overridden;
     // /proc/PID/mem comes without FOLL_UNLOCKABLE: it does not wait for a userfaultfd.
     asked.cannot_wait = asked.forced;
@@ -61,18 +61,17 @@ Result<Pfn> FaultHandler::reach(VirtAddr address, Access access, Rights rights) 
     if (access == Access::write) {
         *slot = slot->with_accessed().with_dirty();
         // unpin_user_pages_dirty_lock(): the page itself, for all who map it.
-        const Frame& frame = memory_.frames()[slot->pfn()];
-        if (frame.state != FrameState::anonymous) memory_.frames().set_dirty(slot->pfn(), true);
+        const Pfn pfn = slot->pfn_at(address);
+        if (memory_.frames()[pfn].state != FrameState::anonymous) memory_.frames().set_dirty(pfn, true);
     }
-    return slot->pfn();
+    return slot->pfn_at(address);
 }
 
 // What PROT_NONE hides stays hidden: the page, and those that came with it.
 void FaultHandler::hide_pages(const Vma& vma, VirtAddr address) {
-    constexpr std::uint64_t table_bytes = 512 * page_size;
-    const VirtAddr table(address.value() & ~(table_bytes - 1));
-    const VirtRange pages{std::max(table, vma.start()), std::min(table + table_bytes, vma.end())};
-    mm_->page_table().for_each(pages, [](VirtAddr, Pte& pte) {
+    const VirtRange table = huge_page_range(address);
+    const VirtRange pages{std::max(table.start, vma.start()), std::min(table.end, vma.end())};
+    mm_->page_table().for_each_entry(pages, [](VirtAddr, Pte& pte) {
         if (pte.is_present()) pte = pte.with_prot_none();
     });
 }

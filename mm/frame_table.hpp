@@ -7,6 +7,7 @@
 
 #include "emu/pte.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -15,6 +16,7 @@ namespace fl::mm {
 
 class AnonVma;
 class File;
+class Slab;
 
 enum class FrameState : std::uint8_t {
     free = 0,
@@ -25,18 +27,26 @@ enum class FrameState : std::uint8_t {
     shared_memory,  // a page of memory that processes share, in the page cache of a file without a name
     zero_page,      // the shared page of zeroes
     special,        // a page of the kernel's that programs map as they map a file's ([vdso])
+    kernel_table,   // a table of the kernel half: KernelSpace's
+    memory_map,     // holds a part of the frame table itself
+    vmalloc,        // a page of a vmalloc area
+    slab,           // of a slab, or of a block of kmalloc()'s
+    kernel_stack,   // of a thread
 };
 
-// Where the mappings of a user page can be found from its frame (Linux: folio->mapping and folio->index).
+// Where the mappings of a user page can be found from its frame (Linux: folio->mapping and folio->index); of a frame of
+// a slab, the slab.
 class RmapAnchor {
 public:
     RmapAnchor() = default;
     static RmapAnchor of(AnonVma& anon_vma, std::uint64_t index) { return {&anon_vma, index}; }
     static RmapAnchor of(File& file, std::uint64_t index) { return {&file, index}; }
+    static RmapAnchor of(Slab& slab) { return {&slab, 0}; }
 
-    // Which of the two it is, the frame's state says: anonymous, or a page of a cache.
+    // Which of them it is, the frame's state says: anonymous, a page of a cache, or of a slab.
     AnonVma& anon_vma() const { return *static_cast<AnonVma*>(owner_); }
     File& file() const { return *static_cast<File*>(owner_); }
+    Slab* slab() const { return static_cast<Slab*>(owner_); }
     const void* owner() const { return owner_; }
     // The page's index in that family, or in the file.
     std::uint64_t index() const { return index_; }
@@ -59,8 +69,11 @@ struct Frame {
     bool lazy_free = false;       // anonymous pages: may be dropped while clean (Linux: not PG_swapbacked)
     bool referenced = false;      // pages of a cache: read(2) or write(2) touched it (PG_referenced)
     std::uint32_t reference_count = 0;
-    std::uint32_t map_count = 0;  // PTEs that point here (not counted for the zero page and reserved frames)
-    RmapAnchor anchor;            // user pages
+    // Entries that map it, large ones included (not counted for the zero page and reserved frames).
+    std::uint32_t map_count = 0;
+    // Of these the large ones, where this is the first frame of their block (Linux: entire_mapcount).
+    std::uint32_t entire_map_count = 0;
+    RmapAnchor anchor;  // user pages, and those of slabs
     // The one entry that maps it; nullptr: there is none, or there were several at some time.
     emu::Pte* only_entry = nullptr;
     std::uint32_t page = 0;       // user pages: one more than the number that the Reclaimer knows it by; 0: it has none
@@ -68,6 +81,8 @@ struct Frame {
     std::uint32_t list_prev = 0;  // free blocks: neighbours in the free list, frame numbers, 0 = none
     std::uint32_t list_next = 0;
 
+    // Of a frame of a slab; nullptr while the slab is being made.
+    Slab* slab() const { return anchor.slab(); }
     std::optional<emu::SwapSlot> swap_slot() const {
         return slot == 0 ? std::nullopt : std::optional(emu::SwapSlot(slot - 1));
     }
@@ -76,14 +91,20 @@ static_assert(sizeof(Frame) <= 64, "one line of the host's cache");
 
 class FrameTable {
 public:
-    explicit FrameTable(PageCount frames);
+    // In the host's memory, or in `storage`: zeroed, with room for all of them, and outliving the table.
+    explicit FrameTable(PageCount frames, std::byte* storage = nullptr);
 
     PageCount page_count() const { return frames_; }
     const Frame& operator[](Pfn pfn) const { return at(pfn); }
+    // Some address space maps it as a part of a large page.
+    bool is_in_large_page(Pfn pfn) const {
+        return at(Pfn(pfn.value() & ~(emu::large_page_frames - 1))).entire_map_count > 0;
+    }
 
     // Free to used, with one reference. Returns whether the frame may hold old bytes.
     bool mark_used(Pfn pfn, FrameState state);
     void set_anchor(Pfn pfn, RmapAnchor anchor) { at(pfn).anchor = anchor; }
+    void set_slab(Pfn pfn, Slab& slab) { at(pfn).anchor = RmapAnchor::of(slab); }
     void set_dirty(Pfn pfn, bool dirty) { at(pfn).dirty = dirty; }
     void set_anon_exclusive(Pfn pfn, bool exclusive) { at(pfn).anon_exclusive = exclusive; }
     void set_left_locked(Pfn pfn) { at(pfn).left_locked = true; }
@@ -101,10 +122,24 @@ public:
     // `entry` maps it from now on.
     void add_mapping(Pfn pfn, emu::Pte* entry);
     void drop_mapping(Pfn pfn);
+    // The same of a large entry, for all frames of its block.
+    void add_large_mapping(Pfn first, emu::Pte* entry);
+    void drop_large_mapping(Pfn first);
+    // 512 entries side by side map the block instead of a large one.
+    void split_large_mapping(Pfn first, const emu::Pte* large, emu::Pte* entries);
+    // Whether a large entry maps the frame.
+    bool is_mapped_large(Pfn pfn) const {
+        return at(Pfn(pfn.value() & ~(emu::large_page_frames - 1))).entire_map_count != 0;
+    }
+    // Blocks that large entries map, however many do (NR_ANON_THPS).
+    std::uint64_t large_page_count() const { return large_pages_; }
     // The entry lies elsewhere now.
     void move_mapping(Pfn pfn, const emu::Pte* from, emu::Pte* to) {
         if (at(pfn).only_entry == from) at(pfn).only_entry = to;
     }
+
+    // All that is known of the frame is known of `to` instead, which was free; `from` is free afterwards.
+    void move(Pfn from, Pfn to);
 
     // The buddy allocator's part: free-list membership of block heads.
     void link_free_head(Pfn pfn, unsigned order, std::uint32_t next);
@@ -117,6 +152,7 @@ private:
     }
 
     PageCount frames_;
+    std::uint64_t large_pages_ = 0;
     std::unique_ptr<Frame[], void (*)(void*)> table_;
 };
 

@@ -1,12 +1,14 @@
 // KernelMemory: RAM that the kernel takes for what programs make it keep: bytes on their way through pipes and sockets
-// (Linux: alloc_page() and the slab allocator). The bytes themselves live in the emulator's own memory; frames of the
-// machine stand for them, so that the size of RAM bounds both, and who fills it is refused as on Linux.
+// (Linux: alloc_page() and kmalloc()). The bytes themselves live in the emulator's own memory; frames of the machine
+// stand for them, and where there is a slab allocator objects of kmalloc()'s for what fills no page, so that the size
+// of RAM bounds both, and who fills it is refused as on Linux.
 //
-// Invariant: it holds as many frames as the bytes fill that are charged.
+// Invariant: it holds as many frames as the bytes fill that are charged and that no object stands for.
 #pragma once
 
 #include "emu/address.hpp"
 #include "mm/errno.hpp"
+#include "mm/slab/kmem_cache.hpp"
 
 #include <cstdint>
 #include <utility>
@@ -23,10 +25,13 @@ public:
     KernelCharge() = default;
     KernelCharge(KernelMemory& memory, std::uint64_t bytes) : memory_(&memory), bytes_(bytes) {}
     KernelCharge(KernelCharge&& other) noexcept
-        : memory_(std::exchange(other.memory_, nullptr)), bytes_(std::exchange(other.bytes_, 0)) {}
+        : memory_(std::exchange(other.memory_, nullptr)),
+          bytes_(std::exchange(other.bytes_, 0)),
+          part_(std::move(other.part_)) {}
     KernelCharge& operator=(KernelCharge&& other) noexcept {
         std::swap(memory_, other.memory_);
         std::swap(bytes_, other.bytes_);
+        part_ = std::move(other.part_);
         return *this;
     }
     ~KernelCharge();
@@ -34,8 +39,13 @@ public:
     std::uint64_t bytes() const { return bytes_; }
 
 private:
+    friend class KernelMemory;
+
+    std::uint64_t pooled_bytes() const { return part_ ? bytes_ & ~page_mask : bytes_; }
+
     KernelMemory* memory_ = nullptr;
     std::uint64_t bytes_ = 0;
+    SlabObject part_;  // for what fills no page
 };
 
 class KernelMemory {
@@ -47,6 +57,7 @@ public:
 
     // ENOMEM where less than a sixteenth of RAM would stay free, which is left to the programs' own pages.
     Result<KernelCharge> charge(std::uint64_t bytes);
+    // In frames of its own.
     std::uint64_t charged_bytes() const { return bytes_; }
 
 private:

@@ -39,8 +39,6 @@ enum Advice : int {
     madv_guard_remove = 103,
 };
 
-constexpr std::uint64_t huge_page_bytes = 2ULL << 20;
-
 bool is_known_advice(int advice) {
     return (advice >= madv_normal && advice <= madv_dontneed) || (advice >= madv_free && advice <= madv_collapse) ||
            advice == madv_guard_install || advice == madv_guard_remove;
@@ -186,7 +184,7 @@ Result<void> MmStruct::advise_pages(Vma& vma, VirtRange part, int advice) {
         default: break;  // madv_guard_remove
     }
     if (flags.has_any(vm_special)) return fail(Errno::einval);
-    page_table_.for_each(part, [](VirtAddr, Pte& slot) {
+    page_table_.for_each_entry(part, [](VirtAddr, Pte& slot) {
         if (slot.is_guard()) slot = Pte::none();
     });
     return {};
@@ -195,7 +193,7 @@ Result<void> MmStruct::advise_pages(Vma& vma, VirtRange part, int advice) {
 // Brings what the file has into the page cache, and what is in swap into the swap cache; maps nothing
 // (force_page_cache_readahead, swapin_walk_pmd_entry). Nobody has to make room for it.
 Result<void> MmStruct::read_ahead(const Vma& vma, VirtRange part) {
-    page_table_.for_each(part, [&](VirtAddr, const Pte& slot) {
+    page_table_.for_each_entry(part, [&](VirtAddr, const Pte& slot) {
         // Unreadable, it fails when it is asked for.
         if (slot.is_swapped() && memory_.has_room()) (void)memory_.reclaimer()->swap_in(slot.slot());
     });
@@ -220,30 +218,15 @@ Result<void> MmStruct::remove_pages(const Vma& vma, VirtRange part) {
     return file->punch_hole(vma.page_index(part.start) * page_size, part.size_bytes());
 }
 
-// Huge pages are switched off: a range that could hold one finds none free (madvise_collapse).
-Result<void> MmStruct::collapse(const Vma& vma, VirtRange part) const {
-    const auto first_huge_page = [](VirtRange range) {
-        return VirtAddr((range.start.value() + huge_page_bytes - 1) & ~(huge_page_bytes - 1));
-    };
-    const auto holds_one = [&](VirtRange range) { return first_huge_page(range) + huge_page_bytes <= range.end; };
-    const bool could_be_huge = vma.file() != nullptr ? vma.file()->kind() == FileKind::shared_memory
-                                                     : vma.is_anonymous() && vma.anon_vma() != nullptr;
-    if (!could_be_huge || vma.flags().has_any(vm_special | vm_nohugepage) || !holds_one(vma.range())) {
-        return fail(Errno::einval);
-    }
-    if (!holds_one(part)) return {};
-    const VirtAddr first = first_huge_page(part);
-    bool any = false;
-    page_table_.for_each(VirtRange{first, first + huge_page_bytes}, [&](VirtAddr, const Pte&) { any = true; });
-    return fail(any ? Errno::enomem : Errno::einval);
-}
-
 // Every page of the range becomes a guard: touching it is SIGSEGV, and the range still belongs to the VMA.
 Result<void> MmStruct::install_guards(Vma& vma, VirtRange part) {
     if (vma.flags().has_any(vm_special | vm_locked)) return fail(Errno::einval);
+    split_large_pages(part);
     for (VirtAddr at = part.start; at < part.end; at = at + page_size) {
         if (!page_table_.ensure(at)) return fail(Errno::enomem);
     }
+    const auto reserved = reserve_anon_vma(vma);
+    if (!reserved) return fail(reserved.error());
     // So that fork copies the page tables.
     prepare_anon_vma(vma);
     zap(vma, part, Guards::drop);

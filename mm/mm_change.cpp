@@ -63,6 +63,8 @@ Result<Vma*> MmStruct::change_vma(Vma& vma, VirtRange range, VmaAttributes attri
         content.policy = policy;
         if (!joins_neighbour(vma, range, content)) return fail(Errno::enomem);
     }
+    const auto reserved = objects_.reserve({.vmas = splits, .chains = splits * vma.anon_vma_chain().size()});
+    if (!reserved) return fail(reserved.error());
 
     Vma* part = &vma;
     if (range.start > part->start()) part = &split_at(*part, range.start);
@@ -149,7 +151,8 @@ Result<Vma*> MmStruct::protect_part(Vma& vma, VirtRange range, std::uint64_t pro
 }
 
 void MmStruct::apply_protection(const Vma& vma, VirtRange range) {
-    page_table_.for_each(range, [&](VirtAddr, Pte& slot) {
+    split_large_pages_across(range);
+    page_table_.for_each_entry(range, [&](VirtAddr, Pte& slot) {
         const Pte old = slot;
         if (!old.is_resident()) return;
         const Pte now = protected_pte(vma, old);

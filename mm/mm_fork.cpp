@@ -3,6 +3,8 @@
 
 #include "mm/reclaimer.hpp"
 
+#include <algorithm>
+
 namespace fl::mm {
 
 using emu::Pte;
@@ -26,6 +28,7 @@ Result<std::unique_ptr<MmStruct>> MmStruct::fork() {
     child.saved_auxv_ = saved_auxv_;
     child.history_ = history_;
     child.def_flags_ = def_flags_ & ~vm_locked_mask;
+    child.thp_disabled_ = thp_disabled_;
     child.membarrier_registrations_ = membarrier_registrations_;
     child.hiwater_rss_ = rss_.total();
     child.hiwater_vm_ = vm_.total;
@@ -43,6 +46,10 @@ Result<std::unique_ptr<MmStruct>> MmStruct::fork() {
 
 Result<void> MmStruct::fork_vma(Vma& vma, MmStruct& child) {
     if (vma.flags().has(vm_account) && !child.may_commit(vma.page_count())) return fail(Errno::enomem);
+    // A family of its own as well, where it takes over none.
+    const std::size_t chains = vma.anon_vma() != nullptr ? vma.anon_vma_chain().size() + 1 : 0;
+    const auto reserved = child.objects_.reserve({.vmas = 1, .chains = chains, .families = chains > 0 ? 1U : 0U});
+    if (!reserved) return fail(reserved.error());
     VmaContent content = vma.content();
     content.flags = content.flags & ~vm_locked_mask;
     fork_userfault(content);
@@ -56,17 +63,49 @@ Result<void> MmStruct::fork_vma(Vma& vma, MmStruct& child) {
 }
 
 Result<void> MmStruct::fork_pages(const Vma& vma, MmStruct& child) {
+    Result<void> outcome;
+    page_table_.for_each_leaf_table(vma.range(), [&](VirtAddr start) {
+        if (outcome && page_table_.find(start)->is_large()) outcome = fork_large_page(start, child);
+        // It may have been split for a table that the child needed.
+        if (!outcome || page_table_.find(start)->is_large()) return;
+        const VirtRange covered = huge_page_range(start);
+        const VirtRange part{std::max(covered.start, vma.start()), std::min(covered.end, vma.end())};
+        outcome = fork_small_pages(vma, part, child);
+    });
+    return outcome;
+}
+
+// copy_huge_pmd(): both sides map the same frames, and neither may write to them.
+Result<void> MmStruct::fork_large_page(VirtAddr start, MmStruct& child) {
+    const auto target = child.page_table_.ensure_upper(start);
+    if (!target) return fail(target.error());
+    if (const auto kept = child.page_table_.deposit(); !kept) return kept;
+    Pte& slot = *page_table_.find(start);
+    if (!slot.is_large()) {
+        child.page_table_.drop_deposit();
+        return {};
+    }
+    for (std::uint64_t i = 0; i < emu::large_page_frames; ++i) {
+        memory_.frames().set_anon_exclusive(slot.pfn() + i, false);
+        memory_.add_reference(slot.pfn() + i);
+    }
+    write_protect_for_sharing(slot);
+    child.install_large(*target, slot.without_accessed());
+    return {};
+}
+
+// All of `range` lies in what one table of the last level covers.
+Result<void> MmStruct::fork_small_pages(const Vma& vma, VirtRange range, MmStruct& child) {
     const bool protects = child.vmas_.find(vma.start())->flags().has(vm_uffd_wp);
     Result<void> outcome;
-    constexpr std::uint64_t table_bytes = 512 * page_size;
-    // The child's entry of the page before: that of a page in the same table lies behind it.
+    // The child's entry of the page before.
     Pte* last = nullptr;
     VirtAddr last_address;
-    page_table_.for_each(vma.range(), [&](VirtAddr address, Pte& slot) {
+    page_table_.for_each(range, [&](VirtAddr address, Pte& slot) {
         if (!outcome || (slot == Pte::write_protected() && !protects)) return;
         // A table for the child may cost this entry its page, and where the page is a file's or given up, the entry
         // too.
-        if (last != nullptr && address.value() / table_bytes == last_address.value() / table_bytes) {
+        if (last != nullptr) {
             last += (address - last_address) / page_size;
         } else if (const auto target = child.page_table_.ensure(address)) {
             last = *target;
@@ -105,6 +144,10 @@ void MmStruct::share_page(const Vma& vma, Pte& slot) {
     if (memory_.frames()[slot.pfn()].state == FrameState::anonymous) {
         memory_.frames().set_anon_exclusive(slot.pfn(), false);
     }
+    write_protect_for_sharing(slot);
+}
+
+void MmStruct::write_protect_for_sharing(Pte& slot) {
     if (!slot.writable()) return;
     if (memory_.tlb_may_hold(slot)) effects_.tlb_stale = true;
     slot = slot.without_writable();

@@ -15,6 +15,8 @@ constexpr VmFlags data_flags = vm_read | vm_write | vm_may_flags | vm_account;
 Result<void> MmStruct::add_anonymous(VirtRange range, VmFlags flags) {
     const PageCount pages = range.page_count();
     if (!may_expand(flags, pages) || map_count() > max_map_count || !may_commit(pages)) return fail(Errno::enomem);
+    const auto reserved = objects_.reserve({.vmas = 1});
+    if (!reserved) return fail(reserved.error());
     Vma& added = insert(range, VmaContent{flags, AnonymousBacking{}, range.start.vpn().value()});
     // It joins what lies below, but the heap never joins the bss: the search for a neighbour stops at start_brk
     // (vma_prev_limit, which still finds a mapping that reaches across it).
@@ -36,6 +38,8 @@ VirtAddr MmStruct::set_brk(VirtAddr wanted, VmFlags more_flags) {
         const VirtRange freed{new_end, old_end};
         // A program that unmapped this part of its heap by hand has nothing to give back.
         if (vmas_.find_intersection(freed) == nullptr || unmap_splits_too_many(freed) || has_sealed(freed)) return brk_;
+        const auto reserved = objects_.reserve(objects_of_cuts(freed));
+        if (!reserved) return brk_;
         commit_unmap(freed);
     } else if (new_end > old_end) {
         if (!may_lock_more(def_flags_, VirtRange{old_end, new_end}.page_count())) return brk_;
@@ -62,6 +66,8 @@ Result<void> MmStruct::map_stack(VirtAddr top, std::uint64_t size_bytes, bool ex
     VmFlags flags = data_flags | vm_growsdown;
     if (executable) flags = flags | vm_exec;
     if (vmas_.find_intersection(range) != nullptr || !may_expand(flags, range.page_count())) return fail(Errno::enomem);
+    const auto reserved = objects_.reserve({.vmas = 1});
+    if (!reserved) return fail(reserved.error());
     insert(range, VmaContent{flags, AnonymousBacking{}, range.start.vpn().value()});
     // Until exec knows the stack pointer: the range is [stack] from its first fault on.
     bounds_.start_stack = top;
@@ -77,6 +83,8 @@ Result<VirtAddr> MmStruct::find_free_range(std::uint64_t size_bytes) const {
 Result<void> MmStruct::map_special(VirtRange range, VmFlags flags, SpecialBacking backing) {
     FL_ASSERT(vmas_.find_intersection(range) == nullptr);
     if (!may_expand(flags, range.page_count())) return fail(Errno::enomem);
+    const auto reserved = objects_.reserve({.vmas = 1});
+    if (!reserved) return fail(reserved.error());
     insert(range, VmaContent{flags | vm_dontexpand, std::move(backing), 0});
     return {};
 }
@@ -111,6 +119,8 @@ Result<Vma*> MmStruct::expand_stack(VirtAddr address) {
     const VirtAddr start = address.page_floor();
     if (const auto free = stack_has_place(start); !free) return fail(free.error());
     Vma* vma = vmas_.find(start);
+    const auto reserved = reserve_anon_vma(*vma);
+    if (!reserved) return fail(reserved.error());
     // Even where it cannot grow; and before it can touch another stack's VMA, so that the two stay apart.
     prepare_anon_vma(*vma);
     if (!limits_allow_stack(*vma, start)) return fail(Errno::enomem);

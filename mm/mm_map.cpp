@@ -7,7 +7,6 @@ namespace fl::mm {
 
 namespace {
 
-constexpr std::uint64_t huge_page_bytes = 2ULL << 20;
 // What MAP_SHARED_VALIDATE knows without help from the file (include/linux/mman.h, LEGACY_MAP_MASK).
 constexpr std::uint64_t legacy_map_mask = 0x3 | map_fixed | map_anonymous | map_32bit | 0x80 | map_growsdown | 0x800 |
                                           0x1000 | map_locked | map_noreserve | map_populate | 0x10000 | map_stack |
@@ -68,6 +67,10 @@ Result<VirtAddr> MmStruct::map(MapRequest request) {
     if (fixed && unmap_splits_too_many(range)) return fail(Errno::enomem);
     if (fixed && unmap_splits_special(range)) return fail(Errno::einval);
     if (fixed && has_sealed(range)) return fail(Errno::eperm);
+    MmObjectCounts needed = fixed ? objects_of_cuts(range) : MmObjectCounts{};
+    ++needed.vmas;
+    const auto reserved = objects_.reserve(needed);
+    if (!reserved) return fail(reserved.error());
     // Only a fixed place can be taken.
     const PageCount replaced = fixed ? std::min(pages, pages_in(range)) : PageCount(0);
     if (!may_expand(*flags, pages - replaced) || (is_accountable(*flags) && !may_commit(pages))) {
@@ -209,6 +212,8 @@ Result<void> MmStruct::unmap(VirtAddr start, std::uint64_t length_bytes) {
     if (unmap_splits_too_many(range)) return fail(Errno::enomem);
     if (unmap_splits_special(range)) return fail(Errno::einval);
     if (has_sealed(range)) return fail(Errno::eperm);
+    const auto reserved = objects_.reserve(objects_of_cuts(range));
+    if (!reserved) return fail(reserved.error());
     commit_unmap(range);
     return {};
 }
@@ -218,6 +223,17 @@ bool MmStruct::unmap_splits_too_many(VirtRange range) const {
     if (map_count() < max_map_count) return false;
     const Vma* vma = vmas_.find(range.start);
     return vma != nullptr && vma->start() < range.start && range.end < vma->end();
+}
+
+MmObjectCounts MmStruct::objects_of_cuts(VirtRange range) const {
+    MmObjectCounts counts;
+    for (const VirtAddr at : {range.start, range.end}) {
+        const Vma* vma = vmas_.find(at);
+        if (vma == nullptr || vma->start() >= at) continue;
+        ++counts.vmas;
+        counts.chains += vma->anon_vma_chain().size();
+    }
+    return counts;
 }
 
 // The kernel's own ranges go as a whole or not at all (special_mapping_split).

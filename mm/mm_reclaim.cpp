@@ -20,6 +20,7 @@ bool MmStruct::is_reclaimable(Pte pte) const {
 }
 
 void MmStruct::make_pages_old(VirtRange part) {
+    split_large_pages(part);
     page_table_.for_each(part, [&](VirtAddr, Pte& slot) {
         if (!is_reclaimable(slot)) return;
         if (memory_.tlb_may_hold(slot)) effects_.tlb_stale = true;
@@ -29,6 +30,7 @@ void MmStruct::make_pages_old(VirtRange part) {
 
 // madvise_free_pte_range(): pages that may be dropped unless they are written to again. What is in swap goes at once.
 void MmStruct::mark_lazy_free(VirtRange part) {
+    split_large_pages(part);
     page_table_.for_each(part, [&](VirtAddr, Pte& slot) {
         if (slot.is_swapped()) {
             const Pte old = std::exchange(slot, Pte::none());
@@ -53,6 +55,7 @@ void MmStruct::mark_lazy_free(VirtRange part) {
 // Pages of a file leave the address space, and the cache too where nothing was written to them; what was given up with
 // MADV_FREE goes. What cannot go does not look older either.
 void MmStruct::page_out(const Vma& vma, VirtRange part) {
+    split_large_pages(part);
     page_table_.for_each(part, [&](VirtAddr address, Pte& slot) {
         const Pte old = slot;
         if (!is_reclaimable(old)) return;
@@ -85,7 +88,7 @@ void MmStruct::clear_references(Pages which) {
         if (vma->flags().has(vm_pfnmap)) continue;
         if (which == Pages::anonymous && vma->file() != nullptr) continue;
         if (which == Pages::of_files && vma->file() == nullptr) continue;
-        page_table_.for_each(vma->range(), [this](VirtAddr, Pte& slot) {
+        page_table_.for_each_entry(vma->range(), [this](VirtAddr, Pte& slot) {
             if (!slot.is_present() || !memory_.counts_mappings(slot.pfn())) return;
             if (memory_.tlb_may_hold(slot)) effects_.tlb_stale = true;
             slot = slot.without_accessed();

@@ -172,6 +172,11 @@ Result<VirtAddr> MmStruct::move_vma(Vma& source, const RemapRequest& request) {
                               : is_growing(request)          ? to.page_count() - from.page_count()
                                                              : PageCount(0);
     if (source.flags().has(vm_account) && !may_commit(charged)) return fail(Errno::enomem);
+    MmObjectCounts needed = from.empty() || has(request, mremap_dontunmap) ? MmObjectCounts{} : objects_of_cuts(from);
+    ++needed.vmas;
+    needed.chains += source.anon_vma_chain().size();
+    const auto reserved = objects_.reserve(needed);
+    if (!reserved) return fail(reserved.error());
     if (const auto ready = ensure_tables_for_move(from, to); !ready) return fail(ready.error());
 
     // Nothing fails from here on. For a moment there is more memory than there ever was.
@@ -209,17 +214,47 @@ Result<void> MmStruct::ensure_tables_for_move(VirtRange from, VirtRange to) {
         if (!outcome) return;
         if (const auto slot = page_table_.ensure(to.start + (source - from.start)); !slot) outcome = fail(slot.error());
     };
-    page_table_.for_each_leaf_table(from, [&](VirtAddr start) {
-        // What one table covers may lie in two at the new place.
-        ensure(std::max(start, from.start));
-        ensure(std::min(start + PageTable::leaf_table_bytes, from.end) - page_size);
-    });
+    const auto ensure_all = [&] {
+        page_table_.for_each_leaf_table(from, [&](VirtAddr start) {
+            if (outcome && moves_whole(start, from, to.start)) {
+                const auto upper = page_table_.ensure_upper(to.start + (start - from.start));
+                if (!upper) outcome = fail(upper.error());
+                if (!upper || (*upper)->is_none()) return;
+            }
+            split_large_page(start);
+            // What one table covers may lie in two at the new place.
+            ensure(std::max(start, from.start));
+            ensure(std::min(start + PageTable::leaf_table_bytes, from.end) - page_size);
+        });
+    };
+    // Who makes room for a table may split what was to move as a whole.
+    PageCount tables;
+    do {
+        tables = page_table_.table_count();
+        ensure_all();
+    } while (outcome && page_table_.table_count() != tables);
     if (!outcome) free_unused_tables(to, vmas_.find_previous(to.start), vmas_.find(to.start));
     return outcome;
 }
 
+// A large page that lies as well at the new place (move_huge_pmd).
+bool MmStruct::moves_whole(VirtAddr start, VirtRange from, VirtAddr to) const {
+    const bool is_inside = start >= from.start && start + huge_page_bytes <= from.end;
+    return is_inside && page_table_.find(start)->is_large() && huge_page_aligned(to + (start - from.start));
+}
+
 void MmStruct::move_pages(VirtRange from, VirtAddr to) {
-    page_table_.for_each(from, [&](VirtAddr address, Pte& slot) {
+    page_table_.for_each_entry(from, [&](VirtAddr address, Pte& slot) {
+        if (slot.is_large()) {
+            Pte* target = page_table_.find_upper(to + (address - from.start));
+            FL_ASSERT(target != nullptr && target->is_none());
+            if (memory_.tlb_may_hold(slot)) effects_.tlb_stale = true;
+            for (std::uint64_t i = 0; i < emu::large_page_frames; ++i) {
+                memory_.frames().move_mapping(slot.pfn() + i, &slot, target);
+            }
+            *target = std::exchange(slot, Pte::none());
+            return;
+        }
         Pte* target = page_table_.find(to + (address - from.start));
         FL_ASSERT(target != nullptr && target->is_none());
         if (memory_.tlb_may_hold(slot)) effects_.tlb_stale = true;
@@ -238,7 +273,7 @@ void MmStruct::leave_behind(Vma& source, VirtRange from) {
         memory_.note_locked(PageCount(0), source.page_count());
         locked_left_behind_ += source.page_count();
         // Nobody unlocks the pages that stay.
-        page_table_.for_each(source.range(), [this](VirtAddr, const Pte& pte) {
+        page_table_.for_each_page(source.range(), [this](VirtAddr, const Pte& pte) {
             if (pte.is_resident() && memory_.counts_mappings(pte.pfn())) memory_.frames().set_left_locked(pte.pfn());
         });
     }

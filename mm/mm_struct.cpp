@@ -46,9 +46,13 @@ emu::Pte vm_page_prot(VmFlags flags) {
 
 Result<std::unique_ptr<MmStruct>> MmStruct::create(PhysicalMemory& memory, FileRegistry& files,
                                                    const ResourceLimits& limits) {
+    auto object = new_kernel_object(memory, KernelObject::mm_struct);
+    if (!object) return fail(object.error());
     auto page_table = PageTable::create(memory);
     if (!page_table) return fail(page_table.error());
-    return std::unique_ptr<MmStruct>(new MmStruct(memory, files, std::move(*page_table), limits));
+    std::unique_ptr<MmStruct> mm(new MmStruct(memory, files, std::move(*page_table), limits));
+    mm->object_ = std::move(*object);
+    return mm;
 }
 
 MmStruct::MmStruct(PhysicalMemory& memory, FileRegistry& files, PageTable page_table, const ResourceLimits& limits)
@@ -83,7 +87,12 @@ PageCount& MmStruct::rss_of(Pfn pfn) {
         case FrameState::free:
         case FrameState::reserved:
         case FrameState::page_table:
-        case FrameState::zero_page: break;
+        case FrameState::slab:
+        case FrameState::kernel_stack:
+        case FrameState::zero_page:
+        case FrameState::kernel_table:
+        case FrameState::memory_map:
+        case FrameState::vmalloc: break;
     }
     FL_ASSERT(!"a PTE points to a frame that is no user page");
     return rss_.anonymous;
@@ -149,8 +158,10 @@ Pte entry_without_page(const Vma& vma, Pte pte) {
 }  // namespace
 
 void MmStruct::zap(const Vma& vma, VirtRange range, Guards guards) {
-    page_table_.for_each(range, [&](VirtAddr, Pte& slot) {
+    split_large_pages_across(range);
+    page_table_.for_each_entry(range, [&](VirtAddr, Pte& slot) {
         const Pte old = slot;
+        if (old.is_large()) return zap_large_page(slot);
         if (old.is_guard() && guards == Guards::keep) return;
         slot = guards == Guards::keep ? entry_without_page(vma, old) : Pte::none();
         if (!old.is_marker()) forget_entry(old);
@@ -174,6 +185,11 @@ void MmStruct::unmap_pages(VirtRange range, PrivateCopies copies) {
 
 void MmStruct::note_high_water() { hiwater_rss_ = hiwater_rss(); }
 
+Result<MmObjects::Reservation> MmStruct::reserve_anon_vma(const Vma& vma) {
+    if (vma.anon_vma() != nullptr) return MmObjects::Reservation(objects_);
+    return objects_.reserve({.chains = 1, .families = 1});
+}
+
 // A neighbour that could be merged with this VMA but for its rights lends its family, so that the two can become one
 // mapping later (mm/mmap.c, find_mergeable_anon_vma).
 void MmStruct::prepare_anon_vma(Vma& vma) {
@@ -193,7 +209,9 @@ void MmStruct::prepare_anon_vma(Vma& vma) {
     } else if (lends(previous) && compatible(*previous, vma)) {
         vma.set_anon_vma(previous->shared_anon_vma());
     } else {
-        vma.set_anon_vma(std::make_shared<AnonVma>());
+        auto family = std::make_shared<AnonVma>();
+        family->hold(objects_.take_family());
+        vma.set_anon_vma(std::move(family));
     }
 }
 
@@ -222,7 +240,9 @@ bool can_join(const MergeSide& low, const MergeSide& high) {
 
 Vma& MmStruct::insert(VirtRange range, VmaContent content) {
     account(content.flags, range.page_count(), Change::add);
-    Vma& vma = vmas_.insert(std::make_unique<Vma>(range, std::move(content)));
+    auto made = std::make_unique<Vma>(range, std::move(content));
+    made->hold(objects_.take_vma());
+    Vma& vma = vmas_.insert(std::move(made));
     vma.attach(*this);
     return vma;
 }
@@ -233,6 +253,7 @@ void MmStruct::remove(Vma& vma) {
 }
 
 void MmStruct::resize(Vma& vma, VirtRange range) {
+    split_large_pages_across(range);
     vma.leave_rmap_trees();
     vmas_.resize(vma, range);
     vma.join_rmap_trees();
@@ -244,7 +265,7 @@ Vma& MmStruct::merge_with_next(Vma& vma) {
     next->set_left_apart(false);
     if (!can_merge(vma, *next)) return vma;
     const VirtRange merged{vma.start(), next->end()};
-    if (vma.anon_vma() == nullptr) vma.clone_anon_vma(*next);
+    if (vma.anon_vma() == nullptr) vma.take_over_anon_vma(*next);
     vma.set_flags(vma.flags() | (next->flags() & vm_sticky));
     remove(*next);
     resize(vma, merged);
@@ -273,6 +294,7 @@ void MmStruct::leave_apart(Vma& vma) {
 Vma& MmStruct::split_at(Vma& vma, VirtAddr address) {
     FL_ASSERT(vma.start() < address && address < vma.end());
     auto upper = std::make_unique<Vma>(VirtRange{address, vma.end()}, vma.content_from(address));
+    upper->hold(objects_.take_vma());
     resize(vma, VirtRange{vma.start(), address});
     Vma& inserted = vmas_.insert(std::move(upper));
     inserted.attach(*this);
@@ -316,7 +338,7 @@ bool MmStruct::may_expand(VmFlags flags, PageCount pages) const {
 
 // Overcommit by heuristic (vm.overcommit_memory = 0): one request may not exceed all of RAM and swap.
 bool MmStruct::may_commit(PageCount pages) const {
-    PageCount all = memory_.total_page_count();
+    PageCount all = memory_.buddy().managed_page_count();
     const Reclaimer* reclaimer = memory_.reclaimer();
     if (reclaimer != nullptr && reclaimer->swap() != nullptr) all += reclaimer->swap()->slot_count();
     return pages <= all;

@@ -9,6 +9,7 @@
 
 #include "mm/fault_event.hpp"
 #include "mm/mapping_history.hpp"
+#include "mm/mm_objects.hpp"
 #include "mm/page_table.hpp"
 #include "mm/rmap.hpp"
 #include "mm/vma_tree.hpp"
@@ -223,8 +224,12 @@ public:
     // Puts a resident `pte` where none was, or in place of the entry that was there; counts RSS and mappings both
     // ways. The caller hands over one reference on the frame (none on the zero page).
     void install(emu::Pte* slot, emu::Pte pte);
-    // Gives `vma` its family of private pages before the first one is made (anon_vma_prepare).
-    static void prepare_anon_vma(Vma& vma);
+    // Gives `vma` its family of private pages before the first one is made (anon_vma_prepare). What that takes is
+    // reserved before; ENOMEM.
+    Result<MmObjects::Reservation> reserve_anon_vma(const Vma& vma);
+    void prepare_anon_vma(Vma& vma);
+    // What changes of its mappings take of the machine's memory.
+    MmObjects& objects() { return objects_; }
     void note_tlb_stale() { effects_.tlb_stale = true; }
     // The same for a page in swap: its entry becomes a resident one, whose reference the caller hands over.
     void install_swapped_in(emu::Pte* slot, emu::Pte pte);
@@ -232,6 +237,24 @@ public:
     void unmap_page(emu::Pte& slot, emu::Pte left);
     // Takes the pages of a file mapping out (zap_page_range): private copies stay or go as `copies` says.
     void unmap_pages(VirtRange range, PrivateCopies copies);
+
+    // --- large pages (mm_huge.cpp) ----------------------------------------------------------------------------------
+    // Whether a first touch of `address` in `vma` may bring a large page (thp_vma_allowable_order).
+    bool allows_huge_page(const Vma& vma, VirtAddr address) const;
+    // Whether one would fit anywhere in it: what THPeligible of smaps says.
+    bool is_thp_eligible(const Vma& vma) const;
+    // As install(), with the 512 frames from pte.pfn() on, and a table kept for the entry (PageTable::deposit).
+    void install_large(emu::Pte* slot, emu::Pte pte);
+    // The frames are this mapping's alone from here on; `start`: where the large page lies.
+    void own_large_page(Pfn first, const Vma& vma, VirtAddr start);
+    // Whether nobody else refers to any of the frames.
+    bool is_sole_owner(emu::Pte large) const;
+    // The large page at `address`, if there is one, is mapped by 4 KiB entries from here on (__split_huge_pmd).
+    void split_large_page(VirtAddr address);
+    // PR_SET_THP_DISABLE.
+    enum class ThpDisabled : std::uint8_t { no, unless_advised, yes };
+    ThpDisabled thp_disabled() const { return thp_disabled_; }
+    void set_thp_disabled(ThpDisabled disabled) { thp_disabled_ = disabled; }
 
     // --- references ---------------------------------------------------------------------------------------------
     // Tasks that run in this address space and whoever works on it meanwhile, and how many hold on to the structure:
@@ -323,6 +346,8 @@ private:
     Result<Vma*> lock_part(Vma& vma, VirtRange range, VmFlags lock_flags);
     PageCount pages_in(VirtRange range) const;
     bool unmap_splits_too_many(VirtRange range) const;
+    // What cutting VMAs at both ends of `range` takes.
+    MmObjectCounts objects_of_cuts(VirtRange range) const;
     bool unmap_splits_special(VirtRange range) const;
     void note_high_water();
 
@@ -334,6 +359,7 @@ private:
     Result<VirtAddr> move_vma(Vma& source, const RemapRequest& request);
     bool may_extend(const Vma& vma, std::uint64_t bytes);
     Result<void> ensure_tables_for_move(VirtRange from, VirtRange to);
+    bool moves_whole(VirtAddr start, VirtRange from, VirtAddr to) const;
     void move_pages(VirtRange from, VirtAddr to);
     void leave_behind(Vma& source, VirtRange from);
 
@@ -373,7 +399,18 @@ private:
     Result<void> install_guards(Vma& vma, VirtRange part);
     Result<void> read_ahead(const Vma& vma, VirtRange part);
     static Result<void> remove_pages(const Vma& vma, VirtRange part);
-    Result<void> collapse(const Vma& vma, VirtRange part) const;
+    // mm_collapse.cpp
+    enum class Collapse : std::uint8_t { done, nothing_there, refused, no_memory };
+    Result<void> collapse(Vma& vma, VirtRange part);
+    Collapse collapse_one(Vma& vma, VirtAddr start);
+    Result<void> gather_pages(Pfn first, VirtAddr start);
+    // mm_huge.cpp
+    bool thp_is_disabled(const Vma& vma) const;
+    void split_large_pages(VirtRange range);
+    void split_large_pages_across(VirtRange range);
+    void split_large_page_across(VirtAddr boundary);
+    void split(emu::Pte& large);
+    void zap_large_page(emu::Pte& slot);
     // mm_reclaim.cpp
     void make_pages_old(VirtRange part);
     void mark_lazy_free(VirtRange part);
@@ -401,12 +438,17 @@ private:
     bool has_sealed(VirtRange range) const;
     void remove_write_protection(VirtRange range);
     Result<void> fork_pages(const Vma& vma, MmStruct& child);
+    Result<void> fork_small_pages(const Vma& vma, VirtRange range, MmStruct& child);
+    Result<void> fork_large_page(VirtAddr start, MmStruct& child);
     void share_page(const Vma& vma, emu::Pte& slot);
+    void write_protect_for_sharing(emu::Pte& slot);
     // Anonymous memory at a place that is free: brk and bss (do_brk_flags).
     Result<void> add_anonymous(VirtRange range, VmFlags flags);
 
     PhysicalMemory& memory_;
     FileRegistry& files_;
+    SlabObject object_;
+    MmObjects objects_{memory_};
     PageTable page_table_;
     VmaTree vmas_;
     ResourceLimits limits_;
@@ -415,6 +457,7 @@ private:
     std::uint32_t mm_users_ = 1;
     std::uint32_t mm_count_ = 1;
     std::uint32_t membarrier_registrations_ = 0;
+    ThpDisabled thp_disabled_ = ThpDisabled::no;
     VirtAddr mmap_base_;
     VirtAddr start_brk_{};
     VirtAddr brk_{};
@@ -455,5 +498,8 @@ emu::PteAccess vma_access(VmFlags flags);
 // The bits that an entry of this VMA starts with (vm_page_prot): no right to write where the first write copies, not
 // present under PROT_NONE.
 emu::Pte vm_page_prot(VmFlags flags);
+
+// The entry of a new large page.
+emu::Pte large_page_entry(const Vma& vma, Pfn first);
 
 }  // namespace fl::mm

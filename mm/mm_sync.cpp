@@ -24,7 +24,7 @@ Result<PageCount> MmStruct::mincore(VirtAddr start, std::span<std::byte> pages) 
         const bool cached = vma->file() != nullptr && vma->file()->cached(vma->page_index(start + i * page_size));
         answer[i] = static_cast<std::byte>(cached);
     }
-    page_table_.for_each(range, [&](VirtAddr at, const Pte& pte) {
+    page_table_.for_each_page(range, [&](VirtAddr at, const Pte& pte) {
         if (pte.is_marker()) return;
         // In swap it counts where it is in memory as well (the swap cache).
         const bool in_memory = !pte.is_swapped() || memory_.reclaimer()->swap()->frame(pte.slot()).has_value();

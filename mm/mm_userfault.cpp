@@ -155,6 +155,7 @@ Result<void> MmStruct::fill_page(const FillRequest& request, VirtAddr page, std:
     if (!target) return fail(target.error());
     Vma* vma = *target;
     const bool from_cache = request.fill == UserfaultFill::from_cache;
+    split_large_page(page);
     const auto slot = page_table_.ensure(page);
     if (!slot) return fail(slot.error());
     const bool past_end = vma->file() != nullptr && vma->page_index(page) >= vma->file()->page_count().value();
@@ -170,7 +171,11 @@ Result<void> MmStruct::fill_page(const FillRequest& request, VirtAddr page, std:
         return {};
     }
     const bool in_file = from_cache || vma->is_shared();
-    if (!in_file) prepare_anon_vma(*vma);
+    if (!in_file) {
+        const auto reserved = reserve_anon_vma(*vma);
+        if (!reserved) return fail(reserved.error());
+        prepare_anon_vma(*vma);
+    }
     const auto entry = in_file ? fill_shared(*vma, request, page, bytes) : fill_private(*vma, request, page, bytes);
     if (!entry) return fail(entry.error());
     if (!is_empty) return fail(Errno::eexist);
@@ -236,6 +241,7 @@ Result<void> MmStruct::set_write_protection(const Vma& vma, VirtRange part, Writ
         remove_write_protection(part);
         return {};
     }
+    split_large_pages(part);
     if (uses_markers(vma)) {
         for (VirtAddr at = part.start; at < part.end; at = at + page_size) {
             const auto slot = page_table_.ensure(at);
@@ -254,7 +260,8 @@ Result<void> MmStruct::set_write_protection(const Vma& vma, VirtRange part, Writ
 // All of the range lies in one VMA.
 void MmStruct::remove_write_protection(VirtRange range) {
     const Vma& vma = *vmas_.find(range.start);
-    page_table_.for_each(range, [&](VirtAddr, Pte& slot) {
+    // No large page is protected.
+    page_table_.for_each_entry(range, [&](VirtAddr, Pte& slot) {
         if (slot == Pte::write_protected()) {
             slot = Pte::none();
         } else if (slot.is_resident() && slot.is_write_protected()) {

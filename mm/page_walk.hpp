@@ -17,14 +17,18 @@ struct WalkStep {
     friend bool operator==(const WalkStep&, const WalkStep&) = default;
 };
 
-// pgd, pud, pmd, pte. It ends at the first entry that names no table.
+// pgd, pud, pmd, pte. It ends at the first entry that names no table; that of a large page is a pmd.
 struct PageWalk {
     std::array<WalkStep, 4> steps{};
     std::uint8_t count = 0;  // 0: the address is not one of a program's
 
     std::span<const WalkStep> all() const { return std::span(steps).first(count); }
+    bool ends_large() const { return count == 3 && steps[2].entry.is_large(); }
     // none() where a table is missing.
-    emu::Pte leaf() const { return count == 4 ? steps[3].entry : emu::Pte::none(); }
+    emu::Pte leaf() const {
+        if (ends_large()) return steps[2].entry;
+        return count == 4 ? steps[3].entry : emu::Pte::none();
+    }
 };
 
 }  // namespace fl::mm

@@ -17,7 +17,7 @@ struct BitName {
 };
 // What the processor reads.
 constexpr std::array hardware_bits{BitName{0, "P"},   BitName{1, "W"},  BitName{2, "U"}, BitName{3, "PWT"},
-                                   BitName{4, "PCD"}, BitName{5, "A"},  BitName{6, "D"}, BitName{7, "PAT"},
+                                   BitName{4, "PCD"}, BitName{5, "A"},  BitName{6, "D"}, BitName{7, "PS"},
                                    BitName{8, "G"},   BitName{63, "NX"}};
 
 void append(std::string& text, const char* word) {

@@ -12,6 +12,8 @@ namespace fl::mm {
 
 struct LevelStep : WalkStep {
     unsigned level = 0;  // 4, 3, 2, 1
+    // The entry maps a page, or would: it is no table's.
+    bool is_leaf() const { return level == 1 || (level == 2 && entry.is_large()); }
     friend bool operator==(const LevelStep&, const LevelStep&) = default;
 };
 

@@ -40,8 +40,9 @@ Result<void> UserMemory::populate_for(VirtRange range, emu::Access access) {
 }
 
 Result<void> UserMemory::reach_all(VirtRange pages, emu::Access access) {
-    for (VirtAddr at = pages.start.page_floor(); at < pages.end; at = at + page_size) {
+    for (VirtAddr at = pages.start.page_floor(); at < pages.end;) {
         if (const auto pfn = reach(at, access); !pfn) return fail(pfn.error());
+        at = mm_.page_table().find(at)->is_large() ? huge_page_range(at).end : at + page_size;
     }
     return {};
 }

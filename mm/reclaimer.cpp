@@ -4,6 +4,7 @@
 
 #include "mm/mm_struct.hpp"
 #include "mm/replacement/checked_policy.hpp"
+#include "mm/slab/slab_allocator.hpp"
 
 #include <fmt/format.h>
 
@@ -61,7 +62,7 @@ tl::expected<std::unique_ptr<Reclaimer>, std::string> Reclaimer::create(Physical
 
 Reclaimer::Reclaimer(PhysicalMemory& memory, SwapDevice* swap, const ReclaimOptions& options)
     : memory_(memory), swap_(swap), options_(options) {
-    const PageCount managed = options.frames.value_or(memory.total_page_count());
+    const PageCount managed = options.frames.value_or(memory.buddy().managed_page_count());
     if (options.kswapd) watermarks_ = watermarks_for(managed);
     pages_.resize(1);  // kernel_page
 }
@@ -71,7 +72,7 @@ Reclaimer::~Reclaimer() { memory_.set_reclaimer(nullptr); }
 // --- pools -----------------------------------------------------------------------------------------------------------
 
 tl::expected<std::uint32_t, std::string> Reclaimer::make_pool(const MmStruct* mm) {
-    const PageCount frames = options_.frames.value_or(memory_.total_page_count());
+    const PageCount frames = options_.frames.value_or(memory_.buddy().managed_page_count());
     const replacement::Setup setup{static_cast<std::uint32_t>(frames.value()), *this, options_.seed,
                                    options_.policy.parameters};
     Pool pool;
@@ -325,6 +326,27 @@ bool Reclaimer::is_short(bool user) const {
     return free_frames(user) <= reserve;
 }
 
+bool Reclaimer::kill_for_memory() {
+    if (oom_handler_ == nullptr || killing_ || has_policy_error()) return false;
+    killing_ = true;
+    const bool killed = oom_handler_->kill_for_memory();
+    killing_ = false;
+    return killed;
+}
+
+bool Reclaimer::make_room_for_kernel_block(unsigned order) {
+    constexpr std::uint64_t most_pages = 256;
+    settle();
+    let_go();
+    ++counters_.direct_reclaims;
+    for (std::uint64_t taken = 0; !memory_.buddy().has_block(order); ++taken) {
+        if (taken < most_pages && reclaim_one(kernel_page, ReclaimReason::fault)) continue;
+        if (memory_.slab() != nullptr && memory_.slab()->shrink() > PageCount(0)) continue;
+        if (!kill_for_memory()) return false;
+    }
+    return true;
+}
+
 bool Reclaimer::make_room(RoomFor use, PageId incoming) {
     const bool user = use == RoomFor::user_page;
     settle();
@@ -335,17 +357,10 @@ bool Reclaimer::make_room(RoomFor use, PageId incoming) {
         if (reclaim_one(incoming, ReclaimReason::fault)) continue;
         // What is kept back is for such a case.
         if (free_frames(user) > PageCount(0)) break;
-        const bool may_kill = use != RoomFor::kernel_memory && oom_handler_ != nullptr && !killing_;
-        if (!may_kill || has_policy_error()) return false;
-        killing_ = true;
-        const bool killed = oom_handler_->kill_for_memory();
-        killing_ = false;
-        if (!killed) return false;
+        if (memory_.slab() != nullptr && memory_.slab()->shrink() > PageCount(0)) continue;
+        if (use == RoomFor::kernel_memory || !kill_for_memory()) return false;
     }
-    if (options_.kswapd && !kswapd_awake_ && free_frames(user) <= watermarks_.low) {
-        kswapd_awake_ = true;
-        if (options_.wake_kswapd) options_.wake_kswapd();
-    }
+    wake_kswapd_at(free_frames(user));
     return true;
 }
 
@@ -482,18 +497,28 @@ void Reclaimer::sample_working_set() {
 
 void Reclaimer::take_sample() {
     std::uint32_t touched = std::exchange(touched_and_gone_, 0);
+    // Their bits are those of 512 pages, which are all asked before they are cleared.
+    std::vector<emu::Pte*> large;
     for (Page& entry : pages_) {
         if (entry.pfn == 0) continue;
         bool hardware = false;
         visit_entries(Pfn(entry.pfn), [&](emu::Pte& pte) {
             if (!pte.accessed()) return;
             hardware = true;
+            if (pte.is_large()) {
+                if (large.empty() || large.back() != &pte) large.push_back(&pte);
+                return;
+            }
             if (memory_.tlb_may_hold(pte)) memory_.note_tlb_stale();
             pte = pte.without_accessed();
         });
         if (hardware || entry.touched) ++touched;
         entry.accessed = entry.accessed || hardware;
         entry.touched = false;
+    }
+    for (emu::Pte* pte : large) {
+        if (memory_.tlb_may_hold(*pte)) memory_.note_tlb_stale();
+        *pte = pte->without_accessed();
     }
     add_sample(touched);
     next_sample_ns_ += history_.interval_ns;

@@ -189,12 +189,22 @@ public:
     PageId number_for(PageId known);
     // Sees to it that a frame can be had, for a user page one within the limit.
     bool make_room(RoomFor use, PageId incoming);
+    // reclaim_large.cpp. The same for so many user pages at once, for which nobody's page is taken.
+    bool make_room_for_block(PageCount pages);
+    // 2^order frames side by side for the kernel, as far as pages that leave can bring them about.
+    bool make_room_for_kernel_block(unsigned order);
     // Whether a user page would find a frame without taking anybody's.
     bool has_room() const { return !is_short(true); }
     void on_allocated(Pfn pfn, PageId page);
     void on_not_allocated(PageId page) { forget_if_gone(page); }
     // Its last reference is about to go.
     void on_freed(Pfn pfn);
+    // Whether whoever brought the page in is done with it.
+    bool is_settled(Pfn pfn) const { return pages_[memory_.frames()[pfn].page - 1].admitted; }
+    // A page that has a number lies in another frame now, which the frame table knows already.
+    void on_migrated(Pfn from, Pfn to);
+    // Takes so many pages out of memory, as for a page of the kernel's; returns how many went.
+    PageCount reclaim(PageCount wanted);
     // What stands for the kernel's own pages when a victim is chosen.
     static constexpr PageId kernel_page = 0;
 
@@ -326,6 +336,7 @@ private:
     void let_go();
     bool may_leave(PageId page) const;
     bool is_short(bool user) const;
+    bool kill_for_memory();
     PageCount free_frames(bool user) const;
     bool reclaim_one(PageId incoming, ReclaimReason reason);
     PageId choose_victim(PageId incoming);
@@ -337,6 +348,9 @@ private:
     bool evict(PageId page, ReclaimReason reason);
     void leave_memory(PageId page, Pfn pfn, std::optional<SwapSlot> slot);
     void unmap_cached(Pfn pfn);
+    void wake_kswapd_at(PageCount free);
+    // A page is looked at by itself, and so it is mapped by itself (split_folio_to_list).
+    void split_large_mappings(Pfn pfn);
     void leave_file(PageId page, Pfn pfn);
     std::optional<SwapSlot> ensure_slot(PageId page, Pfn pfn);
     // Its bytes to swap or to its file, so that it is clean. False: they could not be written.

@@ -23,7 +23,7 @@ void for_each_mapping(const PhysicalMemory& memory, Pfn pfn, const MappingVisito
     mappers_of(frame).for_each(index, index, [&](Vma& vma) {
         const VirtAddr address = vma.address_of(index);
         Pte* slot = vma.mm().page_table().find(address);
-        if (slot != nullptr && slot->is_resident() && slot->pfn() == pfn) visit(vma, address, *slot);
+        if (slot != nullptr && slot->is_resident() && slot->pfn_at(address) == pfn) visit(vma, address, *slot);
     });
 }
 

@@ -14,8 +14,9 @@ namespace fl::mm {
 class File;
 class Vma;
 
-// Calls visit for each PTE that maps `pfn`, a frame of a user page: as often as its map_count says. The visitor may
-// change the entry, and leaves the VMAs as they are.
+// Calls visit for each entry that maps `pfn`, a frame of a user page: as often as its map_count says; a large one maps
+// 511 others as well. `address` is that of the 4 KiB page. The visitor may change the entry, and leaves the VMAs as
+// they are.
 using MappingVisitor = std::function<void(Vma& vma, VirtAddr address, emu::Pte& slot)>;
 void for_each_mapping(const PhysicalMemory& memory, Pfn pfn, const MappingVisitor& visit);
 

@@ -121,6 +121,11 @@ void SwapDevice::tie(SwapSlot slot, Pfn pfn) {
     at(slot).frame = static_cast<std::uint32_t>(pfn.value());
 }
 
+void SwapDevice::move_tie(SwapSlot slot, Pfn pfn) {
+    FL_ASSERT(at(slot).frame != 0);
+    at(slot).frame = static_cast<std::uint32_t>(pfn.value());
+}
+
 bool SwapDevice::untie(SwapSlot slot) {
     Slot& entry = at(slot);
     FL_ASSERT(entry.frame != 0);

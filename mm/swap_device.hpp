@@ -78,6 +78,8 @@ public:
     std::optional<Pfn> frame(SwapSlot slot) const;
     std::uint32_t page_id(SwapSlot slot) const { return at(slot).page_id; }
     void tie(SwapSlot slot, Pfn pfn);
+    // The page that the slot is tied to lies in another frame now.
+    void move_tie(SwapSlot slot, Pfn pfn);
     // The slot is free afterwards unless somebody refers to it; returns whether it is.
     bool untie(SwapSlot slot);
 

@@ -21,14 +21,16 @@ FaultHandler::Resolution FaultHandler::swap_in_page(Vma& vma, const emu::PageFau
     Reclaimer& reclaimer = *memory_.reclaimer();
     Pte* slot = mm_->page_table().find(page);
     FL_ASSERT(slot != nullptr && slot->is_swapped());
+    const auto reserved = mm_->reserve_anon_vma(vma);
+    if (!reserved) return Resolution{FaultKind::oom};
     const auto found = reclaimer.swap_in(slot->slot());
     if (!found) return Resolution{found.error() == Errno::enomem ? FaultKind::oom : FaultKind::sigbus};
     const Pte old = *slot;
     const Pfn pfn = found->pfn;
     const bool write = fault.access == Access::write;
 
-    MmStruct::prepare_anon_vma(vma);
     memory_.add_reference(pfn);
+    mm_->prepare_anon_vma(vma);
     emu::PteAccess access = vma_access(vma.flags());
     access.writable = false;
     Pte entry = Pte::present(pfn, access).with_accessed();

@@ -1,6 +1,8 @@
 #include "mm/verify.hpp"
 
+#include "mm/kernel_space.hpp"
 #include "mm/reclaimer.hpp"
+#include "mm/slab/slab_allocator.hpp"
 
 #include <fmt/format.h>
 
@@ -19,6 +21,7 @@ struct FrameUse {
     std::uint32_t mappings = 0;    // PTEs of all address spaces
     std::uint32_t references = 0;  // PTEs, page caches, tables
     const Pte* entry = nullptr;    // the last one seen
+    std::uint32_t large = 0;       // entries of large pages that begin there
 };
 
 class Verifier {
@@ -30,8 +33,10 @@ public:
     std::vector<std::string> run() {
         for (const auto& file : files_) check_file(*file);
         for (const MmStruct* mm : mms_) check_mm(*mm);
+        check_kernel_space();
         check_frames();
         check_swap();
+        check_slab();
         if (const auto wrong = memory_.buddy().inconsistency()) wrong_.push_back(*wrong);
         return std::move(wrong_);
     }
@@ -43,6 +48,7 @@ private:
     }
 
     void check_file(const File& file) {
+        nodes_ += file.nodes().node_count();
         if (const auto wrong = file.i_mmap().inconsistency()) complain("file {}: {}", file.id(), *wrong);
         for (const auto& [index, pfn] : file.cached_pages()) {
             if (index >= file.page_count().value() && file.cached(index)) {
@@ -94,6 +100,41 @@ private:
         if (used != swap->used_slot_count().value()) complain("swap: used slots differ from a recount");
     }
 
+    // The kernel half: once, whoever shares it.
+    void check_kernel_space() {
+        const KernelSpace* space = memory_.kernel_space();
+        if (space == nullptr) return;
+        for (std::string& wrong : space->inconsistencies()) wrong_.push_back(std::move(wrong));
+        space->for_each_table([&](Pfn table, unsigned, VirtRange) {
+            if (++use_[table].references > 1) complain("frame {}: a page table reached twice", table.value());
+        });
+        for (const auto& [start, area] : space->vmalloc().areas()) {
+            for (VirtAddr page = start; page < start + area.pages.bytes(); page = page + page_size) {
+                if (const auto at = space->translate(page)) ++use_[at->pfn()].references;
+            }
+        }
+        for (const MmStruct* mm : mms_) {
+            if (!space->is_shared_with(mm->page_table().root())) complain("mm {}: another kernel half", mm->id());
+        }
+    }
+
+    void check_slab() {
+        const SlabAllocator* slab = memory_.slab();
+        if (slab == nullptr) return;
+        if (const auto wrong = slab->inconsistency()) complain("{}", *wrong);
+        recount(KernelObject::mm_struct, mms_.size());
+        recount(KernelObject::vm_area_struct, vmas_);
+        recount(KernelObject::anon_vma_chain, chains_);
+        recount(KernelObject::anon_vma, families_.size());
+        recount(KernelObject::radix_tree_node, nodes_);
+    }
+
+    void recount(KernelObject kind, std::uint64_t found) {
+        const KmemCache& cache = memory_.slab()->cache(kind);
+        if (cache.object_count() == found) return;
+        complain("{}: {} objects in use, a scan finds {}", cache.name(), cache.object_count(), found);
+    }
+
     void check_mm(const MmStruct& mm) {
         if (const auto wrong = mm.vmas().inconsistency()) wrong_.push_back(*wrong);
         VmCounters vm;
@@ -103,8 +144,9 @@ private:
         for (const Vma* vma = mm.vmas().first(); vma != nullptr; previous = vma, vma = vma->next()) {
             check_vma(mm, previous, *vma);
             count_vma(*vma, vm);
-            mm.page_table().for_each(vma->range(), [&](VirtAddr at, const Pte& pte) {
-                check_pte(mm, *vma, at, pte, rss);
+            mm.page_table().for_each_entry(vma->range(), [&](VirtAddr at, const Pte& pte) {
+                if (pte.is_large()) return check_large(mm, *vma, at, pte, rss);
+                check_pte(mm, *vma, at, pte, &pte, rss);
                 if (pte.is_swapped()) swapped += PageCount(1);
             });
         }
@@ -119,8 +161,13 @@ private:
     // that could be one VMA should be, or be known to be left apart.
     void check_vma(const MmStruct& mm, const Vma* previous, const Vma& vma) {
         if (!vma.lies_in(mm)) complain("vma {:#x}: belongs to another mm", vma.start().value());
+        vmas_ += vma.is_accounted() ? 1 : 0;
         for (const AnonVmaLink& link : vma.anon_vma_chain()) {
             if (const auto wrong = link.anon_vma->vmas().inconsistency()) complain("{}", *wrong);
+            chains_ += link.object ? 1 : 0;
+            for (const AnonVma* family = link.anon_vma.get(); family != nullptr; family = family->parent()) {
+                if (family->is_accounted()) families_.insert(family);
+            }
         }
         if (vma.flags().has_any(vm_uffd_flags) != (vma.userfault() != nullptr)) {
             complain("vma {:#x}: its userfaultfd and its flags disagree", vma.start().value());
@@ -162,7 +209,30 @@ private:
         }
     }
 
-    void check_pte(const MmStruct& mm, const Vma& vma, VirtAddr at, const Pte& pte, RssCounters& rss) {
+    void check_large(const MmStruct& mm, const Vma& vma, VirtAddr at, const Pte& large, RssCounters& rss) {
+        const std::uint64_t first = large.pfn().value();
+        const bool is_inside = at >= vma.start() && at + huge_page_bytes <= vma.end();
+        if (!is_inside || !vma.is_anonymous() || !huge_page_aligned(at)) {
+            return complain("pmd {:#x}: a large page where none may be", at.value());
+        }
+        if (first % emu::large_page_frames != 0 ||
+            first + emu::large_page_frames > memory_.total_page_count().value()) {
+            return complain("pmd {:#x}: frame {} begins no large page", at.value(), first);
+        }
+        ++use_[large.pfn()].large;
+        ++large_entries_[&mm];
+        const bool exclusive = memory_.frames()[large.pfn()].anon_exclusive;
+        for (std::uint64_t i = 0; i < emu::large_page_frames; ++i) {
+            const Frame& frame = memory_.frames()[large.pfn() + i];
+            if (frame.state != FrameState::anonymous || frame.slot != 0 || frame.anon_exclusive != exclusive) {
+                complain("frame {}: not as a part of a large page", first + i);
+            }
+            check_pte(mm, vma, at + i * page_size, large.small(i), &large, rss);
+        }
+    }
+
+    // `entry`: where the page is mapped from, which is larger than `pte` for a large page.
+    void check_pte(const MmStruct& mm, const Vma& vma, VirtAddr at, Pte pte, const Pte* entry, RssCounters& rss) {
         ++ptes_[&mm];
         if (pte.is_write_protected() && !vma.flags().has(vm_uffd_wp)) {
             complain("pte {:#x}: protected for a userfaultfd that its range does not have", at.value());
@@ -185,7 +255,7 @@ private:
         if (!memory_.counts_mappings(pte.pfn())) return check_special(vma, at, pte);
         ++use_[pte.pfn()].mappings;
         ++use_[pte.pfn()].references;
-        use_[pte.pfn()].entry = &pte;
+        use_[pte.pfn()].entry = entry;
         // Nothing leads back from a special page: it is never taken away from who maps it.
         if (frame.state != FrameState::special) check_rmap(vma, at, pte);
         switch (frame.state) {
@@ -264,15 +334,26 @@ private:
             }
             if (++use_[pfn].references > 1) complain("frame {}: a page table reached twice", pfn.value());
         });
+        for (const Pfn pfn : mm.page_table().deposited()) {
+            tables += PageCount(1);
+            if (++use_[pfn].references > 1 || memory_.frames()[pfn].state != FrameState::page_table) {
+                complain("frame {}: kept as a page table, in use", pfn.value());
+            }
+        }
+        if (mm.page_table().deposited().size() != large_entries_[&mm]) {
+            complain("mm {}: {} large pages, {} tables kept", mm.id(), large_entries_[&mm],
+                     mm.page_table().deposited().size());
+        }
         if (tables != mm.page_table().table_count()) complain("mm {}: wrong count of page tables", mm.id());
         // Entries outside every VMA were not visited above.
         std::uint64_t entries = 0;
-        mm.page_table().for_each(VirtRange{VirtAddr(0), VirtAddr(task_size.value() + page_size)},
-                                 [&](VirtAddr, const Pte&) { ++entries; });
+        mm.page_table().for_each_page(VirtRange{VirtAddr(0), VirtAddr(task_size.value() + page_size)},
+                                      [&](VirtAddr, const Pte&) { ++entries; });
         if (entries != ptes_[&mm]) complain("mm {}: {} entries lie outside every vma", mm.id(), entries - ptes_[&mm]);
     }
 
     void check_frames() {
+        std::uint64_t large_pages = 0;
         for (std::uint64_t number = 0; number < memory_.total_page_count().value(); ++number) {
             const Pfn pfn(number);
             const Frame& frame = memory_.frames()[pfn];
@@ -281,10 +362,16 @@ private:
             if (frame.map_count != use.mappings) {
                 complain("frame {}: map count {}, a scan finds {}", number, frame.map_count, use.mappings);
             }
+            if (frame.entire_map_count != use.large) {
+                complain("frame {}: large map count {}, a scan finds {}", number, frame.entire_map_count, use.large);
+            }
+            if (use.large > 0) ++large_pages;
             if (frame.only_entry != nullptr && (use.mappings != 1 || frame.only_entry != use.entry)) {
                 complain("frame {}: its only entry is not where it says", number);
             }
-            const bool kernels_own = frame.state == FrameState::reserved || frame.state == FrameState::zero_page;
+            const bool kernels_own = frame.state == FrameState::reserved || frame.state == FrameState::zero_page ||
+                                     frame.state == FrameState::memory_map || frame.state == FrameState::slab ||
+                                     frame.state == FrameState::kernel_stack;
             // A special page belongs to its SpecialPages, beside those who map it.
             const bool in_swap_cache = frame.state == FrameState::anonymous && frame.slot != 0;
             const std::uint32_t owners = frame.state == FrameState::special || in_swap_cache ? 1 : 0;
@@ -294,6 +381,7 @@ private:
             }
             if (frame.state != FrameState::free && references == 0) complain("frame {}: leaked", number);
         }
+        if (large_pages != memory_.frames().large_page_count()) complain("large pages differ from a recount");
     }
 
     const PhysicalMemory& memory_;
@@ -302,7 +390,10 @@ private:
     std::unordered_map<Pfn, FrameUse> use_;
     std::map<SwapSlot, std::uint32_t> slots_;
     std::unordered_map<const MmStruct*, std::uint64_t> ptes_;
+    std::unordered_map<const MmStruct*, std::uint64_t> large_entries_;
     std::unordered_map<const UserfaultContext*, const MmStruct*> contexts_;
+    std::uint64_t vmas_ = 0, chains_ = 0, nodes_ = 0;  // that hold an object
+    std::unordered_set<const AnonVma*> families_;
     std::vector<std::string> wrong_;
 };
 

@@ -197,6 +197,9 @@ public:
         return *mm_;
     }
     bool lies_in(const MmStruct& mm) const { return mm_ == &mm; }
+    // What it takes of the machine's memory.
+    void hold(SlabObject object) { object_ = std::move(object); }
+    bool is_accounted() const { return static_cast<bool>(object_); }
     // From here on the mappings of its frames can be found through it: it is in its file's i_mmap.
     void attach(MmStruct& mm);
     // Leaves every tree of the reverse mapping.
@@ -218,6 +221,8 @@ public:
     void forget_anon_vma();
     // Joins all families of a VMA of the same address space (anon_vma_clone).
     void clone_anon_vma(const Vma& source);
+    // The same, in place of a VMA that is about to go.
+    void take_over_anon_vma(Vma& source);
     // Joins the families of the VMA that this is the fork of, and one of its own (anon_vma_fork).
     void fork_anon_vma(const Vma& parent);
 
@@ -238,6 +243,7 @@ private:
     std::shared_ptr<AnonVma> anon_vma_;
     std::list<AnonVmaLink> anon_vma_chain_;
     IntervalNode file_node_{*this};
+    SlabObject object_;
 };
 
 }  // namespace fl::mm

@@ -15,10 +15,11 @@ namespace {
 constexpr std::string_view header =
     "event,time,pid,addr,pfn,slot,seq,tid,ip,symbol,source,insn,access,error_code,mode,kind,major,cost,vma_start,vma_"
     "end,"
-    "vma_prot,vma_name,pte_before,pte_after,tables_allocated,around,evicted,written,looked_at,refault_distance,"
+    "vma_prot,vma_name,pte_before,pte_after,tables_allocated,around,page_bytes,evicted,written,looked_at,refault_"
+    "distance,"
     "for_fault,reason,page,file,file_page,dirty,dropped,age,failed\n";
 // Fields that only faults have, only reclaim has.
-constexpr std::string_view no_fault_fields = ",,,,,,,,,,,,,,,,,,,,,,,,";
+constexpr std::string_view no_fault_fields = ",,,,,,,,,,,,,,,,,,,,,,,,,";
 constexpr std::string_view no_reclaim_fields = ",,,,,,,,";
 
 template <class... Values>
@@ -86,6 +87,7 @@ void print_fault(std::string& to, const TracedFault& fault) {
     print_hex(to, event.pte_after.raw());
     print_number(to, event.tables_allocated);
     print_number(to, event.pages_around);
+    print_number(to, event.page_bytes());
     print_number(to, event.reclaim.evicted);
     print_number(to, event.reclaim.written);
     print_number(to, event.reclaim.frames_looked_at);

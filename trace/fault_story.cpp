@@ -121,17 +121,19 @@ private:
             add("  {}  table {:#x}, entry {}: {}", mm::level_name(step.level), step.table.value(), step.index,
                 mm::pte_text(step.entry));
             if (step.entry.is_resident()) {
-                add(" -> {} {:#x}", step.level > 1 ? "table" : "frame", step.entry.pfn().value());
+                add(" -> {} {:#x}", step.is_leaf() ? "frame" : "table", step.entry.pfn().value());
             }
             text_ += "\n";
         }
         const mm::LevelStep& last = story_.walk_before.back();
-        if (last.level > 1) {
+        if (!last.is_leaf()) {
             add("  It ended at the {}: there is no {} table for these {}.\n", mm::level_name(last.level),
                 mm::level_name(last.level - 1), level_span(last.level));
+        } else if (last.entry.is_present() && !last.entry.user()) {
+            text_ += "  It reached a page of the kernel's, which is not for programs.\n";
         } else if (last.entry.is_present()) {
-            add("  It reached a page, whose entry {} the {}.\n", allows(last.entry) ? "allows" : "does not allow",
-                verb(event_.access));
+            add("  It reached a {}page, whose entry {} the {}.\n", last.level == 2 ? "large " : "",
+                allows(last.entry) ? "allows" : "does not allow", verb(event_.access));
         } else {
             add("  It ended at the last level: {}.\n", absence(last.entry));
         }
@@ -239,7 +241,13 @@ private:
     // What was done in this case, with its numbers.
     std::string deed() const {
         switch (event_.kind) {
-            case FaultKind::demand_zero: return fmt::format("It took {}, full of zeroes, for the page.", frame());
+            case FaultKind::demand_zero:
+                if (event_.pte_after.is_large()) {
+                    const std::uint64_t first = event_.pte_after.pfn().value();
+                    return fmt::format("It took frames {:#x}-{:#x}, full of zeroes, for a large page of 2 MiB.", first,
+                                       first + emu::large_page_frames - 1);
+                }
+                return fmt::format("It took {}, full of zeroes, for the page.", frame());
             case FaultKind::zero_page: return fmt::format("It mapped the shared page of zeroes, {}.", frame());
             case FaultKind::zero_upgrade:
                 return fmt::format("It put {} in the place of the page of zeroes, {}.", frame(), frame_before());

@@ -131,6 +131,7 @@ std::vector<FilterField> make_fields() {
         {"pte_after", Kind::number, of_fault<[](const Fault& e) { return e.pte_after.raw(); }>},
         {"tables_allocated", Kind::number, of_fault<[](const Fault& e) { return number(e.tables_allocated); }>},
         {"around", Kind::number, of_fault<[](const Fault& e) { return number(e.pages_around); }>},
+        {"page_bytes", Kind::number, of_fault<[](const Fault& e) { return e.page_bytes(); }>},
         {"evicted", Kind::number, of_fault<[](const Fault& e) { return number(e.reclaim.evicted); }>},
         {"written", Kind::number, of_fault<[](const Fault& e) { return number(e.reclaim.written); }>},
         {"looked_at", Kind::number, of_fault<[](const Fault& e) { return e.reclaim.frames_looked_at; }>},

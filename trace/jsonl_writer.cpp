@@ -244,6 +244,8 @@ void JsonlWriter::write_line(const TracedFault& fault, const LineTexts& texts) n
     to.number(event.tables_allocated);
     to.text(R"(,"around":)");
     to.number(event.pages_around);
+    to.text(R"(,"page_bytes":)");
+    to.number(event.page_bytes());
     to.text(R"(,"reclaim":)");
     if (event.reclaim == mm::ReclaimWork{}) {
         to.text("null");

@@ -20,6 +20,7 @@
 //                     is the frame that holds it. Shorter where a table is missing, empty beyond the user half
 //   tables_allocated  page-table pages that the fault needed
 //   around            file pages mapped beside the one asked for
+//   page_bytes        of the page that was mapped: 4096, or 2097152 for a large one, which is a pmd's
 //   reclaim           what was done so that the fault found its frames: {evicted, written, looked_at, victim}; null
 //   where
 //                     nothing was. victim is {PAGE, dirty, age} of the first page that left, null where none did

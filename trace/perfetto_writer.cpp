@@ -51,8 +51,9 @@ void print_fault_arguments(std::string& to, const TracedFault& fault) {
         print_text(to, "vma_name", event.vma->name);
     }
     if (event.pfn) print(to, R"(,"pfn":{})", event.pfn->value());
-    print(to, R"(,"pte_before":"{:#x}","pte_after":"{:#x}","tables_allocated":{},"around":{})", event.pte_before.raw(),
-          event.pte_after.raw(), event.tables_allocated, event.pages_around);
+    print(to, R"(,"pte_before":"{:#x}","pte_after":"{:#x}","tables_allocated":{},"around":{},"page_bytes":{})",
+          event.pte_before.raw(), event.pte_after.raw(), event.tables_allocated, event.pages_around,
+          event.page_bytes());
     if (!(event.reclaim == mm::ReclaimWork{})) {
         print(to, R"(,"evicted":{},"written":{},"looked_at":{})", event.reclaim.evicted, event.reclaim.written,
               event.reclaim.frames_looked_at);

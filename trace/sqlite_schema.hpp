@@ -61,6 +61,7 @@ CREATE TABLE faults (
   pte_table INTEGER,
   tables_allocated INTEGER NOT NULL,
   around INTEGER NOT NULL,
+  page_bytes INTEGER NOT NULL,
   evicted INTEGER NOT NULL,
   written INTEGER NOT NULL,
   looked_at INTEGER NOT NULL,

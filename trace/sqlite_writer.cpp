@@ -253,7 +253,7 @@ void SqliteWriter::insert_fault(const TracedFault& fault) {
         row.number_or_none(is_there ? std::optional(step.table) : std::nullopt);
         if (!is_leaf) row.number_or_none(is_there ? std::optional(step.entry.raw()) : std::nullopt);
     }
-    row.number(event.tables_allocated).number(event.pages_around);
+    row.number(event.tables_allocated).number(event.pages_around).number(event.page_bytes());
     row.number(event.reclaim.evicted).number(event.reclaim.written).number(event.reclaim.frames_looked_at);
     row.number_or_none(event.slot).number_or_none(event.refault_distance).insert();
 }

@@ -43,6 +43,7 @@ private:
             upper_[step] = tree_.rows.size() - 1;
         }
         const std::size_t holder = *upper_[2];
+        if (walk.ends_large()) return;
         std::optional<std::size_t> run;
         const VirtRange range{start, start + mm::PageTable::leaf_table_bytes};
         table_.for_each(range, [&](VirtAddr at, const emu::Pte& entry) {

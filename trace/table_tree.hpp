@@ -10,7 +10,8 @@
 namespace fl::trace {
 
 // An entry of an upper table, or a run of entries of the last level that have the same flags and frames (or swap slots)
-// in a row. Rows stand in the order of addresses, each upper entry before what is below it.
+// in a row. An entry of level 2 with a large page has nothing below it. Rows stand in the order of addresses, each
+// upper entry before what is below it.
 struct TableRow {
     std::uint8_t level = 0;   // 4: in the PGD; 3, 2; 1: of the last level
     std::uint64_t page = 0;   // the first that it covers

@@ -130,6 +130,7 @@ void print_vma_name(std::string& to, const TracedFault& fault) {
     } else {
         to += printable(file_name_of(fault.event.vma->name));
     }
+    if (fault.event.pte_after.is_large()) to += " 2M";
 }
 
 }  // namespace

@@ -34,6 +34,7 @@ public:
         std::optional<UserCredentials> credentials;
         PassedFiles files{};
         mm::KernelCharge ram{};  // for the bytes
+        mm::SlabObject head{};   // sk_buff
     };
     // `charge` as the sender's account counts it; `uid` whose files these are.
     UnixMessage(UnixSockets& all, const std::shared_ptr<UnixSocket>& sender, std::uint64_t charge, std::uint32_t uid,

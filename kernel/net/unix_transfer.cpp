@@ -71,9 +71,12 @@ Result<std::shared_ptr<UnixMessage>> UnixSocket::make_message(System& system, Se
     if (!request.files.empty() && !all_.has_room(system.task)) return fail(Errno::etoomanyrefs);
     auto ram = system.memory.kernel_memory().charge(size_bytes);
     if (!ram) return fail(Errno::enobufs);
+    auto head = mm::new_kernel_object(system.memory, mm::KernelObject::skbuff_head_cache);
+    if (!head) return fail(Errno::enobufs);
     UnixMessage::Contents contents{
         .bytes = std::vector<std::byte>(size_bytes), .from = address_, .credentials = request.credentials};
     contents.ram = std::move(*ram);
+    contents.head = std::move(*head);
     if (request.data.copy_from_guest(contents.bytes) != size_bytes) return fail(Errno::efault);
     contents.files = std::exchange(request.files, {});
     const bool wanted = options_.passes_credentials || (receiver != nullptr && receiver->options_.passes_credentials);

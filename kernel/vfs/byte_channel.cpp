@@ -123,6 +123,23 @@ Result<void> ByteChannel::wait_for_room(System& system, Blocking blocking) {
     }
 }
 
+// alloc_pipe_info()
+Result<void> ByteChannel::take_memory(mm::PhysicalMemory& memory, std::span<const mm::KernelObject> more) {
+    constexpr std::uint64_t info_bytes = 192, buffer_bytes = 40;  // of each pipe_buffer
+    if (memory.slab() == nullptr) return {};
+    for (const std::uint64_t bytes : {info_bytes, buffer_bytes * slots_}) {
+        auto object = mm::new_kmalloc_object(memory, bytes);
+        if (!object) return fail(object.error());
+        objects_.push_back(std::move(*object));
+    }
+    for (const mm::KernelObject kind : more) {
+        auto object = mm::new_kernel_object(memory, kind);
+        if (!object) return fail(object.error());
+        objects_.push_back(std::move(*object));
+    }
+    return {};
+}
+
 Result<std::uint64_t> ByteChannel::read(System& system, UserSegments& into, Blocking blocking) {
     if (into.bytes_left() == 0) return 0;
     const auto something = wait_for_data(system, blocking);

@@ -9,6 +9,7 @@
 #include "kernel/user_segments.hpp"
 #include "kernel/wait_queue.hpp"
 #include "mm/kernel_memory.hpp"
+#include "mm/slab/kernel_object.hpp"
 
 #include <algorithm>
 #include <cstddef>
@@ -63,6 +64,9 @@ public:
     std::uint64_t peek(std::span<std::byte> into) const;
     // Not locked.
     void consume(std::uint64_t count);
+    // What it takes of the machine's memory beside what it holds: a pipe_inode_info with room for 16 buffers, and
+    // `more`. ENOMEM.
+    Result<void> take_memory(mm::PhysicalMemory& memory, std::span<const mm::KernelObject> more = {});
     std::size_t buffer_count() const { return buffers_.size(); }
     std::uint64_t buffer_bytes(std::size_t index) const { return buffers_[index].left(); }
     Framing buffer_framing(std::size_t index) const { return buffers_[index].framing; }
@@ -102,6 +106,7 @@ private:
     void wake_both();
 
     std::deque<Buffer> buffers_;
+    std::vector<mm::SlabObject> objects_;
     std::size_t slots_ = default_capacity / page_size;
     unsigned readers_ = 0, writers_ = 0;
     std::uint64_t readers_ever_ = 0, writers_ever_ = 0;

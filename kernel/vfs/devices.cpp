@@ -3,6 +3,7 @@
 #include "kernel/system.hpp"
 #include "kernel/terminal.hpp"
 #include "kernel/vfs/host_stream.hpp"
+#include "kernel/vfs/kmsg.hpp"
 
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -98,7 +99,7 @@ private:
 class DeviceFile final : public Inode {
 public:
     DeviceFile(FileSystem& file_system, std::uint64_t now_ns, Device device)
-        : Inode(file_system, S_IFCHR | 0666, Owner{}, now_ns), device_(device) {}
+        : Inode(file_system, S_IFCHR | (device == Device::kmsg ? 0644 : 0666), Owner{}, now_ns), device_(device) {}
 
     Result<std::shared_ptr<FileDescription>> open(System& system, const DentryPointer& dentry, int flags) override {
         switch (device_) {
@@ -107,6 +108,7 @@ public:
             case Device::full: return std::make_shared<FullDescription>(dentry, flags);
             case Device::random:
             case Device::urandom: return std::make_shared<RandomDescription>(dentry, flags);
+            case Device::kmsg: return open_dev_kmsg(system, dentry, flags);
             case Device::tty: return open_terminal(system, flags);
         }
         return fail(Errno::enxio);
@@ -125,6 +127,7 @@ dev_t number_of(Device device) {
         case Device::full: return ::makedev(memory_major, 7);
         case Device::random: return ::makedev(memory_major, 8);
         case Device::urandom: return ::makedev(memory_major, 9);
+        case Device::kmsg: return ::makedev(memory_major, 11);
         case Device::tty: return ::makedev(tty_major, 0);
     }
     return 0;

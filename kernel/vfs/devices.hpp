@@ -1,11 +1,11 @@
-// The character devices of /dev (Linux: drivers/char/mem.c, random.c, tty_io.c).
+// The character devices of /dev (Linux: drivers/char/mem.c, random.c, kernel/printk, tty_io.c).
 #pragma once
 
 #include "kernel/vfs/inode.hpp"
 
 namespace fl::kernel {
 
-enum class Device : std::uint8_t { null, zero, full, random, urandom, tty };
+enum class Device : std::uint8_t { null, zero, full, random, urandom, kmsg, tty };
 
 class Terminal;
 

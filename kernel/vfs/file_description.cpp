@@ -11,6 +11,23 @@ FileDescription::~FileDescription() {
     inode()->record_locks().release(this);
 }
 
+Result<void> FileDescription::take_memory(mm::PhysicalMemory& memory, std::span<const mm::KernelObject> more) {
+    if (memory.slab() == nullptr || !objects_.empty()) return {};
+    std::vector<mm::SlabObject> objects;
+    const auto take = [&](mm::KernelObject kind) -> Result<void> {
+        auto object = mm::new_kernel_object(memory, kind);
+        if (!object) return fail(object.error());
+        objects.push_back(std::move(*object));
+        return {};
+    };
+    if (auto taken = take(mm::KernelObject::filp); !taken) return taken;
+    for (const mm::KernelObject kind : more) {
+        if (auto taken = take(kind); !taken) return taken;
+    }
+    objects_ = std::move(objects);
+    return {};
+}
+
 std::vector<HostEvent> FileDescription::host_events(short wanted) {
     const auto fd = host_descriptor();
     return fd ? std::vector<HostEvent>{{*fd, wanted}} : std::vector<HostEvent>{};

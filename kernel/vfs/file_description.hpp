@@ -8,12 +8,15 @@
 #include "kernel/vfs/inode.hpp"
 #include "kernel/wait_queue.hpp"
 #include "mm/file.hpp"
+#include "mm/slab/kernel_object.hpp"
 
 #include <fcntl.h>
 #include <poll.h>
 
+#include <array>
 #include <cstddef>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -101,6 +104,10 @@ public:
     // What /proc/PID/fdinfo/N says beyond what it says of all files: whole lines.
     virtual std::string info_text() const { return {}; }
 
+    // What it takes of the machine's memory: a struct file, and for a file without a place in the tree what Linux makes
+    // with it (`more`: a dentry, an inode). Once. ENOMEM, and then it is not to be used.
+    Result<void> take_memory(mm::PhysicalMemory& memory, std::span<const mm::KernelObject> more = {});
+
     // Where read, write and lseek go on.
     std::uint64_t position = 0;
 
@@ -113,7 +120,11 @@ private:
     DentryPointer dentry_;
     int flags_;
     EpollLinks epoll_links_;
+    std::vector<mm::SlabObject> objects_;
 };
+
+// What Linux makes with a struct file for a file of its own kinds (anon_inode_getfile).
+inline constexpr std::array nameless_objects{mm::KernelObject::dentry};
 
 // What O_PATH opens: a place in the tree that nothing can be read from.
 class PathDescription final : public FileDescription {

@@ -29,6 +29,21 @@ std::uint64_t ns_of(const timespec& time) {
 
 dev_t FileSystem::device() const { return ::makedev(device_major, device_minor); }
 
+namespace {
+
+// Without memory for it the object is empty: who makes a new file asks afterwards, and who finds one goes without.
+mm::SlabObject object_or_none(mm::PhysicalMemory& memory, mm::KernelObject kind) {
+    auto object = mm::new_kernel_object(memory, kind);
+    return object ? std::move(*object) : mm::SlabObject();
+}
+
+mm::KernelObject object_kind(const FileSystem& file_system) {
+    return file_system.file_kind == mm::FileKind::shared_memory ? mm::KernelObject::shmem_inode_cache
+                                                                : mm::KernelObject::inode_cache;
+}
+
+}  // namespace
+
 Inode::Inode(FileSystem& file_system, mode_t mode, Owner owner, std::uint64_t now_ns)
     : accessed_ns(now_ns),
       modified_ns(now_ns),
@@ -39,6 +54,7 @@ Inode::Inode(FileSystem& file_system, mode_t mode, Owner owner, std::uint64_t no
       owner_(owner),
       device_(file_system.device()) {
     ++file_system_.inode_count;
+    if (file_system.memory != nullptr) object_ = object_or_none(*file_system.memory, object_kind(file_system));
 }
 
 Inode::~Inode() { --file_system_.inode_count; }
@@ -78,6 +94,12 @@ Result<void> Inode::change_attributes(const AttributeChange& change, std::uint64
     modified_ns = change.modified_ns.value_or(modified_ns);
     changed_ns = now_ns;
     return {};
+}
+
+Dentry::Dentry(std::string dentry_name, DentryPointer dentry_parent, std::shared_ptr<Inode> dentry_inode)
+    : name(std::move(dentry_name)), parent(std::move(dentry_parent)), inode(std::move(dentry_inode)) {
+    mm::PhysicalMemory* memory = inode->file_system().memory;
+    if (memory != nullptr) object_ = object_or_none(*memory, mm::KernelObject::dentry);
 }
 
 // A chain of directories that nothing else refers to ends one by one, and not one inside the other.

@@ -9,6 +9,7 @@
 #include "kernel/vfs/file_locks.hpp"
 #include "kernel/vfs/record_locks.hpp"
 #include "mm/file.hpp"
+#include "mm/slab/kernel_object.hpp"
 
 #include <sys/stat.h>
 
@@ -51,6 +52,7 @@ struct FileSystem {
     bool read_only = false;                         // every change is EROFS
     std::uint64_t inode_count = 0;
     std::uint64_t last_inode = 0;
+    mm::PhysicalMemory* memory = nullptr;  // where its inodes and names take theirs from now on; nullptr: nowhere
 
     dev_t device() const;
 };
@@ -91,6 +93,8 @@ public:
     // What the host has of it; nullptr for what is in memory alone.
     virtual const HostNode* host_node() const { return nullptr; }
 
+    // Whether it has what it takes of the machine's memory; what is there before programs run takes none.
+    bool is_accounted() const { return static_cast<bool>(object_); }
     const FileSystem& file_system() const { return file_system_; }
     FileSystem& file_system() { return file_system_; }
     std::uint64_t number() const { return number_; }
@@ -129,12 +133,12 @@ private:
     dev_t device_;
     FileLocks locks_;
     RecordLocks record_locks_;
+    mm::SlabObject object_;
 };
 
 class Dentry : public std::enable_shared_from_this<Dentry> {
 public:
-    Dentry(std::string dentry_name, DentryPointer dentry_parent, std::shared_ptr<Inode> dentry_inode)
-        : name(std::move(dentry_name)), parent(std::move(dentry_parent)), inode(std::move(dentry_inode)) {}
+    Dentry(std::string dentry_name, DentryPointer dentry_parent, std::shared_ptr<Inode> dentry_inode);
     Dentry(const Dentry&) = delete;
     Dentry& operator=(const Dentry&) = delete;
     ~Dentry();
@@ -148,6 +152,9 @@ public:
     std::shared_ptr<Inode> inode;
     bool unlinked = false;
     std::uint64_t position = 0;  // in its directory's list, from 2
+
+private:
+    mm::SlabObject object_;
 };
 
 struct DirectoryEntry {

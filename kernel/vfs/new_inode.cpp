@@ -11,8 +11,9 @@ std::shared_ptr<RegularFile> make_regular_file(System& system, FileSystem& file_
                                is_tmpfs ? std::optional<unsigned>(seal_seal) : std::nullopt);
 }
 
-Result<std::shared_ptr<Inode>> Directory::create(System& system, std::string_view, const NewInode& what) {
-    FileSystem& file_system = this->file_system();
+namespace {
+
+std::shared_ptr<Inode> make_inode(System& system, FileSystem& file_system, const NewInode& what) {
     const Owner owner = credentials(system.task);
     const std::uint64_t now_ns = system.clock.realtime_ns();
     const mode_t permissions = what.mode & 07777;
@@ -22,6 +23,15 @@ Result<std::shared_ptr<Inode>> Directory::create(System& system, std::string_vie
         case S_IFLNK: return std::make_shared<MemoryLink>(file_system, owner, now_ns, what.link_target);
         default: return std::make_shared<SpecialNode>(file_system, what.mode, owner, now_ns);
     }
+}
+
+}  // namespace
+
+Result<std::shared_ptr<Inode>> Directory::create(System& system, std::string_view, const NewInode& what) {
+    auto inode = make_inode(system, file_system(), what);
+    const bool wants_memory = file_system().memory != nullptr && file_system().memory->slab() != nullptr;
+    if (wants_memory && !inode->is_accounted()) return fail(Errno::enomem);
+    return inode;
 }
 
 }  // namespace fl::kernel

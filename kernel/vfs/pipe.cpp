@@ -169,11 +169,18 @@ short EventDescription::ready_events() const {
     return events;
 }
 
-std::array<std::shared_ptr<FileDescription>, 2> make_pipe(System& system, int flags) {
+Result<std::array<std::shared_ptr<FileDescription>, 2>> make_pipe(System& system, int flags) {
     auto channel = std::make_shared<ByteChannel>();
+    constexpr std::array nameless{mm::KernelObject::inode_cache, mm::KernelObject::dentry};
+    if (auto taken = channel->take_memory(system.memory, nameless); !taken) return fail(taken.error());
     const NamelessFile file = nameless_file(system, S_IFIFO | 0600);
-    return {std::make_shared<PipeDescription>(O_RDONLY | flags, file, channel),
-            std::make_shared<PipeDescription>(O_WRONLY | flags, file, channel)};
+    std::array<std::shared_ptr<FileDescription>, 2> ends{
+        std::make_shared<PipeDescription>(O_RDONLY | flags, file, channel),
+        std::make_shared<PipeDescription>(O_WRONLY | flags, file, channel)};
+    for (const auto& end : ends) {
+        if (auto taken = end->take_memory(system.memory); !taken) return fail(taken.error());
+    }
+    return ends;
 }
 
 }  // namespace fl::kernel

@@ -98,7 +98,8 @@ private:
 };
 
 // The two ends of a pipe: for reading, and for writing.
-std::array<std::shared_ptr<FileDescription>, 2> make_pipe(System& system, int flags);
+// ENOMEM.
+Result<std::array<std::shared_ptr<FileDescription>, 2>> make_pipe(System& system, int flags);
 NamelessFile nameless_file(System& system, mode_t mode);
 
 }  // namespace fl::kernel

@@ -67,6 +67,7 @@ Vfs::Vfs(mm::FileRegistry& files, PageCount memory, std::uint64_t now_ns)
     device("full", Device::full);
     device("random", Device::random);
     device("urandom", Device::urandom);
+    device("kmsg", Device::kmsg);
     device("tty", Device::tty);
     const auto link = [&](const char* name, const char* target) {
         add(dev, name, std::make_shared<MemoryLink>(device_fs_, Owner{}, now_ns, target));
@@ -83,6 +84,13 @@ Vfs::Vfs(mm::FileRegistry& files, PageCount memory, std::uint64_t now_ns)
 }
 
 Vfs::~Vfs() { (void)take_apart(); }
+
+void Vfs::account_to(mm::PhysicalMemory& memory) {
+    for (FileSystem* file_system : {&root_fs_, &device_fs_, &shared_fs_, &nameless_fs_, &proc_.file_system()}) {
+        file_system->memory = &memory;
+    }
+    for (const auto& layer : layers_) layer->file_system().memory = &memory;
+}
 
 std::uint64_t Vfs::take_apart() {
     if (root_ != nullptr) drop_tree(std::exchange(root_, nullptr));

@@ -44,6 +44,9 @@ public:
     DentryPointer add_executable(const std::string& path, const struct stat& host_status,
                                  std::shared_ptr<mm::File> file);
 
+    // Files and names that come from now on take memory (struct inode, struct dentry); what is there is the kernel's
+    // own from the start.
+    void account_to(mm::PhysicalMemory& memory);
     // The tree comes apart: nobody needs it any more. How many inodes in memory are left, which somebody still holds or
     // nobody counted down.
     std::uint64_t take_apart();

@@ -57,7 +57,7 @@ for seed in -1 x 1x 0x '' 18446744073709551616; do bad "--seed: '$seed'" run --s
 for pages in -1 x 3 1024 '' 12K; do bad "--fault-around: '$pages'" run --fault-around "$pages" "$hello"; done
 
 # Sizes.
-for size in 0 1 4095 31K '0T' ; do bad "'$size' is too small" run --mem "$size" "$hello"; done
+for size in 0 1 4095 67K '0T' ; do bad "'$size' is too small" run --mem "$size" "$hello"; done
 for size in '' ' ' M lots -1 +1M 1.5G 64Q 64MM 64iB 64MiBs '64 M' 0x100000 1e6; do
   bad "--mem: '$size' is not a size" run --mem "$size" "$hello"
 done

@@ -79,6 +79,6 @@ fi
 faultline run $'./two\nlines\e[1m'
 expect_complaint 125 "./two?lines?[1m: No such file or directory"
 
-faultline run --mem 32K "$hello"
+faultline run --mem 68K "$hello"
 expect_complaint 125 "not enough memory"
 passed

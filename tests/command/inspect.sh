@@ -38,7 +38,7 @@ check "at the first block" matches "${stdout%%$'\n'*}" 'after [0-9]{1,2} instruc
 
 # Every view.
 faultline inspect --at-fault 7 --show all --walk 0x409000 --phys 0x1000 ./walk
-for view in maps: mm: pagetable: buddy: frames: rmap: swap: lists: walk: phys:; do
+for view in maps: mm: pagetable: buddy: slab: frames: rmap: swap: lists: kernel: log: walk: phys:; do
   check "the view $view" contains "$stdout" "$new_line$view "
 done
 check "no line is too long" is "$(awk 'length > 140' <<<"$stdout")" ""
@@ -123,7 +123,7 @@ if command -v python3 >/dev/null; then
     cat >views.py <<'PYTHON'
 import json, re
 views, text = json.load(open("views.json")), open("views.txt").read()
-names = ("maps", "mm", "pagetable", "buddy", "frames", "rmap", "swap", "lists")
+names = ("maps", "mm", "pagetable", "buddy", "slab", "frames", "rmap", "swap", "lists", "kernel", "log")
 whole = {name: text[text.index(f"\n{name}: ") + 1:] for name in names}
 rows = lambda view, pattern: re.findall(pattern, whole[view].split("\n\n")[0], re.M)
 def same(what, one, other): assert one == other, (what, one, other)
@@ -136,8 +136,9 @@ for name, value in views["mm"].items():
 same("tables", views["pagetable"]["tables"], int(rows("pagetable", r": (\d+) tables?,")[0]))
 pages = sum(int(count) for count in rows("pagetable", r"0x\w+-0x\w+ +(\d+)  [PN]"))
 same("pages", sum(r["count"] for r in views["pagetable"]["rows"] if r["level"] == 1 and int(r["entry"], 16) & 1), pages)
-same("buddy", [(o["order"], o["free"]) for o in views["buddy"]["orders"]],
-     [(int(a), int(b)) for a, b in rows("buddy", r"^ +(\d+) +\d+[KM] +(\d+)")])
+same("buddy", [(o["order"], o["free"], o["unusable"], o["extfrag"]) for o in views["buddy"]["orders"]],
+     [(int(a), int(b), float(c), float(d)) for a, b, c, d in
+      rows("buddy", r"^ +(\d+) +\d+[KM] +(\d+) +\d+ +(\S+) +(\S+)")])
 for o in views["buddy"]["orders"]: same("blocks", len(o["blocks"]), o["free"])
 same("frames", [(f"{r['first']:#x}", r["count"], r["state"]) for r in views["frames"]["runs"]],
      [(a, int(b), c) for a, b, c in rows("frames", r"^  (0x\w+)\S* +(\d+)  (\w+(?: \w+)?)")])
@@ -148,6 +149,20 @@ same("slots", [(s["slot"], s["references"]) for s in views["swap"]["in_use"]],
      [(int(a), int(b)) for a, b in rows("swap", r"^ +(\d+) +(\d+)  ")])
 same("lists", [p["page"] for p in views["lists"]["pages"]], [int(p) for p in rows("lists", r"^ +(\d+)  (?:0x|-)")])
 assert f"policy {views['lists']['policy']} " in whole["lists"]
+same("slab", [(c["name"], c["size"], c["used"], c["room"], c["frames"]) for c in views["slab"]["caches"]],
+     [(a, int(b), int(c), int(d), int(e)) for a, b, c, d, e in
+      rows("slab", r"^  (\S+) +(\d+) +(\d+) +(\d+) +\d+ +\d+ +(\d+)  0x")])
+half = views["kernel"]
+same("kernel", [(r["start"], r["end"], r["name"]) for r in half["ranges"]],
+     rows("kernel", r"^  (0x\w+)-(0x\w+) +\d+[KM]  ([^:\n]+)"))
+same("kernel's pages", [p["count"] for r in half["ranges"] for p in (r["small_pages"], r["large_pages"]) if p["count"]],
+     [int(count) for count in rows("kernel", r"^ +(\d+) of (?:4K|2M)  P")])
+same("kernel's entries", [(s["index"], int(s["entry"], 16)) for s in half["shared"]],
+     [(int(a), int(b, 16)) for a, b in rows("kernel", r"^ +\[ *(\d+)\]  (0x\w+)")])
+same("vmalloc", [(a["start"], a["end"], a["pages"]) for a in half["vmalloc"]],
+     [(a, b, int(c)) for a, b, c in rows("kernel", r"^(0x\w+)-(0x\w+) .*pages=(\d+)")])
+assert half["ranges"] and half["shared"] and views["slab"]["caches"]
+same("log", sum(r["text"].count("\n") + 1 for r in views["log"]["records"]), len(rows("log", r"^\[ *\d+\.\d+\]")))
 walk, beyond = views["walks"]
 assert beyond == {"addr": "0x800000000000", "canonical": False}, beyond
 for step in walk["steps"]: assert f"{int(step['entry'], 16):#018x}" in text, step

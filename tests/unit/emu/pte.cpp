@@ -36,6 +36,16 @@ TEST_CASE("PROT_NONE and back keeps the frame and the A and D bits") {
     CHECK(before.with_prot_none().with_access(access) == before);
 }
 
+TEST_CASE("an entry of a page that moves keeps everything but the frame") {
+    const Pte before =
+        Pte::present(Pfn(9), {.writable = true, .user = true, .executable = true}).with_accessed().with_dirty();
+    CHECK(before.with_pfn(Pfn(0x12345)).pfn() == Pfn(0x12345));
+    CHECK(before.with_pfn(Pfn(0x12345)).with_pfn(Pfn(9)) == before);
+    const Pte hidden = before.with_write_protection().with_prot_none();
+    CHECK(hidden.with_pfn(Pfn(7)).kind() == PteKind::prot_none);
+    CHECK(hidden.with_pfn(Pfn(7)).with_pfn(Pfn(9)) == hidden);
+}
+
 TEST_CASE("a large page starts at a multiple of 512 frames; bit 7 is reserved above level 2 and means nothing below") {
     const Pte large = Pte::present_large(Pfn(1024), PteAccess{.writable = true, .global = true});
     CHECK(large.raw() == 0x8000'0000'0040'0183);

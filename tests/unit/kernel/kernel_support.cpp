@@ -55,7 +55,11 @@ TestSystem::TestSystem(PageCount frames, kernel::strace::LogOptions strace)
       clock_(kernel::ClockMode::virtual_time, work_),
       random_(1),
       vfs_(std::in_place, files_, memory_.total_page_count(), clock_.realtime_ns()),
-      scheduler_(clock_, [this](kernel::Task& task) { faults_.set_mm(task.mm.get()); }),
+      scheduler_(clock_,
+                 [this](kernel::Task& task) {
+                     processes_.lazy_tlb().switch_to(task);
+                     faults_.set_mm(task.mm.get());
+                 }),
       ipc_(clock_, [this] { return task_.pid; }),
       processes_(scheduler_, kernel::ProcessesOptions{.run =
                                                           [this](kernel::System& system) {
@@ -76,6 +80,7 @@ TestSystem::TestSystem(PageCount frames, kernel::strace::LogOptions strace)
     processes_.track(task_.mm);
     task_.user_memory = std::make_unique<mm::UserMemory>(mmu_, faults_, *task_.mm);
     faults_.set_mm(task_.mm.get());
+    processes_.lazy_tlb().switch_to(task_);
     task_.executable = "/bin/guest";
     task_.fs = std::make_shared<kernel::FileSystemContext>(kernel::FileSystemContext{vfs_->root(), vfs_->root()});
     struct stat status {};
@@ -99,6 +104,7 @@ TestSystem::~TestSystem() {
     CHECK(mm::verify(memory_, all, files_.files()) == std::vector<std::string>{});
     CHECK(ipc_.shm.inconsistency(all).value_or("") == "");
     faults_.set_mm(nullptr);
+    processes_.lazy_tlb().stop();
     task_.signals.set_timer_signals(nullptr);
     task_.process->timers.reset();
     task_.user_memory.reset();

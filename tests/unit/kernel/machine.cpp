@@ -2,6 +2,7 @@
 #include "kernel/machine.hpp"
 #include "kernel/processes.hpp"
 #include "kernel/vfs/file_description.hpp"
+#include "mm/kernel_space.hpp"
 
 #include <doctest/doctest.h>
 #include <elf.h>
@@ -227,7 +228,7 @@ TEST_CASE("out of frames in user mode") {
 TEST_CASE("out of frames inside a system call") {
     // getrandom(bss, 64 KiB, 0) needs 16 frames, of which there are not so many.
     MachineOptions options = small();
-    options.memory = PageCount(24);
+    options.memory = mm::KernelSpace::least_ram() + PageCount(38);
     const Code code =
         mov_edi(Program::bss) + mov_esi(1 << 16) + mov_edx(0) + mov_eax(SYS_getrandom) + syscall_code + exit_with(0);
     // Swap takes what does not fit.
@@ -297,7 +298,7 @@ TEST_CASE("programs that cannot be started: one line that names the file") {
     refusal("/proc");
     refusal("/dev/null");
     const Program program(exit_with(0));
-    refusal(program.path(), PageCount(8));
+    refusal(program.path(), mm::KernelSpace::least_ram());
 }
 
 TEST_CASE("a machine without memory is none") {
@@ -305,7 +306,7 @@ TEST_CASE("a machine without memory is none") {
     options.memory = PageCount(4);
     const auto machine = Machine::create(options);
     REQUIRE_FALSE(machine.has_value());
-    CHECK(machine.error() == "16 KiB of memory are too few, the least is 32 KiB");
+    CHECK(machine.error() == "16 KiB of memory are too few, the least is 68 KiB");
 }
 
 TEST_CASE("peek reads what the program would, touched or not") {

@@ -40,19 +40,6 @@ TEST_CASE("the machine's names can be set, and are told by uname and /proc") {
     CHECK(system.call(SYS_write, {0, data, 8}) == minus(Errno::eperm));
 }
 
-TEST_CASE("the kernel's log is empty") {
-    TestSystem system;
-    CHECK(system.call(SYS_syslog, {10, 0, 0}) > 0);
-    CHECK(system.call(SYS_syslog, {3, data, 100}) == 0);
-    CHECK(system.call(SYS_syslog, {3, 0, 100}) == minus(Errno::einval));
-    CHECK(system.call(SYS_syslog, {8, 0, 0}) == minus(Errno::einval));
-    CHECK(system.call(SYS_syslog, {8, 0, 4}) == 0);
-    CHECK(system.call(SYS_syslog, {99, 0, 0}) == minus(Errno::einval));
-    give_up_capabilities(system);
-    CHECK(system.call(SYS_syslog, {3, data, 100}) == 0);
-    CHECK(system.call(SYS_syslog, {5, 0, 0}) == minus(Errno::eperm));
-}
-
 TEST_CASE("nobody ends the machine or gives it swap") {
     TestSystem system;
     CHECK(system.call(SYS_reboot, {0, 0, 0, 0}) == minus(Errno::einval));

@@ -127,6 +127,28 @@ TEST_CASE("buddy: what was freed last is handed out first") {
     for (const int i : {6, 10, 2}) CHECK(buddy.allocate(0) == taken[static_cast<std::size_t>(i)]);
 }
 
+TEST_CASE("buddy: any free frame can be taken out of its block, and joins it again") {
+    for (std::uint64_t number = 1; number < 64; ++number) {
+        CAPTURE(number);
+        Buddy buddy(64);
+        const Blocks untouched = buddy.allocator.free_blocks();
+        const auto block = buddy.allocator.free_block_of(Pfn(number));
+        REQUIRE(block.has_value());
+        CHECK(block->first <= Pfn(number));
+        CHECK(number < block->first.value() + (std::uint64_t{1} << block->order));
+        buddy.allocator.take(Pfn(number));
+        buddy.table.mark_used(Pfn(number), FrameState::anonymous);
+        CHECK(buddy.broken() == "");
+        CHECK(buddy.allocator.free_page_count() == PageCount(62));
+        CHECK_FALSE(buddy.allocator.free_block_of(Pfn(number)).has_value());
+        buddy.free(Pfn(number), 0);
+        CHECK(buddy.broken() == "");
+        CHECK(buddy.allocator.free_blocks() == untouched);
+    }
+    Buddy buddy(64);
+    CHECK(test::asserts([&] { buddy.allocator.take(Pfn(0)); }));
+}
+
 TEST_CASE("buddy: fail_after lets so many allocations succeed and then none") {
     Buddy buddy(16);
     buddy.allocator.fail_after(2);

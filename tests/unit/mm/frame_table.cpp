@@ -27,6 +27,24 @@ TEST_CASE("frame table: a frame is free until it is used, and again after its la
     CHECK(table.mark_used(Pfn(3), FrameState::page_table));  // somebody else's bytes
 }
 
+TEST_CASE("frame table: all that is known of a frame moves to another") {
+    FrameTable table(PageCount(8));
+    table.mark_used(Pfn(2), FrameState::anonymous);
+    table.set_dirty(Pfn(2), true);
+    table.set_page(Pfn(2), 4);
+    table.add_reference(Pfn(2));
+    table.move(Pfn(2), Pfn(5));
+    CHECK(table[Pfn(2)].state == FrameState::free);
+    CHECK(table[Pfn(2)].reference_count == 0);
+    CHECK(table[Pfn(5)].state == FrameState::anonymous);
+    CHECK(table[Pfn(5)].dirty);
+    CHECK(table[Pfn(5)].page == 5);
+    CHECK(table[Pfn(5)].reference_count == 2);
+    CHECK(table.mark_used(Pfn(2), FrameState::anonymous));  // its bytes are still there
+    CHECK(asserts([&] { table.move(Pfn(2), Pfn(5)); }));
+    CHECK(asserts([&] { table.move(Pfn(3), Pfn(4)); }));
+}
+
 TEST_CASE("frame table: the anchor is kept while the frame is used and forgotten for the next user") {
     FrameTable table(PageCount(8));
     table.mark_used(Pfn(2), FrameState::anonymous);

@@ -5,6 +5,7 @@
 #include "emu/mmu.hpp"
 #include "mm/fault_handler.hpp"
 #include "mm/reclaimer.hpp"
+#include "mm/slab/slab_allocator.hpp"
 #include "mm/user_memory.hpp"
 #include "mm/verify.hpp"
 
@@ -120,8 +121,15 @@ struct Pressure {
 
 class Machine {
 public:
-    explicit Machine(std::uint64_t frames = 64, const ResourceLimits& limits = {})
-        : ram(make_ram(frames)), memory(ram), files(memory), mmu(ram), handler(memory) {
+    // With `accounting` the kernel's own objects take frames as well.
+    explicit Machine(std::uint64_t frames = 64, const ResourceLimits& limits = {},
+                     std::optional<SlabChecks> accounting = std::nullopt)
+        : ram(make_ram(frames)),
+          memory(ram),
+          slab(accounting ? std::make_unique<SlabAllocator>(memory, *accounting) : nullptr),
+          files(memory),
+          mmu(ram),
+          handler(memory) {
         auto created = MmStruct::create(memory, files, limits);
         REQUIRE(created.has_value());
         mm = std::move(*created);
@@ -181,7 +189,8 @@ public:
     std::vector<FaultKind> write(VirtAddr address) { return touch(address, emu::Access::write); }
     std::vector<FaultKind> fetch(VirtAddr address) { return touch(address, emu::Access::execute); }
 
-    emu::Pte pte(VirtAddr address) const { return mmu.peek(mm->page_table().root(), address); }
+    // Of the 4 KiB page at an address, in a large page too.
+    emu::Pte pte(VirtAddr address) const { return mmu.peek(mm->page_table().root(), address).at(address); }
     // The byte behind an address, whatever the rights; the page is resident.
     std::byte& byte(VirtAddr address) const { return ram.frame(pte(address).pfn())[address.page_offset()]; }
     const FaultEvent& last_event() const {
@@ -211,6 +220,7 @@ public:
 
     emu::Ram ram;
     PhysicalMemory memory;
+    std::unique_ptr<SlabAllocator> slab;
     // nullptr where none was asked for. Whoever has pages goes before them.
     std::unique_ptr<SwapDevice> swap;
     std::unique_ptr<Reclaimer> reclaimer;

@@ -61,7 +61,8 @@ Kind random_kind(Random& random) {
                                      Kind::file_resize,
                                      Kind::file_punch,
                                      Kind::file_write_back,
-                                     Kind::drop_caches};
+                                     Kind::drop_caches,
+                                     Kind::compact};
     return kinds[random() % std::size(kinds)];
 }
 

@@ -56,11 +56,11 @@ std::optional<std::size_t> file_number(Backing backing) {
 }  // namespace
 
 std::string Operation::text() const {
-    static constexpr const char* names[] = {"map",        "unmap",      "protect",   "advise",     "lock",
-                                            "unlock",     "sync",       "remap",     "brk",        "load",
-                                            "store",      "peek",       "poke",      "fork",       "exit",
-                                            "file_read",  "file_write", "file_size", "file_punch", "file_write_back",
-                                            "drop_caches"};
+    static constexpr const char* names[] = {"map",         "unmap",      "protect",   "advise",     "lock",
+                                            "unlock",      "sync",       "remap",     "brk",        "load",
+                                            "store",       "peek",       "poke",      "fork",       "exit",
+                                            "file_read",   "file_write", "file_size", "file_punch", "file_write_back",
+                                            "drop_caches", "compact"};
     std::ostringstream out;
     out << space << ":" << names[static_cast<int>(kind)];
     if (kind >= Kind::file_read) {
@@ -163,8 +163,17 @@ std::string Twins::apply_to_file(const Operation& operation) {
         case Kind::file_resize: return resize_file(operation);
         case Kind::file_punch: return punch_file(operation);
         case Kind::file_write_back: return write_back(operation);
+        case Kind::compact: compact(operation); return "";
         default: machine.files.shrink(); return "";
     }
+}
+
+void Twins::compact(const Operation& operation) {
+    if (operation.file == 0) return machine.memory.compaction().compact_all();
+    const auto order = static_cast<unsigned>(1 + operation.length % 4);
+    const auto effort = operation.offset % 2 == 0 ? BlockEffort::compact : BlockEffort::reclaim;
+    const auto block = machine.memory.allocate_block(order, FrameState::reserved, Fill::caller, effort);
+    if (block) machine.memory.release_block(*block, order);
 }
 
 std::string Twins::agree_strictly(const std::string& expected, const std::string& real) {

@@ -43,6 +43,7 @@ struct Operation {
         file_punch,
         file_write_back,
         drop_caches,
+        compact,  // pages move: all that can, or as many as a block takes
     };
     Kind kind;
     std::uint64_t first = 0;
@@ -139,6 +140,7 @@ private:
     std::string resize_file(const Operation& operation);
     std::string punch_file(const Operation& operation);
     std::string write_back(const Operation& operation);
+    void compact(const Operation& operation);
     // After a hole that could not be made whole: each page of it is as before or empty.
     static void take_over_holes(OpenFile& file, std::uint64_t offset, std::uint64_t length);
     OpenFile* file_of(const OracleObject* object);

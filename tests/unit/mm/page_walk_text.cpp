@@ -53,7 +53,7 @@ TEST_CASE("pte text: what each bit and each kind is called") {
     CHECK(pte_text(plain.with_accessed().with_dirty()) == "P W U A D");
     CHECK(pte_text(plain.with_write_protection()) == "P U uffd_wp");
     CHECK(pte_text(plain.with_accessed().with_prot_none()) == "U A prot_none");
-    CHECK(pte_text(Pte::from_raw(plain.raw() | 1 << 3 | 1 << 4 | 1 << 7 | 1 << 8)) == "P W U PWT PCD PAT G");
+    CHECK(pte_text(Pte::from_raw(plain.raw() | 1 << 3 | 1 << 4 | 1 << 7 | 1 << 8)) == "P W U PWT PCD PS G");
     CHECK(pte_text(Pte::none()) == "none");
     CHECK(pte_text(Pte::swapped(SwapSlot(7))) == "swap slot 7");
     CHECK(pte_text(Pte::swapped(SwapSlot(7), true)) == "swap slot 7, exclusive");

@@ -24,20 +24,21 @@ T one_of(Random& random, const T (&choices)[count]) {
 }
 
 Kind random_kind(Random& random) {
-    static constexpr Kind rare[] = {Kind::map,        Kind::map,
-                                    Kind::unmap,      Kind::protect,
-                                    Kind::protect,    Kind::advise,
-                                    Kind::advise,     Kind::advise,
-                                    Kind::advise,     Kind::lock,
-                                    Kind::unlock,     Kind::unlock,
-                                    Kind::sync,       Kind::remap,
-                                    Kind::remap,      Kind::brk,
-                                    Kind::peek,       Kind::poke,
-                                    Kind::fork,       Kind::fork,
-                                    Kind::exit,       Kind::file_read,
-                                    Kind::file_write, Kind::file_resize,
-                                    Kind::file_punch, Kind::file_write_back,
-                                    Kind::drop_caches};
+    static constexpr Kind rare[] = {Kind::map,         Kind::map,
+                                    Kind::unmap,       Kind::protect,
+                                    Kind::protect,     Kind::advise,
+                                    Kind::advise,      Kind::advise,
+                                    Kind::advise,      Kind::lock,
+                                    Kind::unlock,      Kind::unlock,
+                                    Kind::sync,        Kind::remap,
+                                    Kind::remap,       Kind::brk,
+                                    Kind::peek,        Kind::poke,
+                                    Kind::fork,        Kind::fork,
+                                    Kind::exit,        Kind::file_read,
+                                    Kind::file_write,  Kind::file_resize,
+                                    Kind::file_punch,  Kind::file_write_back,
+                                    Kind::drop_caches, Kind::compact,
+                                    Kind::compact};
     if (one_in(random, 2)) return one_of(random, rare);
     return one_in(random, 2) ? Kind::load : Kind::store;
 }
@@ -94,13 +95,15 @@ public:
         evicted += reclaimer.counters().evicted();
         refaults += reclaimer.counters().refaults;
         refused += twins_.refused;
+        migrated += twins_.machine.memory.compaction().counters().migrated;
+        blocks += twins_.machine.memory.compaction().counters().successes;
         if (reclaimer.swap() != nullptr) read_errors += reclaimer.swap()->counters().read_errors;
         CHECK(twins_.used_frames_after_all() == PageCount(2));
         CHECK(reclaimer.frames() == PageCount(0));
         if (const SwapDevice* swap = reclaimer.swap()) CHECK(swap->used_slot_count() == PageCount(0));
     }
 
-    static inline std::uint64_t evicted = 0, refaults = 0, refused = 0, read_errors = 0;
+    static inline std::uint64_t evicted = 0, refaults = 0, refused = 0, read_errors = 0, migrated = 0, blocks = 0;
 
 private:
     // A limit of user pages in plenty of RAM, or RAM that page tables have to share.
@@ -162,6 +165,8 @@ TEST_CASE("pressure: random sequences under every policy, with few frames, few s
     CHECK(Life::evicted > 0);
     CHECK(Life::refaults > 0);
     CHECK(Life::read_errors > 0);
+    CHECK(Life::migrated > 0);
+    CHECK(Life::blocks > 0);
 }
 
 // Longer, by hand: FAULTLINE_PRESSURE_SEEDS=FIRST:COUNT.

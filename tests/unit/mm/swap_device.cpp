@@ -106,6 +106,16 @@ TEST_CASE("swap: where all slots are in use, those that only frames refer to are
     CHECK(swap->spare_slot_count() == PageCount(0));
 }
 
+TEST_CASE("swap: the page of a slot moves to another frame") {
+    const auto swap = make_swap({.slots = PageCount(2)});
+    const SwapSlot slot = swap->allocate(Pfn(5), 1)->slot;
+    swap->move_tie(slot, Pfn(9));
+    CHECK(swap->frame(slot) == Pfn(9));
+    swap->add_reference(slot);
+    CHECK_FALSE(swap->untie(slot));
+    CHECK(asserts([&] { swap->move_tie(slot, Pfn(5)); }));
+}
+
 TEST_CASE("swap: no slots, and nearly full") {
     const auto none = make_swap({.slots = PageCount(0)});
     CHECK_FALSE(none->allocate(Pfn(1), 0).has_value());

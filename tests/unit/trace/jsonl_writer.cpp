@@ -43,7 +43,7 @@ TEST_CASE("one object per fault, with all fields in their order") {
         "pfn": 673, "pte_before": "0x0", "pte_after": "0x80000000002a1067",
         "walk": [{"table": 5, "index": 0, "entry": "0x6067"}, {"table": 6, "index": 0, "entry": "0x7067"},
                  {"table": 7, "index": 2, "entry": "0x8067"}, {"table": 8, "index": 201, "entry": "0x80000000002a1067"}],
-        "tables_allocated": 2, "around": 0,
+        "tables_allocated": 2, "around": 0, "page_bytes": 4096,
         "reclaim": null, "slot": null, "refault_distance": null})");
     CHECK(objects[0] == expected);
     CHECK(keys(objects[0]) == keys(expected));

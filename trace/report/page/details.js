@@ -140,7 +140,8 @@ class Details {
           steps.map(
               step =>
                   [step.name, step.addressBits, String(step.index), code(hex(step.table)),
-                   code(rawEntry(step.frame, step.bits)), entryMeaning(step.frame, step.bits, step.name === 'PTE')])));
+                   code(rawEntry(step.frame, step.bits)),
+                   entryMeaning(step.frame, step.bits, step.name === 'PTE' || isLargePage(step.bits))])));
     }
     parts.push(pairs([
       ['PTE before', element('span', {}, code(rawEntry(...before)), '  ' + entryMeaning(...before, true))],

@@ -7,6 +7,7 @@ const entryBit = {
   user: 4,
   accessed: 32,
   dirty: 64,
+  large: 128,
   protNone: 256,
   guard: 512,
   protect: 1024,
@@ -24,7 +25,12 @@ function isSwapEntry(bits) {
   return (bits & (entryBit.present | entryBit.protNone)) === 0 && (bits & entryBit.writable) !== 0;
 }
 
-// What the processor, or the kernel, makes of an entry; `isLeaf`: of the last level.
+// A PMD entry that maps a large page itself.
+function isLargePage(bits) {
+  return (bits & (entryBit.present | entryBit.protNone)) !== 0 && (bits & entryBit.large) !== 0;
+}
+
+// What the processor, or the kernel, makes of an entry; `isLeaf`: it maps a page, or would.
 function entryMeaning(frame, bits, isLeaf) {
   if (bits === 0 && frame === 0) return 'empty';
   if (bits & entryBit.present) {
@@ -38,7 +44,8 @@ function entryMeaning(frame, bits, isLeaf) {
       isLeaf ? (bits & entryBit.dirty ? 'dirty' : 'clean') : null,
       bits & entryBit.protect ? 'a userfaultfd hears of the next write' : null,
     ];
-    return `present, ${rights.filter(Boolean).join(', ')}; ${isLeaf ? 'frame' : 'next table in frame'} ${hex(frame)}`;
+    const what = !isLeaf ? 'next table in frame' : bits & entryBit.large ? 'large page of 2 MiB from frame' : 'frame';
+    return `present, ${rights.filter(Boolean).join(', ')}; ${what} ${hex(frame)}`;
   }
   if (bits & entryBit.protNone) return `hidden by PROT_NONE; frame ${hex(frame)}`;
   if (frame === 0 && bits === entryBit.protect) return 'no page; a userfaultfd hears of the first write';

@@ -27,10 +27,17 @@ class TableTree {
     const {name, shift} = walkLevels[4 - level];
     const pages = 2 ** shift;
     const index = Math.floor(this.page[row] / pages) % 512;
+    const entry = code(`${name}[${index}] ${address(this.page[row])}-${address(this.page[row] + pages)}`);
+    if (isLargePage(this.bits[row])) {
+      const frame = this.frame[row];
+      return element(
+          'p', {class: 'branch'}, entry,
+          ` ${entryFlags(this.bits[row])}, a large page in frames ${hex(frame)} to ${hex(frame + pages - 1)}`);
+    }
     const branch = element(
         'details', {class: 'branch'},
         element(
-            'summary', {}, code(`${name}[${index}] ${address(this.page[row])}-${address(this.page[row] + pages)}`),
+            'summary', {}, entry,
             ` ${entryFlags(this.bits[row])}, table in frame ${hex(this.frame[row])}, ${
                 level === 2 ? plural(this.count[row], 'entry').replace('entrys', 'entries') :
                               plural(this.count[row], 'table')} below`));

@@ -4,6 +4,7 @@
 #include "cli/size.hpp"
 #include "trace/code_names.hpp"
 #include "trace/text_cell.hpp"
+#include "trace/unwinder.hpp"
 
 #include <fmt/format.h>
 
@@ -147,7 +148,25 @@ private:
                 what = fmt::format("{} mapped {} with {}", change.call, pages, rights_text(change.prot));
                 break;
         }
-        add("  {}, at {}\n", what, place(change.instruction));
+        add("  {}, at {}{}\n", what, place(change.instruction), callers_text());
+    }
+
+    // Who called the function that made the system call, and who called that one, up to the first with a source line.
+    std::string callers_text() {
+        const auto image = code_.image();
+        if (!crash_.call_site || !image) return "";
+        const emu::Registers& from = crash_.call_site->registers;
+        trace::CallState state;
+        state.registers = {from.rax, from.rdx, from.rcx, from.rbx, from.rsi, from.rdi, from.rbp, from.rsp, from.r8,
+                           from.r9,  from.r10, from.r11, from.r12, from.r13, from.r14, from.r15, from.rip};
+        state.stack = crash_.call_site->stack;
+        trace::Unwinder unwinder(trace::image_bytes(*image->file), image->load_bias);
+        std::string text;
+        for (const VirtAddr caller : unwinder.callers(state, most_callers)) {
+            text += fmt::format(", {} {}", text.empty() ? "called from" : "from", place(caller - 1));
+            if (!names_.locate(caller - 1).source.empty()) break;
+        }
+        return text;
     }
 
     std::string null_reason() const {
@@ -214,6 +233,7 @@ private:
         return "";
     }
 
+    static constexpr std::size_t most_callers = 4;
     // A neighbour so many times farther away than the other one is not worth a line.
     static constexpr std::uint64_t far_factor = 16;
 

@@ -2,6 +2,7 @@
 
 #include "cli/command_line.hpp"
 #include "cli/exit_status.hpp"
+#include "cli/inspect_json.hpp"
 #include "cli/messages.hpp"
 #include "cli/program_options.hpp"
 #include "cli/stopped_run.hpp"
@@ -34,6 +35,7 @@ Exit status: 0; 1: the point was never reached, or what was shown could not be w
 
   faultline inspect --at-fault 7 --show maps,pagetable ./program
   faultline inspect --at-exit --walk 0x404000 --walk 0x7fffffffe000 ./program
+  faultline inspect --at-exit --show pagetable --json ./program | jq '.pagetable.tables'
   faultline inspect --at-instruction 10000 --frames 16 --show lists,swap ./program)";
 
 constexpr std::array view_names = {"maps", "mm",   "pagetable", "buddy",  "slab", "frames",
@@ -73,7 +75,7 @@ std::vector<std::string> views_from(const std::string& text) {
 
 class Views final : public StopView {
 public:
-    explicit Views(const InspectOptions& options) {
+    explicit Views(const InspectOptions& options) : is_json_(options.json) {
         for (const std::string& text : options.walks) walks_.emplace_back(address_from("--walk", text));
         for (const std::string& text : options.physicals) physicals_.emplace_back(address_from("--phys", text));
         if (options.pid) pid_ = count_from("--pid", *options.pid);
@@ -87,6 +89,7 @@ public:
     std::string look(const kernel::Machine& machine, const mm::FaultEvent* event) override {
         const kernel::Inspection standing = machine.inspection();
         const kernel::InspectedProcess& process = process_of(standing);
+        if (is_json_) return json(standing, process, event);
         std::string text = occasion(standing, event);
         for (const std::string& view : views_) text += "\n" + show(view, standing, process);
         for (const VirtAddr address : walks_) text += "\n" + kernel::show_walk(standing, process, address);
@@ -95,6 +98,16 @@ public:
     }
 
 private:
+    std::string json(const kernel::Inspection& standing, const kernel::InspectedProcess& process,
+                     const mm::FaultEvent* event) const {
+        Json all{{"stopped", json_standing(standing, event)},
+                 {"process", {{"pid", process.pid}, {"program", process.name}}}};
+        for (const std::string& view : views_) all[view] = json_view(view, standing, process);
+        for (const VirtAddr address : walks_) all["walks"].push_back(json_walk(standing, process, address));
+        for (const PhysAddr address : physicals_) all["phys"].push_back(json_physical(standing, address));
+        return json_line(all);
+    }
+
     const kernel::InspectedProcess& process_of(const kernel::Inspection& standing) const {
         const std::uint64_t wanted = pid_.value_or(standing.current_pid);
         for (const kernel::InspectedProcess& process : standing.processes) {
@@ -140,6 +153,7 @@ private:
         return kernel::show_lists(standing);
     }
 
+    bool is_json_;
     std::vector<std::string> views_;
     std::vector<VirtAddr> walks_;
     std::vector<PhysAddr> physicals_;
@@ -168,6 +182,7 @@ InspectCommand::InspectCommand(CLI::App& application)
                      "Stop once N instructions were executed, at the end of the block (up to a jump) of the N-th", "N");
     subcommand_.add_flag("--at-exit", options_.at_exit, "Stop at the program's end, its memory still there");
     add_value_option(subcommand_, "--show", options_.show, "Which views", "VIEW[,VIEW...]");
+    subcommand_.add_flag("--json", options_.json, "The views as JSON, on one line (docs/inspect.md)");
     add_value_option(subcommand_, "--walk", options_.walks,
                      "Walk the page table for a virtual address, level by level; may be repeated", "ADDRESS")
         ->take_all()

@@ -15,6 +15,7 @@ struct InspectOptions {
     std::optional<std::string> at_fault, at_instruction;
     bool at_exit = false;
     std::optional<std::string> show;
+    bool json = false;
     std::vector<std::string> walks, physicals;
     std::optional<std::string> pid;
     std::optional<std::string> output;

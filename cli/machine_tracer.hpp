@@ -2,6 +2,7 @@
 // samples.
 #pragma once
 
+#include "cli/machine_code.hpp"
 #include "kernel/machine.hpp"
 #include "trace/fault_tracer.hpp"
 #include "trace/process_tracer.hpp"
@@ -12,7 +13,7 @@
 
 namespace fl::cli {
 
-class MachineTracer final : private trace::CodeReader, private trace::SampleSource {
+class MachineTracer final : private trace::SampleSource {
 public:
     // `writer` must outlive the tracer.
     explicit MachineTracer(trace::Writer& writer);
@@ -26,14 +27,13 @@ public:
     // The machine has no program yet. It must live until its run is over.
     void attach(const kernel::Machine& machine, const trace::FaultCosts& costs) {
         machine_ = &machine;
+        code_.emplace(machine);
         tracer_.set_costs(costs);
     }
     // It has one: from now on instructions can be named.
-    void begin() { tracer_.attach(*this); }
+    void begin() { tracer_.attach(*code_); }
 
 private:
-    std::size_t peek(VirtAddr address, std::span<std::byte> into) const override;
-    std::optional<trace::RunningImage> image() const override;
     std::uint64_t now_ns() const override { return machine_ != nullptr ? machine_->elapsed_ns() : 0; }
     mm::MemorySample sample() const override {
         return machine_ != nullptr ? machine_->memory_sample() : mm::MemorySample{};
@@ -44,6 +44,7 @@ private:
     trace::Sampler sampler_;
     trace::ProcessTracer processes_;
     const kernel::Machine* machine_ = nullptr;
+    std::optional<MachineCode> code_;
 };
 
 }  // namespace fl::cli

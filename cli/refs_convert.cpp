@@ -6,7 +6,7 @@
 #include "cli/output_file.hpp"
 #include "cli/progress_bar.hpp"
 #include "cli/recording_option.hpp"
-#include "lab/host_file.hpp"
+#include "cli/replaced_output.hpp"
 #include "lab/packed_sink.hpp"
 #include "lab/trace_writer.hpp"
 
@@ -16,7 +16,6 @@
 
 #include <cerrno>
 #include <cstring>
-#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -36,13 +35,6 @@ nothing but references: kinds of access, events and ends of pages are left out.
   faultline refs convert p.refs - --to text             to standard output)";
 
 constexpr std::string_view standard_stream = "-";
-
-// What went wrong, and the exit status that goes with it.
-struct Failure {
-    int status;
-    std::string line;
-};
-using Outcome = tl::expected<void, Failure>;
 
 std::optional<int> write_all(int descriptor, std::string_view bytes) {
     while (!bytes.empty()) {
@@ -68,21 +60,7 @@ public:
 
     Outcome run() {
         if (output_ == standard_stream) return write_to(STDOUT_FILENO);
-        struct stat there {};
-        const bool exists = ::stat(output_.c_str(), &there) == 0;
-        if (exists && !S_ISREG(there.st_mode)) return write_to_file(output_);
-        // A link stays one.
-        std::error_code dangling;
-        const std::string path = exists ? std::filesystem::canonical(output_, dangling).string() : output_;
-        Outcome outcome = tl::unexpected(Failure{exit_usage, {}});
-        const auto replaced =
-            lab::replace_file(path, [&](const std::string& beside) -> tl::expected<void, std::string> {
-                outcome = write_to_file(beside);
-                if (outcome) return {};
-                return tl::unexpected(outcome.error().line);
-            });
-        if (replaced) return outcome;
-        return tl::unexpected(Failure{outcome ? exit_output_failed : outcome.error().status, replaced.error()});
+        return replace_output(output_, [this](const std::string& path) { return write_to_file(path); });
     }
 
 private:

@@ -5,8 +5,8 @@
 #include "cli/input_file.hpp"
 #include "cli/messages.hpp"
 #include "cli/output_file.hpp"
+#include "cli/replaced_output.hpp"
 #include "cli/report_session.hpp"
-#include "lab/host_file.hpp"
 #include "trace/jsonl_reader.hpp"
 #include "trace/report/report_writer.hpp"
 
@@ -38,41 +38,39 @@ class Making {
 public:
     explicit Making(const InputFile& input) : input_(input) {}
 
-    // The error is one line; status() says which.
-    tl::expected<void, std::string> write_to_file(const std::string& path) {
+    Outcome run(const std::string& output) {
+        if (output == standard_stream) return write_to(OutputFile::standard_output());
+        return replace_output(output, [this](const std::string& path) { return write_to_file(path); });
+    }
+    // What could not be read, in one line; empty: nothing.
+    const std::string& damage() const { return damage_; }
+
+private:
+    Outcome write_to_file(const std::string& path) {
         auto file = OutputFile::open(path);
-        if (!file) return refuse(exit_usage, file.error());
+        if (!file) return tl::unexpected(Failure{exit_usage, file.error()});
         return write_to(*std::move(file));
     }
-    tl::expected<void, std::string> write_to(OutputFile file) {
+
+    Outcome write_to(OutputFile file) {
         trace::Output output(file.descriptor(), trace::Delivery::when_full);
         trace::report::ReportWriter writer(output);
         trace::JsonlReader reader([this](char* to, std::size_t size) { return input_.read(to, size); }, input_.name());
         trace::report::ReportHead head;
         head.title = fmt::format("Trace {}", input_.name());
         if (const auto read = reader.read(writer); !read) {
-            if (!writer.has_events()) return refuse(exit_usage, read.error());
+            if (!writer.has_events()) return tl::unexpected(Failure{exit_usage, read.error()});
             damage_ = read.error();
             head.notes.push_back(fmt::format("The trace is shown up to where it is damaged: {}.", damage_));
         }
         writer.set_head(std::move(head));
-        if (auto problem = finish_report(writer, output, file)) return refuse(exit_output_failed, *std::move(problem));
-        status_ = 0;
+        if (auto problem = finish_report(writer, output, file)) {
+            return tl::unexpected(Failure{exit_output_failed, *std::move(problem)});
+        }
         return {};
     }
 
-    int status() const { return status_; }
-    // What could not be read, in one line; empty: nothing.
-    const std::string& damage() const { return damage_; }
-
-private:
-    tl::unexpected<std::string> refuse(int status, std::string line) {
-        status_ = status;
-        return tl::unexpected(std::move(line));
-    }
-
     const InputFile& input_;
-    int status_ = exit_output_failed;
     std::string damage_;
 };
 
@@ -113,18 +111,7 @@ int ReportCommand::execute() const {
     }
     try {
         Making making(*input);
-        tl::expected<void, std::string> made;
-        if (*output == standard_stream) {
-            made = making.write_to(OutputFile::standard_output());
-        } else if (exists && !S_ISREG(there.st_mode)) {
-            made = making.write_to_file(*output);
-        } else {
-            // A link stays one.
-            std::error_code dangling;
-            const std::string path = exists ? std::filesystem::canonical(*output, dangling).string() : *output;
-            made = lab::replace_file(path, [&](const std::string& beside) { return making.write_to_file(beside); });
-        }
-        if (!made) return refuse(made.error(), making.status() != 0 ? making.status() : exit_output_failed);
+        if (const Outcome made = making.run(*output); !made) return refuse(made.error().line, made.error().status);
         return making.damage().empty() ? 0 : refuse(making.damage(), exit_output_failed);
     } catch (const std::bad_alloc&) {
         return refuse(fmt::format("{}: the host has too little memory for it", input->name()));

@@ -1,12 +1,9 @@
 #include "cli/report_session.hpp"
 
-#include "trace/report/table_tree.hpp"
-
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <cstring>
-#include <new>
 #include <utility>
 
 namespace fl::cli {
@@ -18,18 +15,7 @@ ReportSession::ReportSession(OutputFile file)
       tracer_(writer_) {}
 
 void ReportSession::attach(const kernel::Machine& machine, const trace::FaultCosts& costs) {
-    machine_ = &machine;
     tracer_.attach(machine, costs);
-}
-
-void ReportSession::at_end() {
-    const mm::MmStruct* mm = machine_->current_mm();
-    if (mm == nullptr) return;
-    try {
-        writer_.set_table_tree(trace::report::table_tree(mm->page_table(), writer_.first_process()));
-    } catch (const std::bad_alloc&) {
-        // The page says that there is none.
-    }
 }
 
 std::optional<std::string> ReportSession::finish(trace::report::ReportHead head) {

@@ -23,8 +23,6 @@ public:
     MachineTracer& tracer() { return tracer_; }
     const OutputFile& file() const { return file_; }
     void attach(const kernel::Machine& machine, const trace::FaultCosts& costs);
-    // The program's address space is still there.
-    void at_end();
     // The run is over: the page is written, whole or not at all. One line where it could not be.
     std::optional<std::string> finish(trace::report::ReportHead head);
 
@@ -33,7 +31,6 @@ private:
     trace::Output output_;
     trace::report::ReportWriter writer_;
     MachineTracer tracer_;
-    const kernel::Machine* machine_ = nullptr;
 };
 
 // What stands above the page of a run; `words`: the program and its arguments.

@@ -94,7 +94,6 @@ struct RunOutputs {
 
     // The program's address space is still there.
     void at_end() {
-        if (report) report->at_end();
         if (dump) dump->at_end();
     }
 

@@ -4,14 +4,13 @@
 #include "cli/exit_status.hpp"
 #include "cli/input_file.hpp"
 #include "cli/messages.hpp"
-#include "lab/host_file.hpp"
+#include "cli/replaced_output.hpp"
 #include "trace/jsonl_reader.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <sys/stat.h>
 
-#include <filesystem>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -32,13 +31,6 @@ was cut off is converted up to there; one line says where that is, and the exit 
 
 constexpr std::string_view standard_stream = "-";
 
-// What went wrong, and the exit status that goes with it.
-struct Failure {
-    int status;
-    std::string line;
-};
-using Outcome = tl::expected<void, Failure>;
-
 // Whether anything came before what could not be read.
 class CountingWriter final : public trace::Writer {
 public:
@@ -51,6 +43,7 @@ public:
     void write_task(const trace::TaskEvent& event) noexcept override { count().write_task(event); }
     void write_mappings(const trace::MappingsEvent& event) noexcept override { count().write_mappings(event); }
     void write_sample(const mm::MemorySample& sample) noexcept override { count().write_sample(sample); }
+    void write_tables(const trace::TableTree& tree) noexcept override { count().write_tables(tree); }
     void finish() noexcept override { next_.finish(); }
     void flush() noexcept override { next_.flush(); }
 
@@ -72,24 +65,7 @@ public:
 
     Outcome run(const std::string& output) {
         if (output == standard_stream) return write_to(OutputFile::standard_output());
-        struct stat there {};
-        const bool exists = ::stat(output.c_str(), &there) == 0;
-        if (exists && !S_ISREG(there.st_mode)) return write_to_file(output);
-        // A link stays one.
-        std::error_code dangling;
-        const std::string path = exists ? std::filesystem::canonical(output, dangling).string() : output;
-        Outcome outcome = tl::unexpected(Failure{exit_usage, {}});
-        const auto replaced =
-            lab::replace_file(path, [&](const std::string& beside) -> tl::expected<void, std::string> {
-                outcome = write_to_file(beside);
-                if (outcome) return {};
-                return tl::unexpected(outcome.error().line);
-            });
-        if (replaced) return outcome;
-        // Users know the file by their own name for it.
-        std::string line = replaced.error();
-        if (line.starts_with(path)) line.replace(0, path.size(), output);
-        return tl::unexpected(Failure{outcome ? exit_output_failed : outcome.error().status, std::move(line)});
+        return replace_output(output, [this](const std::string& path) { return write_to_file(path); });
     }
     // What could not be read, in one line; empty: nothing.
     const std::string& damage() const { return damage_; }

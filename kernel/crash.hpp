@@ -6,6 +6,7 @@
 
 #include "emu/page_fault.hpp"
 #include "emu/registers.hpp"
+#include "kernel/call_site.hpp"
 #include "kernel/signals.hpp"
 #include "mm/fault_event.hpp"
 #include "mm/mapping_history.hpp"
@@ -67,6 +68,8 @@ struct Crash {
     // The last system call that changed the address, where that explains it: unmapped, read_only, inaccessible,
     // not_executable.
     std::optional<mm::MappingChange> change{};
+    // Where that call came from; nullopt: there is no change, or it is too long ago.
+    std::optional<CallSite> call_site{};
     // not_executable, wild_jump, and null_pointer of a jump: what the top of the stack says of who jumped, where it
     // points into code.
     std::optional<VirtAddr> return_address{};

@@ -1,11 +1,9 @@
 // inspect.hpp: free memory as the buddy allocator keeps it.
 #include "kernel/inspect.hpp"
-#include "kernel/inspect_text.hpp"
+#include "kernel/inspect_data.hpp"
 #include "mm/fragmentation.hpp"
 
 #include <algorithm>
-#include <array>
-#include <vector>
 
 namespace fl::kernel {
 
@@ -18,31 +16,16 @@ std::string size_text(unsigned order) {
     return kib < 1024 ? fmt::format("{}K", kib) : fmt::format("{}M", kib >> 10);
 }
 
-std::array<std::vector<Pfn>, order_count> free_blocks(const mm::FrameTable& frames) {
-    std::array<std::vector<Pfn>, order_count> blocks;
-    for (std::uint64_t i = 0; i < frames.page_count().value(); ++i) {
-        const mm::Frame& frame = frames[Pfn(i)];
-        if (frame.heads_free_block) blocks.at(frame.order).emplace_back(i);
-    }
-    return blocks;
-}
-
-// The longest stretch of free frames, whatever blocks they are in.
-std::uint64_t longest_run(const mm::FrameTable& frames) {
-    std::uint64_t longest = 0, run = 0;
-    for (std::uint64_t i = 0; i < frames.page_count().value(); ++i) {
-        run = frames[Pfn(i)].state == mm::FrameState::free ? run + 1 : 0;
-        longest = std::max(longest, run);
-    }
-    return longest;
-}
-
-// As many to a line as fit behind the columns.
+// Blocks that touch are one range; as many to a line as fit behind the columns.
 void add_blocks(std::string& text, const std::vector<Pfn>& blocks, unsigned order) {
     constexpr std::size_t width = 118, indent = 45;
     std::size_t column = indent;
-    for (const Pfn first : blocks) {
-        const std::string block = frames_text(first.value(), first.value() + (1ULL << order) - 1);
+    const std::uint64_t pages = 1ULL << order;
+    for (std::size_t i = 0; i < blocks.size();) {
+        const std::uint64_t first = blocks[i].value();
+        std::uint64_t end = first;
+        for (; i < blocks.size() && blocks[i].value() == end; ++i) end += pages;
+        const std::string block = frames_text(first, end - 1);
         if (column + 1 + block.size() > width) {
             end_line(text);
             text.append(indent, ' ');
@@ -56,7 +39,25 @@ void add_blocks(std::string& text, const std::vector<Pfn>& blocks, unsigned orde
 
 }  // namespace
 
-// The last columns are the indices of mm/fragmentation.hpp.
+FreeBlocks free_blocks(const mm::FrameTable& frames) {
+    FreeBlocks blocks;
+    for (std::uint64_t i = 0; i < frames.page_count().value(); ++i) {
+        const mm::Frame& frame = frames[Pfn(i)];
+        if (frame.heads_free_block) blocks.at(frame.order).emplace_back(i);
+    }
+    return blocks;
+}
+
+std::uint64_t longest_free_run(const mm::FrameTable& frames) {
+    std::uint64_t longest = 0, run = 0;
+    for (std::uint64_t i = 0; i < frames.page_count().value(); ++i) {
+        run = frames[Pfn(i)].state == mm::FrameState::free ? run + 1 : 0;
+        longest = std::max(longest, run);
+    }
+    return longest;
+}
+
+// The columns unusable and extfrag are the indices of mm/fragmentation.hpp.
 std::string show_buddy(const mm::PhysicalMemory& memory) {
     const std::uint64_t free = memory.buddy().free_page_count().value();
     const auto blocks = free_blocks(memory.frames());
@@ -74,7 +75,7 @@ std::string show_buddy(const mm::PhysicalMemory& memory) {
         block_count += blocks.at(order).size();
     }
     append(text, "  {} in {}; the longest run of free frames is {}\n", counted(free, "free frame"),
-           counted(block_count, "block"), longest_run(memory.frames()));
+           counted(block_count, "block"), longest_free_run(memory.frames()));
     return text;
 }
 

@@ -1,9 +1,8 @@
 // inspect.hpp: the kernel half of every address space.
 #include "kernel/inspect.hpp"
-#include "kernel/inspect_text.hpp"
+#include "kernel/inspect_data.hpp"
 #include "kernel/proc_meminfo.hpp"
 #include "mm/kernel_space.hpp"
-#include "mm/page_walk_text.hpp"
 
 namespace fl::kernel {
 
@@ -14,28 +13,29 @@ std::string size_text(std::uint64_t bytes) {
     return bytes % mib == 0 ? fmt::format("{}M", bytes / mib) : fmt::format("{}K", bytes / 1024);
 }
 
-// What a stretch of one kind is mapped with.
-class Stretch {
-public:
-    Stretch(const mm::KernelSpace& kernel, VirtRange range) {
-        kernel.for_each_page([&](VirtAddr at, emu::Pte pte, std::uint64_t size_bytes) {
-            if (!range.contains(at)) return;
-            ++(size_bytes > page_size ? large_ : small_);
-            (size_bytes > page_size ? large_bits_ : small_bits_) = mm::pte_text(pte);
-        });
-    }
-
-    void add_to(std::string& text) const {
-        if (small_ > 0) append(text, "    {:>6} of 4K  {}\n", small_, small_bits_);
-        if (large_ > 0) append(text, "    {:>6} of 2M  {}\n", large_, large_bits_);
-    }
-
-private:
-    std::uint64_t small_ = 0, large_ = 0;
-    std::string small_bits_, large_bits_;
-};
+// With what it is mapped with.
+KernelStretch counted_in(const mm::KernelSpace& kernel, KernelStretch stretch) {
+    kernel.for_each_page([&](VirtAddr at, emu::Pte pte, std::uint64_t size_bytes) {
+        if (!stretch.range.contains(at)) return;
+        const bool is_large = size_bytes > page_size;
+        ++(is_large ? stretch.large_pages : stretch.small_pages);
+        (is_large ? stretch.large_entry : stretch.small_entry) = pte;
+    });
+    return stretch;
+}
 
 }  // namespace
+
+std::vector<KernelStretch> kernel_stretches(const mm::KernelSpace& kernel) {
+    const mm::Vmalloc& vmalloc = kernel.vmalloc();
+    const VirtRange direct = kernel.direct_map_range(), map = kernel.memory_map_range();
+    std::vector<KernelStretch> stretches{
+        {.name = "direct map", .what = "all of RAM", .range = direct, .used_bytes = direct.size_bytes()},
+        {.name = "vmalloc areas", .what = "", .range = vmalloc.range(), .used_bytes = vmalloc.page_count().bytes()},
+        {.name = "memory map", .what = "64 bytes for each frame", .range = map, .used_bytes = map.size_bytes()}};
+    for (KernelStretch& stretch : stretches) stretch = counted_in(kernel, stretch);
+    return stretches;
+}
 
 std::string show_kernel_space(const mm::PhysicalMemory& memory) {
     if (memory.kernel_space() == nullptr) return "kernel: no kernel half\n";
@@ -44,14 +44,16 @@ std::string show_kernel_space(const mm::PhysicalMemory& memory) {
     append(text, "kernel: {}, {} since boot; the root is frame {:#x}\n",
            counted(kernel.table_count().value(), "page table"), kernel.later_table_count().value(),
            kernel.root().value());
-    const auto stretch = [&](const char* name, VirtRange range, std::uint64_t bytes) {
-        append(text, "  {}  {:>6}  {}\n", range_text(range), size_text(bytes), name);
-        Stretch(kernel, range).add_to(text);
-    };
-    const mm::Vmalloc& vmalloc = kernel.vmalloc();
-    stretch("direct map: all of RAM", kernel.direct_map_range(), kernel.direct_map_range().size_bytes());
-    stretch("vmalloc areas", vmalloc.range(), vmalloc.page_count().bytes());
-    stretch("memory map: 64 bytes for each frame", kernel.memory_map_range(), kernel.memory_map_range().size_bytes());
+    for (const KernelStretch& stretch : kernel_stretches(kernel)) {
+        append(text, "  {}  {:>6}  {}{}{}\n", range_text(stretch.range), size_text(stretch.used_bytes), stretch.name,
+               *stretch.what != 0 ? ": " : "", stretch.what);
+        if (stretch.small_pages > 0) {
+            append(text, "    {:>6} of 4K  {}\n", stretch.small_pages, mm::pte_text(stretch.small_entry));
+        }
+        if (stretch.large_pages > 0) {
+            append(text, "    {:>6} of 2M  {}\n", stretch.large_pages, mm::pte_text(stretch.large_entry));
+        }
+    }
     text += "  shared: each process's pgd has these entries\n";
     const auto root = memory.ram().table(kernel.root());
     for (unsigned i = 0; i < root.size(); ++i) {
@@ -59,7 +61,8 @@ std::string show_kernel_space(const mm::PhysicalMemory& memory) {
         append(text, "    [{:>3}]  {:#018x}  {} -> table {:#x}\n", i, root[i].raw(), mm::pte_text(root[i]),
                root[i].pfn().value());
     }
-    if (!vmalloc.areas().empty()) text += "  vmalloc areas, as /proc/vmallocinfo has them\n" + proc_vmallocinfo(memory);
+    if (!kernel.vmalloc().areas().empty())
+        text += "  vmalloc areas, as /proc/vmallocinfo has them\n" + proc_vmallocinfo(memory);
     return text;
 }
 

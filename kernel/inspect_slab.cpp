@@ -1,6 +1,6 @@
 // inspect.hpp: the kernel's own objects, cache by cache.
 #include "kernel/inspect.hpp"
-#include "kernel/inspect_text.hpp"
+#include "kernel/inspect_data.hpp"
 #include "mm/kernel_layout.hpp"
 #include "mm/slab/slab_allocator.hpp"
 
@@ -8,17 +8,20 @@ namespace fl::kernel {
 
 namespace {
 
-std::string first_slab(const mm::KmemCache& cache) {
-    std::string text;
-    cache.for_each_slab([&text](const mm::Slab& slab) {
-        if (!text.empty()) return;
-        text = fmt::format("{:#x}, {} of {} used", mm::direct_map_address(slab.first.address()).value(), slab.inuse,
-                           slab.objects);
-    });
-    return text;
+std::string slab_text(const mm::Slab& slab) {
+    return fmt::format("{:#x}, {} of {} used", mm::direct_map_address(slab.first.address()).value(), slab.inuse,
+                       slab.objects);
 }
 
 }  // namespace
+
+const mm::Slab* first_slab(const mm::KmemCache& cache) {
+    const mm::Slab* first = nullptr;
+    cache.for_each_slab([&first](const mm::Slab& slab) {
+        if (first == nullptr) first = &slab;
+    });
+    return first;
+}
 
 std::string show_slab(const mm::PhysicalMemory& memory) {
     const mm::SlabAllocator* slab = memory.slab();
@@ -36,7 +39,7 @@ std::string show_slab(const mm::PhysicalMemory& memory) {
         }
         append(text, "  {:<17} {:>6} {:>6} {:>6} {:>5} {:>8} {:>6}  {}", cache->name(), cache->layout().bytes,
                cache->object_count(), cache->room_count(), cache->slab_count(), cache->partial_slab_count(),
-               cache->page_count().value(), first_slab(*cache));
+               cache->page_count().value(), slab_text(*first_slab(*cache)));
         end_line(text);
     }
     append(text, "  {} without a slab; {} of kmalloc's beyond {} bytes\n", counted(empty, "cache"),

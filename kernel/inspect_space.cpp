@@ -1,7 +1,6 @@
 // inspect.hpp: an address space: its mappings, and its page tables as a tree.
 #include "kernel/inspect.hpp"
-#include "kernel/inspect_text.hpp"
-#include "mm/page_walk_text.hpp"
+#include "kernel/inspect_data.hpp"
 
 #include <algorithm>
 
@@ -11,22 +10,6 @@ namespace {
 
 using emu::Pte;
 using emu::PteKind;
-
-struct Residency {
-    std::uint64_t in_memory = 0;  // counted as RSS counts: not the zero page
-    std::uint64_t zero_page = 0;
-    std::uint64_t in_swap = 0;
-};
-
-Residency residency(const mm::MmStruct& mm, VirtRange range) {
-    Residency found;
-    mm.page_table().for_each_page(range, [&](VirtAddr, const Pte& pte) {
-        if (pte.is_swapped()) ++found.in_swap;
-        if (!pte.is_resident()) return;
-        ++(mm.memory().frames()[pte.pfn()].state == mm::FrameState::zero_page ? found.zero_page : found.in_memory);
-    });
-    return found;
-}
 
 std::string title(const InspectedProcess& process) { return fmt::format("process {} ({})", process.pid, process.name); }
 
@@ -150,6 +133,16 @@ private:
 };
 
 }  // namespace
+
+Residency residency(const mm::MmStruct& mm, VirtRange range) {
+    Residency found;
+    mm.page_table().for_each_page(range, [&](VirtAddr, const Pte& pte) {
+        if (pte.is_swapped()) ++found.in_swap;
+        if (!pte.is_resident()) return;
+        ++(mm.memory().frames()[pte.pfn()].state == mm::FrameState::zero_page ? found.zero_page : found.in_memory);
+    });
+    return found;
+}
 
 std::string show_maps(const InspectedProcess& process) {
     const mm::MmStruct& mm = *process.mm;

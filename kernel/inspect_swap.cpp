@@ -1,10 +1,8 @@
 // inspect.hpp: what reclaim works on: swap, and the replacement policy's lists.
 #include "kernel/inspect.hpp"
-#include "kernel/inspect_text.hpp"
+#include "kernel/inspect_data.hpp"
 #include "kernel/mangle.hpp"
 #include "mm/reclaimer.hpp"
-
-#include <map>
 
 namespace fl::kernel {
 
@@ -15,23 +13,9 @@ std::string file_page_text(const mm::File& file, std::uint64_t page) {
     return fmt::format("{} page {}", mangled(path.substr(path.rfind('/') + 1), "\n"), page);
 }
 
-// Who names each slot: entries of page tables, and files that are only in memory.
-std::map<std::uint64_t, std::vector<std::string>> slot_owners(const Inspection& machine) {
-    std::map<std::uint64_t, std::vector<std::string>> owners;
-    for (const InspectedProcess& process : machine.processes) {
-        if (machine.owner_of(*process.mm) != process.pid) continue;
-        process.mm->page_table().for_each_entry(
-            VirtRange{VirtAddr(0), mm::task_size}, [&](VirtAddr at, const emu::Pte& pte) {
-                if (!pte.is_swapped()) return;
-                owners[pte.slot().value()].push_back(fmt::format("{}:{:#x}", process.pid, at.value()));
-            });
-    }
-    for (const auto& file : machine.files) {
-        for (const auto& [page, slot] : file->swapped_pages()) {
-            owners[slot.value()].push_back(file_page_text(*file, page));
-        }
-    }
-    return owners;
+std::string owner_text(const SlotOwner& owner) {
+    if (owner.entry) return fmt::format("{}:{:#x}", owner.entry->pid, owner.entry->address.value());
+    return file_page_text(*owner.file, owner.file_page);
 }
 
 std::string place_of(const Inspection& machine, Pfn pfn) {
@@ -47,10 +31,32 @@ std::string place_of(const Inspection& machine, Pfn pfn) {
 
 }  // namespace
 
-std::string show_swap(const Inspection& machine) {
+std::map<std::uint64_t, std::vector<SlotOwner>> slot_owners(const Inspection& machine) {
+    std::map<std::uint64_t, std::vector<SlotOwner>> owners;
+    for (const InspectedProcess& process : machine.processes) {
+        if (machine.owner_of(*process.mm) != process.pid) continue;
+        const VirtRange everything{VirtAddr(0), mm::task_size};
+        process.mm->page_table().for_each_entry(everything, [&](VirtAddr at, const emu::Pte& pte) {
+            if (pte.is_swapped()) owners[pte.slot().value()].push_back({.entry = MappedAt{process.pid, at}});
+        });
+    }
+    for (const auto& file : machine.files) {
+        for (const auto& [page, slot] : file->swapped_pages()) {
+            owners[slot.value()].push_back({.entry = {}, .file = file.get(), .file_page = page});
+        }
+    }
+    return owners;
+}
+
+const mm::SwapDevice* swap_of(const Inspection& machine) {
     const mm::Reclaimer* reclaimer = machine.memory.reclaimer();
     const mm::SwapDevice* swap = reclaimer != nullptr ? reclaimer->swap() : nullptr;
-    if (swap == nullptr || swap->slot_count() == PageCount(0)) return "swap: none\n";
+    return swap != nullptr && swap->slot_count() != PageCount(0) ? swap : nullptr;
+}
+
+std::string show_swap(const Inspection& machine) {
+    const mm::SwapDevice* swap = swap_of(machine);
+    if (swap == nullptr) return "swap: none\n";
     std::string text;
     append(text, "swap: {} of 4 KiB in {}, {} used, {} of these only beside a frame; {}, {}\n",
            counted(swap->slot_count().value(), "slot"), swap->file().empty() ? "memory" : mangled(swap->file(), "\n"),
@@ -65,7 +71,9 @@ std::string show_swap(const Inspection& machine) {
                frame ? fmt::format("{:#x}", frame->value()) : "-");
         std::string whose;
         if (const auto found = owners.find(slot.value()); found != owners.end()) {
-            for (const std::string& owner : found->second) append(whose, "{}{}", whose.empty() ? "" : ", ", owner);
+            for (const SlotOwner& owner : found->second) {
+                append(whose, "{}{}", whose.empty() ? "" : ", ", owner_text(owner));
+            }
         }
         if (frame) append(whose, "{}in memory: {}", whose.empty() ? "" : "; ", place_of(machine, *frame));
         text += whose;

@@ -1,8 +1,7 @@
 // inspect.hpp: one address, through all levels of the page table.
 #include "kernel/inspect.hpp"
-#include "kernel/inspect_text.hpp"
+#include "kernel/inspect_data.hpp"
 #include "mm/kernel_space.hpp"
-#include "mm/page_walk_text.hpp"
 
 #include <array>
 
@@ -15,8 +14,46 @@ using emu::Pte;
 using emu::PteKind;
 using mm::FaultKind;
 
-// What comes of a fault, in a few words.
-const char* outcome(FaultKind kind) {
+void add_step(std::string& text, const mm::LevelStep& step) {
+    append(text, "  {}  table {:#8x}  [{:>3}]  {:#018x}  {}", mm::level_name(step.level), step.table.value(),
+           step.index, step.entry.raw(), mm::pte_text(step.entry));
+    if (step.entry.is_resident()) {
+        append(text, " -> {} {:#x}", step.is_leaf() ? "frame" : "table", step.entry.pfn().value());
+    }
+    end_line(text);
+}
+
+void add_mapping(std::string& text, const mm::MmStruct& mm, VirtAddr address) {
+    if (const mm::Vma* vma = mapping_at(mm, address)) {
+        append(text, "  mapping: {} {} {}", range_text(vma->range()), mm::protection_string(vma->flags()),
+               vma_text(mm, *vma));
+        if (vma->file() != nullptr) append(text, ", page {} of the file", vma->page_index(address));
+        text += "\n";
+    } else {
+        text += "  mapping: none\n";
+    }
+}
+
+void add_forecast(std::string& text, const Inspection& machine, const mm::MmStruct& mm, VirtAddr address) {
+    struct Question {
+        Access access;
+        const char* name;
+    };
+    constexpr std::array questions{Question{Access::read, "a read"}, Question{Access::write, "a write"},
+                                   Question{Access::execute, "a fetch"}};
+    for (const auto& [access, name] : questions) {
+        const auto kind = machine.faults.forecast(mm, address, access);
+        if (kind) {
+            append(text, "  {:<7}: fault {}: {}\n", name, mm::fault_kind_name(*kind), fault_outcome(*kind));
+        } else {
+            append(text, "  {:<7}: no fault\n", name);
+        }
+    }
+}
+
+}  // namespace
+
+const char* fault_outcome(FaultKind kind) {
     switch (kind) {
         case FaultKind::demand_zero: return "it would get a frame full of zeroes";
         case FaultKind::zero_page: return "the shared page of zeroes would stand in, read-only";
@@ -39,8 +76,7 @@ const char* outcome(FaultKind kind) {
     return "";
 }
 
-// Why a walk ends without a frame that the processor may use.
-std::string end_of(const mm::LevelStep& last) {
+std::string end_of_walk(const mm::LevelStep& last) {
     if (!last.is_leaf()) {
         return fmt::format("no {} table: none of the {} around it has ever been touched",
                            mm::level_name(last.level - 1),
@@ -60,63 +96,24 @@ std::string end_of(const mm::LevelStep& last) {
     return "";
 }
 
-void add_step(std::string& text, const mm::LevelStep& step) {
-    append(text, "  {}  table {:#8x}  [{:>3}]  {:#018x}  {}", mm::level_name(step.level), step.table.value(),
-           step.index, step.entry.raw(), mm::pte_text(step.entry));
-    if (step.entry.is_resident()) {
-        append(text, " -> {} {:#x}", step.is_leaf() ? "frame" : "table", step.entry.pfn().value());
-    }
-    end_line(text);
-}
-
-void add_mapping(std::string& text, const mm::MmStruct& mm, VirtAddr address) {
+const mm::Vma* mapping_at(const mm::MmStruct& mm, VirtAddr address) {
     const mm::Vma* vma = address < mm::task_size ? mm.vmas().find(address) : nullptr;
-    if (vma != nullptr && vma->start() <= address) {
-        append(text, "  mapping: {} {} {}", range_text(vma->range()), mm::protection_string(vma->flags()),
-               vma_text(mm, *vma));
-        if (vma->file() != nullptr) append(text, ", page {} of the file", vma->page_index(address));
-        text += "\n";
-    } else {
-        text += "  mapping: none\n";
-    }
+    return vma != nullptr && vma->start() <= address ? vma : nullptr;
 }
 
-// What of the kernel half holds the address.
-std::string kernel_mapping(const mm::MmStruct& mm, VirtAddr address) {
-    const mm::KernelSpace* kernel = mm.memory().kernel_space();
-    if (kernel == nullptr) return "  mapping: none\n";
-    if (kernel->direct_map_range().contains(address)) {
-        return fmt::format("  mapping: {} direct map\n", range_text(kernel->direct_map_range()));
-    }
-    if (kernel->memory_map_range().contains(address)) {
-        return fmt::format("  mapping: {} memory map, struct page of frame {:#x}\n",
-                           range_text(kernel->memory_map_range()),
-                           (address - kernel->memory_map_range().start) / sizeof(mm::Frame));
+std::optional<KernelMapping> kernel_mapping_at(const mm::PhysicalMemory& memory, VirtAddr address) {
+    const mm::KernelSpace* kernel = memory.kernel_space();
+    if (kernel == nullptr) return std::nullopt;
+    if (kernel->direct_map_range().contains(address)) return KernelMapping{kernel->direct_map_range(), "direct map"};
+    if (const VirtRange map = kernel->memory_map_range(); map.contains(address)) {
+        const std::uint64_t frame = (address - map.start) / sizeof(mm::Frame);
+        return KernelMapping{map, fmt::format("memory map, struct page of frame {:#x}", frame)};
     }
     if (const mm::VmallocArea* area = kernel->vmalloc().find(address)) {
-        return fmt::format("  mapping: {} vmalloc, {}\n", range_text(area->range()), area->caller);
+        return KernelMapping{area->range(), "vmalloc, " + area->caller};
     }
-    return "  mapping: none\n";
+    return std::nullopt;
 }
-
-void add_forecast(std::string& text, const Inspection& machine, const mm::MmStruct& mm, VirtAddr address) {
-    struct Question {
-        Access access;
-        const char* name;
-    };
-    constexpr std::array questions{Question{Access::read, "a read"}, Question{Access::write, "a write"},
-                                   Question{Access::execute, "a fetch"}};
-    for (const auto& [access, name] : questions) {
-        const auto kind = machine.faults.forecast(mm, address, access);
-        if (kind) {
-            append(text, "  {:<7}: fault {}: {}\n", name, mm::fault_kind_name(*kind), outcome(*kind));
-        } else {
-            append(text, "  {:<7}: no fault\n", name);
-        }
-    }
-}
-
-}  // namespace
 
 std::string show_walk(const Inspection& machine, const InspectedProcess& process, VirtAddr address) {
     std::string text;
@@ -139,10 +136,12 @@ std::string show_walk(const Inspection& machine, const InspectedProcess& process
         }
         text += "\n";
     } else {
-        append(text, "  physical: none: {}\n", end_of(last));
+        append(text, "  physical: none: {}\n", end_of_walk(last));
     }
     if (address >= mm::task_size) {
-        text += kernel_mapping(*process.mm, address);
+        const auto mapping = kernel_mapping_at(machine.memory, address);
+        append(text, "  mapping: {}\n",
+               mapping ? fmt::format("{} {}", range_text(mapping->range), mapping->what) : "none");
         text += "  the kernel's half: any access by the program is SIGSEGV\n";
         return text;
     }

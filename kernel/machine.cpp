@@ -10,6 +10,7 @@
 #include "kernel/host_heap.hpp"
 #include "kernel/host_signals.hpp"
 #include "kernel/live_objects.hpp"
+#include "kernel/mapping_callers.hpp"
 #include "kernel/mm_dump.hpp"
 #include "kernel/oom_killer.hpp"
 #include "kernel/peek.hpp"
@@ -109,7 +110,7 @@ public:
                          .run = [this](System& system) { run_task(system); },
                          .at_end = [this](System& system) { process_ends(system); },
                          .too_many = [this] { stop_at_limit(fmt::format("stopped at {} tasks", options_.max_tasks)); },
-                         .observers = observers_of(options)}) {
+                         .observers = observers_of(options, mapping_callers_)}) {
         faults_.set_fault_around(options.fault_around);
         memory_.huge_pages().mode = options.thp;
         faults_.set_userfault_waiter(this);
@@ -154,8 +155,9 @@ public:
     mm::MemorySample memory_sample() const override;
 
 private:
-    static ProcessObservers observers_of(const MachineOptions& options) {
+    static ProcessObservers observers_of(const MachineOptions& options, mm::ProcessObserver& own) {
         ProcessObservers observers;
+        observers.add(&own);
         observers.add(options.process_observer);
         observers.add(options.memory_observer);
         return observers;
@@ -229,6 +231,7 @@ private:
     Futexes futexes_;
     RecentPrograms recent_programs_;
     SysvIpc ipc_;
+    MappingCallers mapping_callers_{ram_, clock_};
     Processes processes_;
     System* first_ = nullptr;             // the program that was asked for, until it is over
     System* current_ = nullptr;           // whose turn it is
@@ -450,6 +453,7 @@ void MachineImplementation::step(System& system) {
     Task& task = system.task;
     if (task.process->stop_signal != 0) wait_while_stopped(system);
     if (task.exit) return;
+    mapping_callers_.set_registers(task.registers);
     const emu::Exit exit = run_user_code(task);
     std::optional<CrashTrap> trap;
     switch (exit.reason) {
@@ -591,6 +595,8 @@ void MachineImplementation::deliver_after_trap(System& system, const CrashTrap& 
     if (task.exit && task.pid == processes_.first_program() && (handler_failed || is_death_by(trap, last))) {
         crash_ = examine_crash(*task.mm, trap);
         crash_->handler_failed = handler_failed;
+        const CallSite* site = crash_->change ? mapping_callers_.find(*crash_->change) : nullptr;
+        if (site != nullptr) crash_->call_site = *site;
     }
     settle(system);
 }

@@ -25,6 +25,7 @@ public:
     void write_task(const TaskEvent& event) noexcept override { next_.write_task(event); }
     void write_mappings(const MappingsEvent& event) noexcept override { next_.write_mappings(event); }
     void write_sample(const mm::MemorySample& sample) noexcept override { next_.write_sample(sample); }
+    void write_tables(const TableTree& tree) noexcept override { next_.write_tables(tree); }
     void finish() noexcept override { next_.finish(); }
     void flush() noexcept override { next_.flush(); }
 

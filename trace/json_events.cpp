@@ -5,7 +5,6 @@
 #include <fmt/format.h>
 
 #include <iterator>
-#include <string_view>
 
 namespace fl::trace {
 
@@ -14,19 +13,6 @@ namespace {
 template <class... Values>
 void print(std::string& to, fmt::format_string<Values...> format, Values&&... values) {
     fmt::format_to(std::back_inserter(to), format, std::forward<Values>(values)...);
-}
-
-// print_one(element) for each, with commas between.
-template <class Elements, class PrintOne>
-void print_list(std::string& to, const Elements& elements, PrintOne&& print_one) {
-    to += '[';
-    std::string_view comma = "";
-    for (const auto& element : elements) {
-        to += comma;
-        comma = ",";
-        print_one(element);
-    }
-    to += ']';
 }
 
 }  // namespace
@@ -57,12 +43,12 @@ std::string json_of(const MappingsEvent& event) {
     const auto print_range = [&text](VirtRange range) {
         print(text, R"({{"start":"{:#x}","end":"{:#x}")", range.start.value(), range.end.value());
     };
-    print_list(text, event.gone, [&](VirtRange range) {
+    append_json_list(text, event.gone, [&](VirtRange range) {
         print_range(range);
         text += '}';
     });
     text += R"(,"mapped":)";
-    print_list(text, event.mapped, [&](const Mapping& mapping) {
+    append_json_list(text, event.mapped, [&](const Mapping& mapping) {
         print_range(mapping.range);
         text += R"(,"prot":)";
         append_json_string(text, mapping.protection);
@@ -78,11 +64,23 @@ std::string json_of(const mm::MemorySample& sample) {
     std::string text = fmt::format(
         R"({{"event":"sample","time":{},"free_frames":{},"user_frames":{},"used_swap_slots":{},"free_blocks":)",
         sample.time_ns, sample.free_frames, sample.user_frames, sample.used_swap_slots);
-    print_list(text, sample.free_blocks, [&](std::uint64_t count) { print(text, "{}", count); });
+    append_json_list(text, sample.free_blocks, [&](std::uint64_t count) { print(text, "{}", count); });
     text += R"(,"processes":)";
-    print_list(text, sample.processes, [&](const mm::ProcessMemory& memory) {
+    append_json_list(text, sample.processes, [&](const mm::ProcessMemory& memory) {
         print(text, R"({{"pid":{},"anon":{},"file":{},"shmem":{},"swap":{},"page_tables":{}}})", memory.pid,
               memory.anonymous, memory.file, memory.shared_memory, memory.swap, memory.page_tables);
+    });
+    text += '}';
+    return text;
+}
+
+std::string json_of(const TableTree& tree) {
+    std::string text =
+        fmt::format(R"({{"event":"page_tables","time":{},"pid":{},"root":{},"tables":{},"left_out":{},"rows":)",
+                    tree.time_ns, tree.pid, tree.root.value(), tree.table_count, tree.left_out);
+    append_json_list(text, tree.rows, [&](const TableRow& row) {
+        print(text, R"({{"level":{},"addr":"{:#x}","count":{},"entry":"{:#x}"}})", row.level, row.page << page_shift,
+              row.count, row.entry.raw());
     });
     text += '}';
     return text;

@@ -3,6 +3,7 @@
 
 #include "mm/memory_sample.hpp"
 #include "trace/events.hpp"
+#include "trace/table_tree.hpp"
 
 #include <string>
 
@@ -11,5 +12,6 @@ namespace fl::trace {
 std::string json_of(const TaskEvent& event);
 std::string json_of(const MappingsEvent& event);
 std::string json_of(const mm::MemorySample& sample);
+std::string json_of(const TableTree& tree);
 
 }  // namespace fl::trace

@@ -148,6 +148,24 @@ mm::MemorySample sample_of(const JsonFields& fields) {
     return sample;
 }
 
+TableTree tables_of(const JsonFields& fields) {
+    constexpr std::uint64_t levels = 4;
+    TableTree tree;
+    tree.time_ns = fields.number("time");
+    tree.pid = fields.small_number("pid");
+    tree.root = Pfn(fields.number("root"));
+    tree.table_count = fields.number("tables");
+    tree.left_out = fields.number("left_out");
+    for (const Json& element : fields.list("rows", no_limit)) {
+        const JsonFields row(element);
+        const std::uint64_t level = row.number("level", levels);
+        if (level == 0) throw LineError("'level' cannot be 0");
+        tree.rows.push_back({static_cast<std::uint8_t>(level), row.hex("addr") >> page_shift, row.number("count"),
+                             emu::Pte::from_raw(row.hex("entry"))});
+    }
+    return tree;
+}
+
 }  // namespace
 
 std::shared_ptr<const mm::FileIdentity> JsonEventReader::file_named(const std::string& path) {
@@ -259,6 +277,8 @@ void JsonEventReader::read(const Json& object, Writer& writer) {
         writer.write_mappings(mappings_of(fields));
     } else if (name == "sample") {
         writer.write_sample(sample_of(fields));
+    } else if (name == "page_tables") {
+        writer.write_tables(tables_of(fields));
     } else {
         refuse_word("event", name);
     }

@@ -335,7 +335,8 @@ void JsonlWriter::write_text(const std::string& line) noexcept {
     commit(to, to + line.size() + 1);
 }
 
-void JsonlWriter::write_task(const TaskEvent& event) noexcept {
+template <class Event>
+void JsonlWriter::write_json(const Event& event) noexcept {
     try {
         write_text(json_of(event));
     } catch (const std::exception&) {
@@ -343,20 +344,9 @@ void JsonlWriter::write_task(const TaskEvent& event) noexcept {
     }
 }
 
-void JsonlWriter::write_mappings(const MappingsEvent& event) noexcept {
-    try {
-        write_text(json_of(event));
-    } catch (const std::exception&) {
-        // No memory left for the line.
-    }
-}
-
-void JsonlWriter::write_sample(const mm::MemorySample& sample) noexcept {
-    try {
-        write_text(json_of(sample));
-    } catch (const std::exception&) {
-        // No memory left for the line.
-    }
-}
+void JsonlWriter::write_task(const TaskEvent& event) noexcept { write_json(event); }
+void JsonlWriter::write_mappings(const MappingsEvent& event) noexcept { write_json(event); }
+void JsonlWriter::write_sample(const mm::MemorySample& sample) noexcept { write_json(sample); }
+void JsonlWriter::write_tables(const TableTree& tree) noexcept { write_json(tree); }
 
 }  // namespace fl::trace

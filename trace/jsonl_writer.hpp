@@ -37,14 +37,15 @@
 //   eviction          dirty, dropped, age (nanoseconds in memory), slot (null: none)
 //   write_back        slot (null: to its file, or there was none), failed
 //
-// and of processes and their memory (mappings and samples: trace/events.hpp, mm/memory_sample.hpp):
+// and of processes and their memory (mappings, samples, page tables: trace/events.hpp, mm/memory_sample.hpp,
+// trace/table_tree.hpp):
 //
 //   task              time, kind ("fork", "exec", "exit"), pid, parent, path, status, signal; null where it is not the
 //                     kind's
 //   mappings          time, pid, all, gone: [{start, end}, ...], mapped: [{start, end, prot, name}, ...]
-//   sample            time, free_frames, user_frames, used_swap_slots, free_blocks: [...], processes: [{pid, anon,
-//   file,
-//                     shmem, swap, page_tables}, ...]
+//   sample            time, free_frames, user_frames, used_swap_slots, free_blocks: [...],
+//                     processes: [{pid, anon, file, shmem, swap, page_tables}, ...]
+//   page_tables       time, pid, root, tables, left_out, rows: [{level, addr, count, entry}, ...]
 //
 // where PAGE is
 //
@@ -77,6 +78,7 @@ public:
     void write_task(const TaskEvent& event) noexcept override;
     void write_mappings(const MappingsEvent& event) noexcept override;
     void write_sample(const mm::MemorySample& sample) noexcept override;
+    void write_tables(const TableTree& tree) noexcept override;
     void finish() noexcept override { output_.flush(); }
     void flush() noexcept override { output_.flush(); }
 
@@ -111,6 +113,8 @@ private:
     void write_line(const TracedFault& fault, const LineTexts& texts) noexcept;
     const std::string& upper_walk(const mm::PageWalk& walk);
     void write_text(const std::string& line) noexcept;
+    template <class Event>
+    void write_json(const Event& event) noexcept;
     // A line about reclaim: what all have in common, then the fields that `put_own_fields` writes.
     template <class Event, class PutOwnFields>
     void write_reclaim_line(std::string_view name, const Event& event, PutOwnFields&& put_own_fields) noexcept;

@@ -10,6 +10,13 @@ namespace {
 
 // Of what is no fault, at most: a program can map and unmap for ever between two faults.
 constexpr std::size_t max_aside = 65536;
+// And of page tables, which have many rows: those of four processes as large as can be.
+constexpr std::size_t max_aside_table_rows = 4 * max_table_rows;
+
+std::size_t table_rows_of(const StoredEvent& event) {
+    const auto* tree = std::get_if<TableTree>(&event);
+    return tree != nullptr ? tree->rows.size() : 0;
+}
 
 }  // namespace
 
@@ -35,15 +42,26 @@ void LastWriter::keep(StoredEvent event) noexcept {
 void LastWriter::keep_aside(StoredEvent event) noexcept {
     try {
         if (aside_.size() == max_aside) forget_before(aside_.front().number + 1);
+        aside_table_rows_ += table_rows_of(event);
+        while (aside_table_rows_ > max_aside_table_rows && !aside_.empty()) forget_before(aside_.front().number + 1);
         aside_.push_back({++last_number_, std::move(event)});
     } catch (const std::exception&) {
         // As above.
     }
 }
 
+void LastWriter::write_tables(const TableTree& tree) noexcept {
+    try {
+        keep_aside(tree);
+    } catch (const std::exception&) {
+        // No memory left to keep it.
+    }
+}
+
 void LastWriter::forget_before(std::uint64_t number) {
     while (!aside_.empty() && aside_.front().number < number) {
         sum_up(aside_.front().event);
+        aside_table_rows_ -= table_rows_of(aside_.front().event);
         aside_.pop_front();
     }
 }

@@ -25,6 +25,7 @@ public:
     void write_task(const TaskEvent& event) noexcept override { keep_aside(event); }
     void write_mappings(const MappingsEvent& event) noexcept override { keep_aside(event); }
     void write_sample(const mm::MemorySample& sample) noexcept override { keep_aside(sample); }
+    void write_tables(const TableTree& tree) noexcept override;
     // Hands on what was kept.
     void finish() noexcept override;
     // There is nothing to be handed on before the end.
@@ -57,6 +58,7 @@ private:
     std::uint64_t last_number_ = 0;
     Entries entries_;                             // faults and reclaim, count_ at most
     Entries aside_;                               // all others, from the oldest of these on
+    std::size_t aside_table_rows_ = 0;            // of page tables among them
     std::map<std::uint32_t, Process> processes_;  // by pid
 };
 

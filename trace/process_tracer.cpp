@@ -72,6 +72,7 @@ void ProcessTracer::on_mappings(std::uint32_t process, const mm::MmStruct& mm, V
         const bool was_seen = spaces_.contains(mm.id());
         if (is_new) enter(process, mm.id());
         Space& space = spaces_.at(mm.id());
+        space.mm = &mm;
         MappingsEvent event = update(space, mm, was_seen ? changed : whole_space);
         event.time_ns = machine_.now_ns();
         if (!event.gone.empty() || !event.mapped.empty()) {
@@ -105,9 +106,22 @@ void ProcessTracer::on_exec(std::uint32_t process, const std::string& path) noex
     }
 }
 
+void ProcessTracer::tell_tables(std::uint32_t process) {
+    const auto known = space_of_.find(process);
+    if (known == space_of_.end()) return;
+    TableTree tree = table_tree(spaces_.at(known->second).mm->page_table(), process);
+    tree.time_ns = machine_.now_ns();
+    writer_.write_tables(tree);
+}
+
 void ProcessTracer::on_exit(std::uint32_t process, const mm::ProcessEnd& end) noexcept {
     const bool is_last = std::ranges::none_of(space_of_, [&](const auto& entry) { return entry.first != process; });
     if (is_last) sampler_.take();
+    try {
+        tell_tables(process);
+    } catch (const std::exception&) {
+        // No memory left for them.
+    }
     writer_.write_task({.kind = TaskEvent::Kind::exit,
                         .time_ns = machine_.now_ns(),
                         .pid = process,

@@ -29,7 +29,8 @@ private:
     using Mappings = std::map<VirtAddr, Mapping>;  // by start
     struct Space {
         Mappings mappings;
-        std::uint32_t processes = 0;  // that have it
+        std::uint32_t processes = 0;       // that have it
+        const mm::MmStruct* mm = nullptr;  // there as long as one of them is
     };
 
     static Mapping mapping_of(const mm::MmStruct& mm, const mm::Vma& vma);
@@ -37,6 +38,7 @@ private:
     static MappingsEvent update(Space& space, const mm::MmStruct& mm, VirtRange changed);
     void enter(std::uint32_t process, std::uint32_t id);
     void leave(std::uint32_t process);
+    void tell_tables(std::uint32_t process);
 
     Writer& writer_;
     const SampleSource& machine_;

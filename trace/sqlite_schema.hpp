@@ -141,6 +141,21 @@ CREATE TABLE sample_processes (
   swap INTEGER NOT NULL,
   page_tables INTEGER NOT NULL
 );
+CREATE TABLE page_tables (
+  id INTEGER PRIMARY KEY,
+  time INTEGER NOT NULL,
+  pid INTEGER NOT NULL,
+  root INTEGER NOT NULL,
+  tables INTEGER NOT NULL,
+  left_out INTEGER NOT NULL
+);
+CREATE TABLE page_table_rows (
+  event INTEGER NOT NULL REFERENCES page_tables (id),
+  level INTEGER NOT NULL,
+  addr INTEGER NOT NULL,
+  count INTEGER NOT NULL,
+  entry INTEGER NOT NULL
+);
 CREATE VIEW fault_view AS
   SELECT f.*, i.ip, i.symbol, i.function, i.source, i.insn,
          v."start" AS vma_start, v."end" AS vma_end, v.prot AS vma_prot, v.name AS vma_name
@@ -155,6 +170,7 @@ CREATE INDEX faults_by_seq ON faults (seq);
 CREATE INDEX faults_by_addr ON faults (addr);
 CREATE INDEX evictions_by_fault ON evictions (for_fault);
 CREATE INDEX mappings_by_event ON mappings (event);
+CREATE INDEX page_table_rows_by_event ON page_table_rows (event);
 COMMIT;
 )";
 

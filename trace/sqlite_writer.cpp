@@ -39,6 +39,8 @@ enum class SqliteWriter::Table : std::uint8_t {
     samples,
     sample_blocks,
     sample_processes,
+    page_tables,
+    page_table_rows,
 };
 
 namespace {
@@ -51,7 +53,8 @@ struct TableShape {
 constexpr TableShape tables[] = {{"instructions", 6}, {"vmas", 5},           {"files", 2},
                                  {"faults", 30},      {"evictions", 13},     {"write_backs", 11},
                                  {"tasks", 7},        {"mapping_events", 4}, {"mappings", 6},
-                                 {"samples", 5},      {"sample_blocks", 3},  {"sample_processes", 7}};
+                                 {"samples", 5},      {"sample_blocks", 3},  {"sample_processes", 7},
+                                 {"page_tables", 6},  {"page_table_rows", 5}};
 
 }  // namespace
 
@@ -343,6 +346,26 @@ void SqliteWriter::write_sample(const mm::MemorySample& sample) noexcept {
             Row row(*this, Table::sample_processes);
             row.id(id).number(process.pid).number(process.anonymous).number(process.file);
             row.number(process.shared_memory).number(process.swap).number(process.page_tables).insert();
+        }
+    });
+}
+
+void SqliteWriter::write_tables(const TableTree& tree) noexcept {
+    const auto keep = [&] { held_.emplace_back(tree); };
+    take(keep, [&] {
+        const std::int64_t id = ++last_tables_;
+        Row(*this, Table::page_tables)
+            .id(id)
+            .number(tree.time_ns)
+            .number(tree.pid)
+            .number(tree.root.value())
+            .number(tree.table_count)
+            .number(tree.left_out)
+            .insert();
+        for (const TableRow& entry : tree.rows) {
+            Row row(*this, Table::page_table_rows);
+            row.id(id).number(entry.level).number(entry.page << page_shift).number(entry.count);
+            row.number(entry.entry.raw()).insert();
         }
     });
 }

@@ -42,6 +42,7 @@ public:
     void write_task(const TaskEvent& event) noexcept override;
     void write_mappings(const MappingsEvent& event) noexcept override;
     void write_sample(const mm::MemorySample& sample) noexcept override;
+    void write_tables(const TableTree& tree) noexcept override;
     void finish() noexcept override;
     void flush() noexcept override;
 
@@ -83,7 +84,7 @@ private:
     std::vector<std::unique_ptr<sqlite3_stmt, FinalizeStatement>> inserts_;  // by Table
     std::string error_;
     std::uint64_t rows_in_transaction_ = 0;
-    std::int64_t last_mappings_ = 0, last_sample_ = 0;
+    std::int64_t last_mappings_ = 0, last_sample_ = 0, last_tables_ = 0;
 
     std::unordered_map<std::uint64_t, std::int64_t> instruction_by_id_;
     std::map<InstructionKey, std::int64_t> instructions_;

@@ -20,6 +20,7 @@ struct Writing {
     void operator()(const TaskEvent& event) const { writer.write_task(event); }
     void operator()(const MappingsEvent& event) const { writer.write_mappings(event); }
     void operator()(const mm::MemorySample& sample) const { writer.write_sample(sample); }
+    void operator()(const TableTree& tree) const { writer.write_tables(tree); }
 };
 
 }  // namespace

@@ -18,8 +18,8 @@ struct StoredFault {
     std::uint64_t cost_ns = 0;
 };
 
-using StoredEvent =
-    std::variant<StoredFault, mm::EvictionEvent, mm::WriteBackEvent, TaskEvent, MappingsEvent, mm::MemorySample>;
+using StoredEvent = std::variant<StoredFault, mm::EvictionEvent, mm::WriteBackEvent, TaskEvent, MappingsEvent,
+                                 mm::MemorySample, TableTree>;
 
 void write_stored(const StoredEvent& event, Writer& writer) noexcept;
 

@@ -120,13 +120,22 @@ void SymbolTable::end_unsized_symbols() {
     symbols_ = std::move(kept);
 }
 
-std::string SymbolTable::name_of(std::uint64_t address) const {
+const SymbolTable::Symbol* SymbolTable::find(std::uint64_t address) const {
     const auto starts_after = [](std::uint64_t value, const Symbol& symbol) { return value < symbol.start; };
     const auto after = std::upper_bound(symbols_.begin(), symbols_.end(), address, starts_after);
-    if (after == symbols_.begin()) return {};
+    if (after == symbols_.begin()) return nullptr;
     const Symbol& symbol = *std::prev(after);
-    if (address >= symbol.end) return {};
-    return fmt::format("{}+{:#x}", symbol.name, address - symbol.start);
+    return address < symbol.end ? &symbol : nullptr;
+}
+
+std::string SymbolTable::name_of(std::uint64_t address) const {
+    const Symbol* symbol = find(address);
+    return symbol != nullptr ? fmt::format("{}+{:#x}", symbol->name, address - symbol->start) : std::string();
+}
+
+std::optional<std::uint64_t> SymbolTable::start_of(std::uint64_t address) const {
+    const Symbol* symbol = find(address);
+    return symbol != nullptr ? std::optional(symbol->start) : std::nullopt;
 }
 
 }  // namespace fl::trace

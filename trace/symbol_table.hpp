@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,8 @@ public:
 
     // "main+0x1f" for an address of the file (before any load bias); empty where no symbol holds it.
     std::string name_of(std::uint64_t address) const;
+    // Where that symbol starts; nullopt: none holds the address.
+    std::optional<std::uint64_t> start_of(std::uint64_t address) const;
 
 private:
     struct Symbol {
@@ -32,6 +35,7 @@ private:
 
     explicit SymbolTable(std::vector<Symbol> symbols);
     static std::vector<Symbol> collect(Elf& elf);
+    const Symbol* find(std::uint64_t address) const;
     void keep_best_of_each_address();
     void end_unsized_symbols();
 

@@ -1,10 +1,10 @@
 #include "trace/symbolizer.hpp"
 
+#include "trace/elf_image.hpp"
 #include "trace/line_table.hpp"
 #include "trace/symbol_table.hpp"
 
 #include <fcntl.h>
-#include <gelf.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -39,48 +39,21 @@ int open_regular_file(const std::string& path) {
     return descriptor;
 }
 
-// nullptr where it is not a program's; takes `elf`, which may be nullptr.
-Elf* checked(Elf* elf) {
-    GElf_Ehdr header{};
-    if (elf != nullptr && (elf_kind(elf) != ELF_K_ELF || gelf_getehdr(elf, &header) == nullptr ||
-                           header.e_ident[EI_CLASS] != ELFCLASS64 || header.e_machine != EM_X86_64)) {
-        elf_end(elf);
-        return nullptr;
-    }
-    return elf;
-}
-
-// Read, not mapped: a file that shrinks under us then gives an error in place of SIGBUS.
-Elf* begin_elf(int descriptor) {
-    if (descriptor < 0 || elf_version(EV_CURRENT) == EV_NONE) return nullptr;
-    return checked(elf_begin(descriptor, ELF_C_READ, nullptr));
-}
-
-Elf* begin_elf(std::vector<std::byte>& bytes) {
-    if (bytes.empty() || elf_version(EV_CURRENT) == EV_NONE) return nullptr;
-    return checked(elf_memory(reinterpret_cast<char*>(bytes.data()), bytes.size()));
-}
-
-struct ElfEnd {
-    void operator()(Elf* elf) const { elf_end(elf); }
-};
-
 }  // namespace
 
 // The members are made, and unmade, in the order in which they need each other.
 struct Symbolizer::OpenImage {
     FileDescriptor descriptor;
     std::vector<std::byte> bytes;
-    std::unique_ptr<Elf, ElfEnd> elf;
+    ElfImage elf;
     SymbolTable symbols;
     std::unique_ptr<LineTable> lines;
 
-    explicit OpenImage(const std::string& path)
-        : descriptor(open_regular_file(path)), elf(begin_elf(descriptor.get())) {
+    explicit OpenImage(const std::string& path) : descriptor(open_regular_file(path)), elf(open_elf(descriptor.get())) {
         read_tables();
     }
     explicit OpenImage(std::vector<std::byte> file_bytes)
-        : descriptor(-1), bytes(std::move(file_bytes)), elf(begin_elf(bytes)) {
+        : descriptor(-1), bytes(std::move(file_bytes)), elf(open_elf(bytes)) {
         read_tables();
     }
 

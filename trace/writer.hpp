@@ -4,6 +4,7 @@
 #include "mm/fault_event.hpp"
 #include "mm/memory_sample.hpp"
 #include "trace/events.hpp"
+#include "trace/table_tree.hpp"
 
 #include <cstdint>
 #include <string>
@@ -34,11 +35,14 @@ public:
     // What was done for a fault comes before the fault itself; a dirty page is written back before it is evicted.
     virtual void write_eviction(const mm::EvictionEvent& event) noexcept = 0;
     virtual void write_write_back(const mm::WriteBackEvent& event) noexcept = 0;
-    // Processes, their mappings, and how memory is used from time to time. A form without them need not be given them.
+    // Processes, their mappings and page tables, and how memory is used from time to time. A form without them need not
+    // be given them.
     virtual bool wants_processes() const noexcept { return false; }
     virtual void write_task(const TaskEvent& /*event*/) noexcept {}
     virtual void write_mappings(const MappingsEvent& /*event*/) noexcept {}
     virtual void write_sample(const mm::MemorySample& /*sample*/) noexcept {}
+    // What a process's page tables are at its end.
+    virtual void write_tables(const TableTree& /*tree*/) noexcept {}
     // After the last event: what the form has at its end. Everything has been handed to the system then.
     virtual void finish() noexcept = 0;
     // Everything written so far is handed to the system.

@@ -53,6 +53,16 @@ lesson stack-overflow 11 "stack overflow: the stack may not grow beyond 8 MiB (R
   '  write to 0x7fffff7f[0-9a-f]+ by descend\+' '\[stack\]'
 lesson thread-stack 11 "stack overflow of a thread" '  write to 0x[0-9a-f]+ by descend\+'
 
+# Who called the C library's function, in every variant: musl's has no call frame information.
+for variant in musl musl-pie glibc glibc-pie; do
+  for way in after-munmap:munmap after-mremap:mremap protected-write:mprotect; do
+    faultline run "$GUESTS/crash-ways-$variant" "${way%:*}"
+    function=${way%:*}
+    check "$variant: who called ${way#*:}" matches "$stderr" \
+      ", at (__)?${way#*:}[^,]*, called from ${function//-/_}\+0x[0-9a-f]+, $here"
+  done
+done
+
 # The instruction named is the one that faulted, and the address the one of the trace.
 faultline run --trace=t.jsonl --trace-format jsonl ./ways after-munmap
 last_fault=$(grep '"kind":"segv_maperr"' t.jsonl | tail -n 1)

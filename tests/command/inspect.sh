@@ -38,7 +38,7 @@ check "at the first block" matches "${stdout%%$'\n'*}" 'after [0-9]{1,2} instruc
 
 # Every view.
 faultline inspect --at-fault 7 --show all --walk 0x409000 --phys 0x1000 ./walk
-for view in maps: mm: pagetable: buddy: slab: frames: rmap: swap: lists: walk: phys:; do
+for view in maps: mm: pagetable: buddy: slab: frames: rmap: swap: lists: kernel: log: walk: phys:; do
   check "the view $view" contains "$stdout" "$new_line$view "
 done
 check "no line is too long" is "$(awk 'length > 140' <<<"$stdout")" ""
@@ -108,6 +108,79 @@ faultline inspect --at-fault 7 --show all --output views.txt ./walk
 check "in a file: the same" is "$(<views.txt)" "$first"
 check "in a file: stdout is the program's" contains "$stdout" "brk: 8192 bytes more, 0 page faults"
 check "in a file: nothing on stderr" is "$stderr" ""
+
+# As JSON: the same as the text says.
+if command -v python3 >/dev/null; then
+  for options in "--at-fault 7 ./walk" "--at-fault $seq --frames 16 --policy lru $scan"; do
+    read -ra words <<<"$options"
+    words=(--show all --walk 0x409123 --walk 0x800000000000 --phys 0x9000 --phys 0xffffffffff "${words[@]}")
+    faultline inspect "${words[@]}"
+    cp .stdout views.txt
+    faultline inspect --json "${words[@]}"
+    check "json: status" is "$status" 0
+    check "json: one line" is "$(wc -l <.stdout)" 1
+    cp .stdout views.json
+    cat >views.py <<'PYTHON'
+import json, re
+views, text = json.load(open("views.json")), open("views.txt").read()
+names = ("maps", "mm", "pagetable", "buddy", "slab", "frames", "rmap", "swap", "lists", "kernel", "log")
+whole = {name: text[text.index(f"\n{name}: ") + 1:] for name in names}
+rows = lambda view, pattern: re.findall(pattern, whole[view].split("\n\n")[0], re.M)
+def same(what, one, other): assert one == other, (what, one, other)
+maps = [(m["start"], m["end"], m["prot"], m["pages"], m["in_memory"], m["in_swap"]) for m in views["maps"]["mappings"]]
+same("maps", maps, [(a, b, c, int(d), int(e), int(f)) for a, b, c, d, e, f in
+     rows("maps", r"^ +(0x\w+) +(0x\w+)  ([rwxps-]{4}) +(\d+) +(\d+) +(\d+)")])
+for name, value in views["mm"].items():
+    if name in ("brk", "start_brk", "mmap_base", "env_end"):
+        assert f"{name} " in whole["mm"] and value in whole["mm"], name
+same("tables", views["pagetable"]["tables"], int(rows("pagetable", r": (\d+) tables?,")[0]))
+pages = sum(int(count) for count in rows("pagetable", r"0x\w+-0x\w+ +(\d+)  [PN]"))
+same("pages", sum(r["count"] for r in views["pagetable"]["rows"] if r["level"] == 1 and int(r["entry"], 16) & 1), pages)
+same("buddy", [(o["order"], o["free"], o["unusable"], o["extfrag"]) for o in views["buddy"]["orders"]],
+     [(int(a), int(b), float(c), float(d)) for a, b, c, d in
+      rows("buddy", r"^ +(\d+) +\d+[KM] +(\d+) +\d+ +(\S+) +(\S+)")])
+for o in views["buddy"]["orders"]: same("blocks", len(o["blocks"]), o["free"])
+same("frames", [(f"{r['first']:#x}", r["count"], r["state"]) for r in views["frames"]["runs"]],
+     [(a, int(b), c) for a, b, c in rows("frames", r"^  (0x\w+)\S* +(\d+)  (\w+(?: \w+)?)")])
+same("all frames", sum(r["count"] for r in views["frames"]["runs"]), views["frames"]["frames"])
+same("rmap", [(f"{r['first']:#x}", r["count"], len(r["mappings"])) for r in views["rmap"]["runs"]],
+     [(a, int(b), int(c)) for a, b, c in rows("rmap", r"^  (0x\w+)\S* +(\d+)  \w+ +(\d+)  ")])
+same("slots", [(s["slot"], s["references"]) for s in views["swap"]["in_use"]],
+     [(int(a), int(b)) for a, b in rows("swap", r"^ +(\d+) +(\d+)  ")])
+same("lists", [p["page"] for p in views["lists"]["pages"]], [int(p) for p in rows("lists", r"^ +(\d+)  (?:0x|-)")])
+assert f"policy {views['lists']['policy']} " in whole["lists"]
+same("slab", [(c["name"], c["size"], c["used"], c["room"], c["frames"]) for c in views["slab"]["caches"]],
+     [(a, int(b), int(c), int(d), int(e)) for a, b, c, d, e in
+      rows("slab", r"^  (\S+) +(\d+) +(\d+) +(\d+) +\d+ +\d+ +(\d+)  0x")])
+half = views["kernel"]
+same("kernel", [(r["start"], r["end"], r["name"]) for r in half["ranges"]],
+     rows("kernel", r"^  (0x\w+)-(0x\w+) +\d+[KM]  ([^:\n]+)"))
+same("kernel's pages", [p["count"] for r in half["ranges"] for p in (r["small_pages"], r["large_pages"]) if p["count"]],
+     [int(count) for count in rows("kernel", r"^ +(\d+) of (?:4K|2M)  P")])
+same("kernel's entries", [(s["index"], int(s["entry"], 16)) for s in half["shared"]],
+     [(int(a), int(b, 16)) for a, b in rows("kernel", r"^ +\[ *(\d+)\]  (0x\w+)")])
+same("vmalloc", [(a["start"], a["end"], a["pages"]) for a in half["vmalloc"]],
+     [(a, b, int(c)) for a, b, c in rows("kernel", r"^(0x\w+)-(0x\w+) .*pages=(\d+)")])
+assert half["ranges"] and half["shared"] and views["slab"]["caches"]
+same("log", sum(r["text"].count("\n") + 1 for r in views["log"]["records"]), len(rows("log", r"^\[ *\d+\.\d+\]")))
+walk, beyond = views["walks"]
+assert beyond == {"addr": "0x800000000000", "canonical": False}, beyond
+for step in walk["steps"]: assert f"{int(step['entry'], 16):#018x}" in text, step
+same("walk", walk["phys"] or "none", re.search(r"  physical: (\w+)", text)[1])
+fault = re.search(r"  a write: (?:fault (\w+)|no fault)", text)[1]
+same("forecast", walk["faults"]["write"], fault)
+assert views["phys"][1]["frame"] is None and views["phys"][0]["frame"] == 9
+print("all")
+PYTHON
+    run python3 views.py
+    check "json: the views are those of the text" is "$stdout$stderr" all
+  done
+fi
+faultline inspect --at-exit --frames 64 --swap 0 --show swap --json "$scan"
+check "json: no swap" matches "$stdout" '"swap":null'
+faultline inspect --at-fault 99 --json ./walk
+check "json: no such fault: status 1" is "$status" 1
+check "json: no such fault: nothing on stdout" is "$stdout" ""
 
 # A point that is never reached.
 faultline inspect --at-fault 99 ./walk

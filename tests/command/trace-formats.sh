@@ -36,6 +36,8 @@ check "a fork" matches "$(<t.jsonl)" '"event":"task","time":[0-9]+,"kind":"fork"
 check "no process is its own parent" lacks "$(<t.jsonl)" '"kind":"fork","pid":2,'
 check "every process that began has ended" is "$(grep -c '"kind":"fork"' t.jsonl)" "$(($(grep -c '"kind":"exit"' t.jsonl) - 1))"
 check "each address space is told of as a whole" test "$(grep -c '"event":"mappings".*"all":true' t.jsonl)" -gt "$(grep -c '"kind":"fork"' t.jsonl)"
+check "each process's end has its page tables before it" is \
+  "$(grep -A 1 '"event":"page_tables"' t.jsonl | grep -c '"kind":"exit"')" "$(grep -c '"kind":"exit"' t.jsonl)"
 check "samples have each process" matches "$(<t.jsonl)" '"processes":\[\{"pid":2,.*\},\{"pid":3,'
 
 # --- CSV -------------------------------------------------------------------------------------------------------------------
@@ -139,8 +141,8 @@ check "filter: the program runs as without" is "$stdout" "$transcript"
 check "filter: the faults that are meant" cmp -s <(grep '^{"seq":' some.jsonl) <(grep '^{"seq":.*"kind":"cow"' t.jsonl)
 check "filter: the evictions" cmp -s <(grep '"event":"eviction"' some.jsonl) <(grep '"event":"eviction".*"dirty":true' t.jsonl)
 check "filter: no write-backs" lacks "$(<some.jsonl)" '"event":"write_back"'
-check "filter: the rest passes" cmp -s <(grep -E '"event":"(task|mappings|sample)"' some.jsonl) \
-  <(grep -E '"event":"(task|mappings|sample)"' t.jsonl)
+check "filter: the rest passes" cmp -s <(grep -E '"event":"(task|mappings|sample|page_tables)"' some.jsonl) \
+  <(grep -E '"event":"(task|mappings|sample|page_tables)"' t.jsonl)
 faultline trace convert t.jsonl - --format jsonl --filter 'kind=cow || dirty=true'
 check "filter: of a trace that was written before" cmp -s .stdout some.jsonl
 faultline run "${pressure[@]}" --trace=last.txt --trace-last 7 --filter kind=swap_in "$processes"

@@ -87,7 +87,10 @@ mappings+="\"gone\":\[(\{$range\}(,\{$range\})*)?\],\"mapped\":\[($mapped(,$mapp
 process="\{\"pid\":[0-9]+,\"anon\":[0-9]+,\"file\":[0-9]+,\"shmem\":[0-9]+,\"swap\":[0-9]+,\"page_tables\":[0-9]+\}"
 sample="^\{\"event\":\"sample\",\"time\":[0-9]+,\"free_frames\":[0-9]+,\"user_frames\":[0-9]+,\"used_swap_slots\":[0-9]+,"
 sample+="\"free_blocks\":\[[0-9]+(,[0-9]+){10}\],\"processes\":\[($process(,$process)*)?\]\}$"
-machine="$task|$mappings|$sample"
+entry="\{\"level\":[1-4],\"addr\":$hex,\"count\":[0-9]+,\"entry\":$hex\}"
+tables="^\{\"event\":\"page_tables\",\"time\":[0-9]+,\"pid\":[0-9]+,\"root\":[0-9]+,\"tables\":[0-9]+,"
+tables+="\"left_out\":[0-9]+,\"rows\":\[($entry(,$entry)*)?\]\}$"
+machine="$task|$mappings|$sample|$tables"
 
 for program in brk-walk-musl brk-walk-glibc-pie die-null-musl jit-musl stack-depth-glibc; do
   faultline run --trace=first.jsonl --trace-format jsonl "$GUESTS/$program"
@@ -98,7 +101,8 @@ for program in brk-walk-musl brk-walk-glibc-pie die-null-musl jit-musl stack-dep
   check "$program: it begins with the program" contains "$(head -n 1 first.jsonl)" "\"kind\":\"exec\",\"pid\":2"
   check "$program: it ends with the program's end" contains "$(tail -n 1 first.jsonl)" "\"kind\":\"exit\",\"pid\":2"
   check "$program: whose status is the command's" contains "$(tail -n 1 first.jsonl)" "\"status\":$first,"
-  check "$program: memory at its end" contains "$(tail -n 2 first.jsonl | head -n 1)" '"event":"sample"'
+  check "$program: memory at its end" contains "$(tail -n 3 first.jsonl | head -n 1)" '"event":"sample"'
+  check "$program: its page tables" contains "$(tail -n 2 first.jsonl | head -n 1)" '"event":"page_tables"'
   check "$program: time never goes back" is \
     "$(sed -E 's/.*"time":([0-9]+),.*/\1/' first.jsonl)" "$(sed -E 's/.*"time":([0-9]+),.*/\1/' first.jsonl | sort -n)"
   faultline run --trace=second.jsonl --trace-format=jsonl "$GUESTS/$program"

@@ -92,9 +92,9 @@ std::string Payload::head() const {
         for (const Table::Named& named : table.columns()) {
             const Column& column = named.column;
             fmt::format_to(std::back_inserter(head), R"({}"{}":["{}",{},{},{}])", std::exchange(between_columns, ","),
-                           named.name, column.encoding() == Encoding::plain ? "plain" : "delta", offset,
-                           column.bytes().size(), column.largest());
-            offset += column.bytes().size();
+                           named.name, encoding_name(column.encoding()), offset, column.planes().size(),
+                           column.largest());
+            offset += column.planes().size() * column.row_count();
         }
         head += "}}";
     }
@@ -107,7 +107,9 @@ std::string Payload::pack() const {
     deflater.add(little_endian(json.size()));
     deflater.add(json);
     for (const Table& table : tables_) {
-        for (const Table::Named& named : table.columns()) deflater.add(named.column.bytes());
+        for (const Table::Named& named : table.columns()) {
+            for (const std::string& plane : named.column.planes()) deflater.add(plane);
+        }
     }
     return base64(deflater.finish());
 }

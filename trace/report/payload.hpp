@@ -4,7 +4,7 @@
 //
 //   bytes 0..3   the length of the head, little-endian
 //   the head     JSON: whatever add_json() was given, "strings", and "tables": by name {"rows": N, "columns": by name
-//                [encoding, offset, bytes, largest value]}; offsets count from the head's end
+//                [encoding, offset, planes, largest value]}; offsets count from the head's end
 //   the columns  (columns.hpp), one after the other
 #pragma once
 

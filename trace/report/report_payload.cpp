@@ -7,8 +7,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <iterator>
+#include <array>
 #include <set>
+#include <string_view>
 
 namespace fl::trace::report {
 
@@ -16,27 +17,20 @@ namespace {
 
 constexpr std::size_t most_parts = 28;
 
-template <class Range, class NameOf>
-std::string json_list(const Range& range, NameOf&& name_of) {
-    std::string json = "[";
-    for (const auto& item : range) {
-        if (json.size() > 1) json += ',';
-        append_json_string(json, name_of(item));
-    }
-    return json + "]";
+// A list of strings, as JSON.
+template <class Texts>
+std::string json_texts(const Texts& texts) {
+    std::string json;
+    append_json_list(json, texts, [&json](std::string_view text) { append_json_string(json, text); });
+    return json;
 }
 
 std::string json_pairs(const std::vector<std::pair<std::string, std::string>>& pairs) {
-    std::string json = "[";
-    for (const auto& [name, value] : pairs) {
-        if (json.size() > 1) json += ',';
-        json += '[';
-        append_json_string(json, name);
-        json += ',';
-        append_json_string(json, value);
-        json += ']';
-    }
-    return json + "]";
+    std::string json;
+    append_json_list(json, pairs, [&json](const auto& pair) {
+        json += json_texts(std::array{pair.first, pair.second});
+    });
+    return json;
 }
 
 // "1,234,567", as people count.
@@ -54,18 +48,11 @@ template <class Enum>
 std::string enum_names(std::size_t count, const char* (*name)(Enum)) {
     std::vector<std::string_view> names;
     for (std::size_t i = 0; i < count; ++i) names.emplace_back(name(static_cast<Enum>(i)));
-    return json_list(names, [](std::string_view text) { return text; });
+    return json_texts(names);
 }
 
 std::uint64_t frame_field(emu::Pte entry) { return entry.raw() >> page_shift & ((std::uint64_t{1} << 40U) - 1); }
 std::uint64_t bits_field(emu::Pte entry) { return (entry.raw() & 0xfffU) | entry.raw() >> 52U << 12U; }
-
-// The swap slot that the entry named before the fault, and 1; 0: none.
-std::uint64_t slot_before(const FaultRow& row) {
-    const emu::Pte entry = emu::Pte::from_raw((row.before_bits & 0xfffULL) | row.before_frame << page_shift |
-                                              std::uint64_t{row.before_bits >> 12U} << 52U);
-    return entry.is_swapped() ? row.before_frame + 1 : 0;
-}
 
 }  // namespace
 
@@ -99,8 +86,8 @@ std::vector<std::string> ReportWriter::notes() const {
     }
     if (fault_count_ > 0 && !tree_) {
         notes.push_back(
-            "The page tables at the end are left out: a trace has only the entries that faults met. A "
-            "report of a run (faultline run --report) has them.");
+            "The page tables at the end are left out: the trace does not have them. They belong to the end of a "
+            "process, which it does not tell of, or it is older than this form of it.");
     }
     if (every_sample_ > 1) {
         notes.push_back(
@@ -136,60 +123,14 @@ void ReportWriter::add_head(Payload& payload) const {
     }
     payload.add_text("title", head_.title);
     payload.add_json("facts", json_pairs(head.facts));
-    payload.add_json("notes", json_list(notes(), [](const std::string& note) { return note; }));
+    payload.add_json("notes", json_texts(notes()));
     payload.add_json("kinds", enum_names(mm::fault_kind_count, mm::fault_kind_name));
     payload.add_json("reclaim_reasons", enum_names(mm::reclaim_reason_count, mm::reclaim_reason_name));
     payload.add_json("process_events", enum_names(3, task_event_name));
     payload.add_json("kind_totals", fmt::format("[{}]", fmt::join(by_kind_, ",")));
+    payload.add_json("background_evictions", fmt::to_string(background_eviction_count_));
     payload.add_json("fault_share", fmt::to_string(faults_.share()));
     payload.add_json("end_time", fmt::to_string(end_ns_));
-}
-
-void ReportWriter::add_faults(Payload& payload) const {
-    Table& table = payload.add_table("faults");
-    Column& sequence = table.add("sequence", Encoding::delta);
-    Column& time = table.add("time", Encoding::delta);
-    Column& page = table.add("page", Encoding::delta);
-    Column& offset = table.add("offset", Encoding::plain);
-    Column& task = table.add("task", Encoding::plain);
-    Column& shape = table.add("shape", Encoding::plain);
-    Column& instruction = table.add("instruction", Encoding::plain);
-    Column& vma = table.add("vma", Encoding::plain);
-    Column& walk = table.add("walk", Encoding::plain);
-    Column& before = table.add("before", Encoding::delta);
-    Column& before_bits = table.add("before_bits", Encoding::plain);
-    Column& after = table.add("after", Encoding::delta);
-    Column& after_bits = table.add("after_bits", Encoding::plain);
-    Column& evicted = table.add("evicted", Encoding::plain);
-    Column& written = table.add("written", Encoding::plain);
-    Column& looked = table.add("looked", Encoding::plain);
-    Column& slot = table.add("slot", Encoding::plain);
-    Column& refault = table.add("refault", Encoding::delta);
-    Column& tables = table.add("tables", Encoding::plain);
-    Column& around = table.add("around", Encoding::plain);
-    for (const FaultRow& row : faults_.all()) {
-        sequence.append(row.fault);
-        time.append(row.time_ns);
-        page.append(row.page);
-        offset.append(row.offset);
-        task.append(row.task);
-        shape.append(row.shape);
-        instruction.append(row.instruction);
-        vma.append(row.vma);
-        walk.append(row.walk);
-        before.append(row.before_frame);
-        before_bits.append(row.before_bits);
-        after.append(row.after_frame);
-        after_bits.append(row.after_bits);
-        evicted.append(row.evicted);
-        written.append(row.written);
-        looked.append(row.looked);
-        // Mostly the one in the entry before.
-        slot.append(row.slot == slot_before(row) ? 0 : row.slot + 1);
-        refault.append(row.refault);
-        tables.append(row.tables);
-        around.append(row.around);
-    }
 }
 
 void ReportWriter::add_fault_tables(Payload& payload) const {
@@ -305,34 +246,6 @@ void ReportWriter::add_parts(Payload& payload) const {
     for (const AddressPart& part : address_parts(std::move(touched), most_parts)) {
         page.append(part.page);
         pages.append(part.pages);
-    }
-}
-
-void ReportWriter::add_reclaims(Payload& payload) const {
-    Table& table = payload.add_table("reclaim");
-    Column& fault = table.add("fault", Encoding::delta);
-    Column& flags = table.add("flags", Encoding::plain);
-    Column& reason = table.add("reason", Encoding::plain);
-    Column& id = table.add("id", Encoding::delta);  // of pages that nothing else names
-    Column& pid = table.add("pid", Encoding::plain);
-    Column& page = table.add("page", Encoding::delta);
-    Column& file = table.add("file", Encoding::plain);
-    Column& file_page = table.add("file_page", Encoding::delta);
-    Column& frame = table.add("frame", Encoding::delta);
-    Column& age = table.add("age", Encoding::delta);
-    Column& slot = table.add("slot", Encoding::delta);
-    for (const ReclaimRow& row : reclaims_.all()) {
-        fault.append(row.fault);
-        flags.append(row.flags);
-        reason.append(row.reason);
-        id.append(row.page == 0 && row.file == 0 ? row.id : 0);
-        pid.append(row.pid);
-        page.append(row.page);
-        file.append(payload.string_index(files_[row.file]));
-        file_page.append(row.file_page);
-        frame.append(row.frame);
-        age.append(row.age_ns);
-        slot.append(row.slot);
     }
 }
 

@@ -22,6 +22,11 @@ constexpr std::size_t least_faults = 1024;
 
 constexpr std::uint64_t frame_mask = (std::uint64_t{1} << 40U) - 1;
 
+// As the page can hold it.
+std::uint64_t number(std::uint64_t value) { return std::min(value, Column::max_value); }
+// Leaves room for one more.
+std::uint64_t number_and_one(std::uint64_t value) { return std::min(value, Column::max_value - 2) + 1; }
+
 std::uint64_t page_of(VirtAddr address) { return address.value() >> page_shift; }
 
 // "main" of "main+0x1f".
@@ -112,14 +117,15 @@ std::uint32_t bits_field(emu::Pte entry) {
 void ReportWriter::write(const TracedFault& fault) noexcept {
     keep([&] {
         const mm::FaultEvent& event = fault.event;
-        if (event.victim && last_reclaim_fault_ != event.sequence) {
+        if (event.victim && last_reclaim_fault_ != number(event.sequence)) {
             mm::EvictionEvent victim = *event.victim;
             victim.for_fault = event.sequence;
+            victim.time_ns = event.origin.time_ns;
             add_eviction(victim);
         }
         FaultRow row;
-        row.fault = event.sequence;
-        row.time_ns = event.origin.time_ns;
+        row.fault = number(event.sequence);
+        row.time_ns = number(event.origin.time_ns);
         row.page = page_of(event.address);
         row.offset = static_cast<std::uint16_t>(event.address.value() & (page_size - 1));
         row.before_frame = frame_field(event.pte_before);
@@ -127,8 +133,8 @@ void ReportWriter::write(const TracedFault& fault) noexcept {
         row.after_frame = frame_field(event.pte_after);
         row.after_bits = bits_field(event.pte_after);
         row.looked = event.reclaim.frames_looked_at;
-        row.slot = event.slot ? event.slot->value() + 1 : 0;
-        row.refault = event.refault_distance ? *event.refault_distance + 1 : 0;
+        row.slot = event.slot ? number_and_one(event.slot->value()) : 0;
+        row.refault = event.refault_distance ? number_and_one(*event.refault_distance) : 0;
         row.task = tasks_.index_of({event.origin.pid, event.origin.tid});
         row.instruction = instruction_index(fault);
         row.shape = shapes_.index_of({event.access, event.mode, event.error_code, event.kind, event.major});
@@ -153,12 +159,12 @@ void ReportWriter::write(const TracedFault& fault) noexcept {
 
 void ReportWriter::add_reclaim(const mm::PageName& page, ReclaimRow row) {
     // Rows are looked up by fault: their order is kept whatever a trace claims.
-    row.fault = std::max(row.fault != 0 ? row.fault : last_fault_, last_reclaim_fault_);
+    row.fault = std::max(row.fault != 0 ? row.fault : number(last_fault_), last_reclaim_fault_);
     row.page = page.address ? page_of(*page.address) + 1 : 0;
     row.id = page.id;
     row.pid = page.owner;
     row.file = page.file != nullptr ? files_.index_of(page.file->path) : 0;
-    row.file_page = page.file_page;
+    row.file_page = number(page.file_page);
     reclaims_.add(row);
     ++reclaim_rows_;
     if ((row.flags & ReclaimRow::for_fault) != 0) last_reclaim_fault_ = row.fault;
@@ -166,16 +172,18 @@ void ReportWriter::add_reclaim(const mm::PageName& page, ReclaimRow row) {
 
 void ReportWriter::add_eviction(const mm::EvictionEvent& event) {
     ReclaimRow row;
-    row.fault = event.for_fault;
-    row.frame = event.pfn.value();
-    row.age_ns = event.age_ns;
-    row.slot = event.slot ? event.slot->value() + 1 : 0;
+    row.fault = number(event.for_fault);
+    row.time_ns = number(event.time_ns);
+    row.frame = number(event.pfn.value());
+    row.age_ns = number(event.age_ns);
+    row.slot = event.slot ? number_and_one(event.slot->value()) : 0;
     row.reason = static_cast<std::uint8_t>(event.reason);
     row.flags =
         static_cast<std::uint8_t>((event.dirty ? ReclaimRow::dirty : 0) | (event.dropped ? ReclaimRow::dropped : 0) |
                                   (event.for_fault != 0 ? ReclaimRow::for_fault : 0));
     add_reclaim(event.page, row);
     ++eviction_count_;
+    if (event.for_fault == 0) ++background_eviction_count_;
 }
 
 void ReportWriter::write_eviction(const mm::EvictionEvent& event) noexcept {
@@ -188,9 +196,10 @@ void ReportWriter::write_write_back(const mm::WriteBackEvent& event) noexcept {
     if (!event.failed && event.reason != mm::ReclaimReason::ahead) return;
     keep([&] {
         ReclaimRow row;
-        row.fault = event.for_fault;
-        row.frame = event.pfn.value();
-        row.slot = event.slot ? event.slot->value() + 1 : 0;
+        row.fault = number(event.for_fault);
+        row.time_ns = number(event.time_ns);
+        row.frame = number(event.pfn.value());
+        row.slot = event.slot ? number_and_one(event.slot->value()) : 0;
         row.reason = static_cast<std::uint8_t>(event.reason);
         row.flags = static_cast<std::uint8_t>(ReclaimRow::write_back | (event.failed ? ReclaimRow::failed : 0) |
                                               (event.for_fault != 0 ? ReclaimRow::for_fault : 0));
@@ -225,14 +234,24 @@ void ReportWriter::write_sample(const mm::MemorySample& sample) noexcept {
     });
 }
 
+void ReportWriter::write_tables(const TableTree& tree) noexcept {
+    if (first_process_ != 0 && tree.pid != first_process_) return;
+    keep([&] {
+        tree_ = tree;
+        if (tree.rows.size() <= max_table_rows) return;
+        // Only a trace that somebody else has made.
+        tree_->left_out += tree.rows.size() - max_table_rows;
+        tree_->rows.resize(max_table_rows);
+    });
+}
+
 Payload ReportWriter::payload() const {
     Payload payload;
     add_head(payload);
-    add_faults(payload);
+    add_events(payload);
     add_fault_tables(payload);
     add_totals(payload);
     add_parts(payload);
-    add_reclaims(payload);
     add_areas(payload);
     add_samples(payload);
     add_task_events(payload);

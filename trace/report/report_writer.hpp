@@ -9,7 +9,6 @@
 #include "trace/report/interner.hpp"
 #include "trace/report/payload.hpp"
 #include "trace/report/rows.hpp"
-#include "trace/report/table_tree.hpp"
 #include "trace/writer.hpp"
 
 #include <array>
@@ -45,10 +44,7 @@ public:
 
     // Before finish(). What is not given is not on the page.
     void set_head(ReportHead head) { head_ = std::move(head); }
-    void set_table_tree(TableTree tree) { tree_ = std::move(tree); }
     bool has_events() const { return has_events_; }
-    // The process of the first fault; 0: there was none.
-    std::uint32_t first_process() const { return first_process_; }
 
     void write(const TracedFault& fault) noexcept override;
     void write_eviction(const mm::EvictionEvent& event) noexcept override;
@@ -57,6 +53,7 @@ public:
     void write_task(const TaskEvent& event) noexcept override;
     void write_mappings(const MappingsEvent& event) noexcept override;
     void write_sample(const mm::MemorySample& sample) noexcept override;
+    void write_tables(const TableTree& tree) noexcept override;
     void finish() noexcept override;
     // A page is written at the end or not at all.
     void flush() noexcept override {}
@@ -113,11 +110,10 @@ private:
     Payload payload() const;
     void add_head(Payload& payload) const;
     std::vector<std::string> notes() const;
-    void add_faults(Payload& payload) const;
+    void add_events(Payload& payload) const;
     void add_fault_tables(Payload& payload) const;
     void add_totals(Payload& payload) const;
     void add_parts(Payload& payload) const;
-    void add_reclaims(Payload& payload) const;
     void add_areas(Payload& payload) const;
     void add_samples(Payload& payload) const;
     void add_task_events(Payload& payload) const;
@@ -128,7 +124,7 @@ private:
     Output& output_;
     ReportLimits limits_;
     ReportHead head_;
-    std::optional<TableTree> tree_;
+    std::optional<TableTree> tree_;  // of the first process
 
     Rows<FaultRow> faults_;
     Rows<ReclaimRow> reclaims_;
@@ -157,10 +153,11 @@ private:
     std::vector<KindCounts> by_function_, by_area_;
     KindCounts by_kind_{};
     std::uint64_t fault_count_ = 0, major_count_ = 0, eviction_count_ = 0, write_back_count_ = 0, reclaim_rows_ = 0;
+    std::uint64_t background_eviction_count_ = 0;  // for no fault in particular
     std::uint64_t last_fault_ = 0, last_reclaim_fault_ = 0, end_ns_ = 0;
     bool has_events_ = false;
-    std::uint32_t first_process_ = 0;
-    std::uint64_t lost_ = 0;  // events for which the host had no memory
+    std::uint32_t first_process_ = 0;  // that of the first fault; 0: there was none
+    std::uint64_t lost_ = 0;           // events for which the host had no memory
 };
 
 }  // namespace fl::trace::report

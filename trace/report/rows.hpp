@@ -11,6 +11,8 @@
 
 namespace fl::trace::report {
 
+// Numbers lie below 2^53 (columns.hpp).
+
 // One fault. Numbers of other tables' rows are named after those tables.
 struct FaultRow {
     std::uint64_t fault = 0;  // its sequence number
@@ -32,12 +34,18 @@ struct ReclaimRow {
     enum Flag : std::uint8_t { write_back = 1, dirty = 2, dropped = 4, failed = 8, for_fault = 16 };
 
     std::uint64_t fault = 0;  // that it was done for; without the flag the last one before it
-    std::uint64_t page = 0;   // and 1; 0: it is not known
+    std::uint64_t time_ns = 0;
+    std::uint64_t page = 0;  // and 1; 0: it is not known
     std::uint64_t file_page = 0, frame = 0, age_ns = 0;
     std::uint64_t slot = 0;  // and 1; 0: there is none
     std::uint32_t id = 0, pid = 0, file = 0;
     std::uint8_t reason = 0, flags = 0;
     bool rare = false;
+
+    // Whether it comes before the fault of this number, where both are told of in turn.
+    bool belongs_before(std::uint64_t number) const {
+        return fault < number || (fault == number && (flags & for_fault) != 0);
+    }
 };
 
 template <class Row>

@@ -1,10 +1,12 @@
 #include "kernel/inspect.hpp"
 
+#include "kernel/inspect_data.hpp"
 #include "kernel/inspect_text.hpp"
 #include "mm/fragmentation.hpp"
 #include "mm/page_walk_text.hpp"
 
 #include "tests/unit/kernel/swapping_machine.hpp"
+#include "tests/unit/mm/huge_support.hpp"
 
 #include <fmt/format.h>
 
@@ -259,7 +261,7 @@ TEST_CASE("buddy view: blocks, how much of free memory is unusable, and why ther
     for (unsigned order = 0; order < BuddyAllocator::order_count; ++order) {
         const std::uint64_t pages = blocks.at(order) << order;
         const std::string start =
-            fmt::format("  {:>5} {:>6} {:>7} {:>7} {:>8.3f} {:>7.3f} ", order,
+            fmt::format("  {:>5} {:>6} {:>7} {:>7} {:>8.3f} {:>7.3f}", order,
                         order < 8 ? fmt::format("{}K", 4 << order) : fmt::format("{}M", 1 << (order - 8)),
                         blocks.at(order), pages, static_cast<double>(in_smaller * 1000 / free) / 1000,
                         static_cast<double>(fragmentation_index(machine.memory.buddy(), order)) / 1000);
@@ -270,6 +272,38 @@ TEST_CASE("buddy view: blocks, how much of free memory is unusable, and why ther
     CHECK(contains(lines.at(2), " -1.000 "));
     CHECK(contains(
         text, fmt::format("buddy: {} frames, {} free\n", machine.memory.buddy().managed_page_count().value(), free)));
+}
+
+TEST_CASE("buddy view: blocks that touch are one range") {
+    emu::Ram ram(*emu::Ram::create(PageCount(8192)));
+    PhysicalMemory memory(ram);
+    const Lines lines = lines_of(kernel::show_buddy(memory));
+    constexpr std::size_t order_10 = 2 + 10;
+    CHECK(lines.at(order_10) == "     10     4M       7    7168    0.124  -1.000  0x400-0x1fff");
+}
+
+TEST_CASE("a large page: counted in 4 KiB, found by each of its frames, and a table is kept for it") {
+    HugeMachine machine;
+    REQUIRE(machine.map(huge(0), 512));
+    machine.put(huge(0), 1);
+    REQUIRE(machine.is_large(huge(0)));
+    CHECK(kernel::residency(*machine.mm, VirtRange{huge(0), huge(1)}).in_memory == 512);
+
+    const Inspection alone = standing(machine);
+    const VirtAddr at = huge(0) + 5 * page_size;
+    const emu::Pte entry = machine.mm->page_table().page_at(at);
+    const auto found = kernel::all_mappings_of(alone, entry.pfn());
+    REQUIRE(found.size() == 1);
+    CHECK(found[0].page == at);
+    CHECK(found[0].entry == entry);
+    CHECK(found[0].is_large);
+    CHECK(contains(kernel::show_physical(alone, entry.pfn().address()), ", in a large page\n"));
+    CHECK(contains(kernel::show_walk(alone, alone.processes[0], at + 9),
+                   fmt::format("  physical: {:#x}, anonymous", entry.pfn().address().value() + 9)));
+
+    std::uint64_t kept = 0;
+    for (const kernel::FrameRun& run : kernel::frame_runs(alone)) kept += run.table && run.table->is_kept() ? 1 : 0;
+    CHECK(kept == 1);
 }
 
 TEST_CASE("swap view: slots, their references, and who names them") {

@@ -135,6 +135,17 @@ void write_all_kinds(Writer& writer) {
     writer.write({refault, {2, hostile_text, hostile_text, hostile_text}, 100'000});
     writer.write_task({.kind = TaskEvent::Kind::fork, .time_ns = 200'000, .pid = 3, .parent = 2, .path = {}});
     writer.write_mappings({.time_ns = 200'001, .pid = 3, .all = false, .gone = {heap}, .mapped = {}});
+    const emu::Pte table = emu::Pte::present(Pfn(9), {.writable = true, .user = true, .executable = true});
+    writer.write_tables({.time_ns = 200'002,
+                         .pid = 3,
+                         .root = Pfn(8),
+                         .table_count = 4,
+                         .rows = {{4, 0, 1, table},
+                                  {3, 0, 1, table},
+                                  {2, 0x400, 3, table},
+                                  {1, 0x4c9, 2, heap_write().pte_after},
+                                  {1, 0x4cd, 1, emu::Pte::swapped(emu::SwapSlot(17))}},
+                         .left_out = 5});
     writer.write_task(
         {.kind = TaskEvent::Kind::exit, .time_ns = 200'002, .pid = 3, .path = {}, .status = 139, .signal = 11});
 }

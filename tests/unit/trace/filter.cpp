@@ -212,6 +212,6 @@ TEST_CASE("filter: the writer hands on what is meant, and all that is neither fa
                               (is_reclaim && line.find("\"dirty\":true") != std::string::npos);
         if ((!is_fault && !is_reclaim) || is_meant) expected.push_back(line);
     }
-    REQUIRE(expected.size() == 8);
+    REQUIRE(expected.size() == 9);
     CHECK(some.lines() == expected);
 }

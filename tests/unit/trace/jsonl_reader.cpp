@@ -60,7 +60,7 @@ std::size_t line_count(const std::string& text) {
 
 TEST_CASE("a trace that is read and written is the same, byte for byte, however it arrives") {
     const std::string text = written();
-    REQUIRE(line_count(text) == 11);
+    REQUIRE(line_count(text) == 12);
     for (const std::size_t piece : {1UL, 7UL, 4096UL}) {
         const ReadBack back = read_back(text, piece);
         CHECK(back.error == "");
@@ -83,7 +83,7 @@ TEST_CASE("a trace that ends in the middle of a line is read up to there") {
     const std::string text = written();
     const std::size_t last_line = text.rfind('\n', text.size() - 2) + 1;
     const ReadBack back = read_back(text.substr(0, text.size() - 20));
-    CHECK(back.error == "t.jsonl: line 11: the trace ends in the middle of it");
+    CHECK(back.error == "t.jsonl: line 12: the trace ends in the middle of it");
     CHECK(back.text == text.substr(0, last_line));
     // A last line that only lacks its end is whole.
     const ReadBack whole = read_back(text.substr(0, text.size() - 1));
@@ -118,6 +118,9 @@ TEST_CASE("what is wrong with a line is said in one line, and what came before i
     CHECK(error_of("[1,2,3,", "[2,3,") == "t.jsonl: line 3: 'free_blocks' has not 11 elements");
     CHECK(error_of("\"event\":\"sample\"", "\"event\":\"simple\"") == "t.jsonl: line 3: 'event' cannot be 'simple'");
     CHECK(error_of("{\"event\":\"sample\"", "[") == "t.jsonl: line 3: is no JSON object");
+    CHECK(error_of("\"level\":4", "\"level\":5") == "t.jsonl: line 11: 'level' is more than 4");
+    CHECK(error_of("\"level\":4", "\"level\":0") == "t.jsonl: line 11: 'level' cannot be 0");
+    CHECK(error_of("\"root\":8,", "") == "t.jsonl: line 11: 'root' is missing");
     const ReadBack number = read_back("7\n");
     CHECK(number.error == "t.jsonl: line 1: there is something else where an object has to be");
     const ReadBack kept = read_back(replaced(text, "\"seq\":8,", ""));

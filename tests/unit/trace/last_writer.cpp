@@ -95,3 +95,19 @@ TEST_CASE("a program that maps and unmaps for ever does not fill the memory") {
     CHECK(lines.size() == 1 + 65536 + 1);
     CHECK(lines[1].starts_with(R"({"seq":1,)"));
 }
+
+TEST_CASE("of page tables so many are kept as have room, the last ones") {
+    const auto lines = last(1, [](Writer& writer) {
+        write_fault(writer, 1);
+        for (std::uint32_t pid = 2; pid < 9; ++pid) {
+            TableTree tree{.time_ns = pid, .pid = pid};
+            tree.rows.resize(max_table_rows);
+            writer.write_tables(tree);
+        }
+    });
+    REQUIRE(lines.size() == 5);
+    CHECK(lines[0].starts_with(R"({"seq":1,)"));
+    for (std::size_t i = 1; i < lines.size(); ++i) {
+        CHECK(lines[i].starts_with(R"({"event":"page_tables","time":)" + std::to_string(4 + i)));
+    }
+}

@@ -36,9 +36,11 @@ public:
         }
         ++events;
     }
+    void write_tables(const TableTree& tree) noexcept override { trees.push_back(tree); }
     void write_sample(const mm::MemorySample& sample) noexcept override { samples.push_back(sample.time_ns); }
 
     std::vector<TaskEvent> tasks;
+    std::vector<TableTree> trees;
     std::map<std::uint32_t, std::map<VirtAddr, Mapping>> mappings;  // by pid
     std::vector<std::uint64_t> samples;
     std::size_t events = 0, mapped = 0;
@@ -169,6 +171,37 @@ TEST_CASE("tasks begin and end, and the last end has a sample before it") {
         {.kind = Kind::exit, .time_ns = 10, .pid = 2, .path = {}, .status = 1},
         {.kind = Kind::exit, .time_ns = 20, .pid = 3, .path = {}, .status = 139, .signal = 11}};
     CHECK(machine.follower.tasks == expected);
+}
+
+TEST_CASE("a process's page tables are told of at its end, whoever else ends before") {
+    Traced machine;
+    machine.tracer.on_exec(2, "/bin/a");
+    REQUIRE(machine.map(page(0), 8).has_value());
+    (void)machine.write(page(1));
+    (void)machine.write(page(2));
+    machine.tell(2);
+    auto copy = machine.mm->fork();
+    REQUIRE(copy.has_value());
+    machine.tracer.on_fork(2, 3);
+    machine.tell(3, **copy);
+    REQUIRE((*copy)->unmap(page(2), page_size).has_value());
+    machine.tell(3, **copy);
+    machine.clock.time_ns = 30;
+    machine.tracer.on_exit(3, {.status = 0, .signal = 0});
+    machine.clock.time_ns = 40;
+    machine.tracer.on_exit(2, {.status = 0, .signal = 0});
+    // A process that nobody has told of has none.
+    machine.tracer.on_exit(4, {.status = 0, .signal = 0});
+    REQUIRE(machine.follower.trees.size() == 2);
+    TableTree expected = table_tree((*copy)->page_table(), 3);
+    expected.time_ns = 30;
+    CHECK(machine.follower.trees[0] == expected);
+    CHECK(machine.follower.trees[0].rows.size() == 4);
+    expected = table_tree(machine.mm->page_table(), 2);
+    expected.time_ns = 40;
+    CHECK(machine.follower.trees[1] == expected);
+    CHECK(machine.follower.trees[1].rows.back().page == page(1).value() >> page_shift);
+    (*copy)->exit_mmap();
 }
 
 TEST_CASE("samples are as many in a long run as in one that is twice as long, but for a few") {

@@ -104,6 +104,11 @@ TEST_CASE("sqlite: all events are in their tables") {
     CHECK(file.ask("SELECT time, free_frames, user_frames, used_swap_slots FROM samples") == Rows{"200|90|10|1"});
     CHECK(file.ask("SELECT sum(\"order\" * 100 + free_blocks) FROM sample_blocks") == Rows{"5566"});
     CHECK(file.ask("SELECT pid, anon, file, shmem, swap, page_tables FROM sample_processes") == Rows{"2|3|4|5|6|7"});
+    CHECK(file.ask("SELECT time, pid, root, tables, left_out FROM page_tables") == Rows{"200002|3|8|4|5"});
+    CHECK(
+        file.ask("SELECT level, printf('%#x', addr), count, printf('%#x', entry) FROM page_table_rows WHERE event = 1 "
+                 "ORDER BY rowid") == Rows{"4|0|1|0x9007", "3|0|1|0x9007", "2|0x400000|3|0x9007",
+                                           "1|0x4c9000|2|0x80000000002a1067", "1|0x4cd000|1|0x11002"});
 }
 
 TEST_CASE("sqlite: what many events share is there once") {

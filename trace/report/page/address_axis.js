@@ -42,6 +42,11 @@ class AddressAxis {
     return this.parts[low];
   }
 
+  holds(page) {
+    const part = this.partOf(page);
+    return page >= part.page && page < part.end;
+  }
+
   position(page) {
     const part = this.partOf(page);
     return part.at + (Math.min(Math.max(page, part.page), part.end) - part.page) * part.scale;

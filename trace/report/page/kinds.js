@@ -52,25 +52,29 @@ function markPath(shape, r) {
       return points([[0, -r * 1.1], [r * 1.1, 0], [0, r * 1.1], [-r * 1.1, 0]]);
     case 'cross':
       return `M${- r} ${- r}L${r} ${r}M${r} ${- r}L${- r} ${r}`;
+    case 'dash':
+      return `M${- r} 0L${r} 0`;
     default:
       return `M${- r} 0A${r} ${r} 0 1 0 ${r} 0A${r} ${r} 0 1 0 ${- r} 0Z`;
   }
 }
 
-function isHollow(shape) { return shape === 'ring' || shape === 'frame' || shape === 'cross'; }
+function isHollow(shape) { return ['ring', 'frame', 'cross', 'dash'].includes(shape); }
 
 // The mark of a kind for the legend.
-function markIcon(kind) {
+function markIcon(kind) { return shapeIcon(kindShape(kind), kindColour(kind)); }
+
+function shapeIcon(shape, colour) {
   const svg = document.createElementNS('http://www.w3.org/2000/svg', 'svg');
   svg.setAttribute('width', 14);
   svg.setAttribute('height', 14);
   svg.setAttribute('viewBox', '-7 -7 14 14');
   svg.setAttribute('aria-hidden', 'true');
   const path = document.createElementNS('http://www.w3.org/2000/svg', 'path');
-  path.setAttribute('d', markPath(kindShape(kind), 4.5));
-  path.setAttribute('fill', isHollow(kindShape(kind)) ? 'none' : kindColour(kind));
-  path.setAttribute('stroke', isHollow(kindShape(kind)) ? kindColour(kind) : 'currentColor');
-  path.setAttribute('stroke-width', isHollow(kindShape(kind)) ? 2.2 : 0.8);
+  path.setAttribute('d', markPath(shape, 4.5));
+  path.setAttribute('fill', isHollow(shape) ? 'none' : colour);
+  path.setAttribute('stroke', isHollow(shape) ? colour : 'currentColor');
+  path.setAttribute('stroke-width', isHollow(shape) ? 2.2 : 0.8);
   svg.append(path);
   return svg;
 }

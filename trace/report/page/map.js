@@ -15,6 +15,14 @@ class FaultMap {
     this.makeLegend();
     this.listen();
     report.onChange(() => this.repaint());
+    // Where they lie has to be worked out first: the page need not wait for it.
+    if (Evictions.count(report) > 0) setTimeout(() => this.addEvictions());
+  }
+
+  addEvictions() {
+    this.evictions = new Evictions(this.report, this.axis);
+    this.canvas.dataset.evictions = this.evictions.rows.length;
+    this.repaint();
   }
 
   setTimeAxis(isByNumber) {
@@ -99,6 +107,16 @@ class FaultMap {
       toggle.append(markIcon(kind), `${kind} ${count(exact[index])}`);
       byId('map-legend').append(toggle);
     });
+    const evictions = report.head.background_evictions || 0;
+    if (evictions > 0) {
+      const toggle = button('', () => {
+        report.shown.evictions = !report.shown.evictions;
+        toggle.setAttribute('aria-pressed', report.shown.evictions);
+        report.changed();
+      }, {'aria-pressed': 'true', title: evictionMeaning});
+      toggle.append(shapeIcon(evictionShape, evictionColour), `left in the background ${count(evictions)}`);
+      byId('map-legend').append(toggle);
+    }
     this.ramp = element('span', {class: 'help', id: 'map-ramp'});
     byId('map-legend').append(this.ramp);
   }
@@ -242,6 +260,7 @@ class FaultMap {
     const lines = [
       row >= 0 ? `fault ${count(report.sequence[row])}: ${report.kinds[report.kind[row]]} at ${report.address(row)}` :
                  null,
+      row < 0 && this.evictions ? this.evictions.hint(view, this.painter.isByNumber, x, y, 6) : null,
       page === null ? 'addresses left out' : `page ${address(page)}`,
       band ? `${band.area.name || 'anonymous'} ${band.area.protection}, process ${band.area.pid}` : null,
       this.painter.isByNumber ? `fault ${count(Math.round(view.valueAt(x)))}` : time(Math.max(0, view.valueAt(x))),
@@ -268,11 +287,12 @@ class FaultMap {
 
   paintNow() {
     const {report, canvas} = this;
-    const {how, most, shown} = this.painter.paint(this);
+    const {how, most, shown, left} = this.painter.paint(this);
     const share = report.head.fault_share;
     const factor = share < 1 ? ` of those kept (${short(100 * share, 3)} % of all)` : '';
     const text =
-        `${plural(shown, 'fault')} in view${factor}` + (how === 'cells' ? `, up to ${count(most)} in one place` : '');
+        `${plural(shown, 'fault')} in view${factor}` + (how === 'cells' ? `, up to ${count(most)} in one place` : '') +
+        (left > 0 ? `; ${plural(left, 'page')} that left in the background` : '');
     byId('map-status').textContent = text;
     canvas.setAttribute('aria-label', `Map of page faults by time and address: ${text}`);
     const isRamp = how === 'cells' && !this.hasCellsByKind;

@@ -35,8 +35,9 @@ class MapPainter {
     this.context = canvas.getContext('2d');
   }
 
-  // How many faults are shown, and how: 'marks' or 'cells' with the largest number in one.
-  paint({selected, hasCellsByKind, drag}) {
+  // How many faults are shown, and how: 'marks' or 'cells' with the largest number in one; and how many of `evictions`
+  // (undefined: there are none).
+  paint({selected, hasCellsByKind, drag, evictions}) {
     this.fit();
     const {context, canvas} = this;
     context.fillStyle = themeColour('paper');
@@ -48,12 +49,13 @@ class MapPainter {
     this.paintBands();
     const faults = this.faultsInView();
     const result = faults.length <= markLimit ? this.paintMarks(faults) : this.paintCells(faults, hasCellsByKind);
+    const left = evictions ? this.paintEvictions(evictions) : 0;
     this.paintNames();
     if (selected >= 0) this.paintSelected(selected);
     if (drag) this.paintDrag(drag);
     context.restore();
     this.paintAxes();
-    return {...result, shown: faults.length};
+    return {...result, shown: faults.length, left};
   }
 
   fit() {
@@ -154,6 +156,27 @@ class MapPainter {
       context.restore();
     }
     return {how: 'marks', most: 1};
+  }
+
+  // One dash where there are many in the same place.
+  paintEvictions(evictions) {
+    const {context, view} = this;
+    const width = Math.ceil(view.plot.width / cellSize) + 1;
+    const taken = new Uint8Array(width * (Math.ceil(view.plot.height / cellSize) + 1));
+    let count = 0;
+    context.beginPath();
+    evictions.forEachInView(view, this.isByNumber, (index, x, y) => {
+      ++count;
+      const cell =
+          Math.floor((y - view.plot.top) / cellSize) * width + Math.floor((x - view.plot.left) / cellSize);
+      if (taken[cell]++) return;
+      context.moveTo(x - markRadius, y);
+      context.lineTo(x + markRadius, y);
+    });
+    context.strokeStyle = evictionColour;
+    context.lineWidth = 2;
+    context.stroke();
+    return count;
   }
 
   paintCells(rows, hasCellsByKind) {

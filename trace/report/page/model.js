@@ -15,7 +15,7 @@ class Report {
     this.head = payload.head;
     this.strings = payload.strings;
     this.kinds = this.head.kinds || [];
-    this.shown = {kinds: new Uint8Array(this.kinds.length).fill(1), process: 0, name: null};
+    this.shown = {kinds: new Uint8Array(this.kinds.length).fill(1), evictions: true, process: 0, name: null};
     this.mask = null;
     this.listeners = [];
     if (payload.has('faults')) this.loadFaults();
@@ -92,9 +92,7 @@ class Report {
 
   // The swap slot that a fault's page came from; -1: none.
   slot(row) {
-    const stored = this.field(row, 'slot');
-    if (stored > 0) return stored - 2;
-    return isSwapEntry(this.field(row, 'before_bits')) ? this.field(row, 'before') : -1;
+    return slotCameFrom(this.field(row, 'slot'), this.field(row, 'before'), this.field(row, 'before_bits'));
   }
 
   address(row) { return address(this.page[row], this.field(row, 'offset')); }

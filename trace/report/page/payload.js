@@ -25,41 +25,68 @@ function arrayFor(rows, largest) {
   return new Float64Array(rows);
 }
 
-// The rows of a column as numbers (trace/report/columns.hpp).
-function decodeColumn(bytes, rows, [encoding, offset, , largest]) {
+function decodePlain(bytes, rows, [, offset, planes, largest]) {
   const values = arrayFor(rows, largest);
-  const isDelta = encoding === 'delta';
-  let at = offset;
-  let last = 0;
-  for (let row = 0; row < rows; ++row) {
-    let byte = bytes[at++];
-    let value = byte & 0x7f;
-    for (let scale = 0x80; byte >= 0x80; scale *= 0x80) {
-      byte = bytes[at++];
-      value += (byte & 0x7f) * scale;
-    }
-    if (isDelta) {
-      last += value % 2 === 0 ? value / 2 : -(value + 1) / 2;
-      value = last;
-    }
-    values[row] = value;
+  for (let plane = 0; plane < planes; ++plane) {
+    const scale = 256 ** plane;
+    const start = offset + plane * rows;
+    for (let row = 0; row < rows; ++row) values[row] += bytes[start + row] * scale;
   }
   return values;
 }
 
+// Zigzag-coded differences: 0, -1, 1, -2, ... are 0, 1, 2, 3, ...
+function decodeDifferences(bytes, rows, [, offset, planes]) {
+  const values = new Float64Array(rows);
+  for (let plane = 0; plane < planes; ++plane) {
+    const scale = 128 * 256 ** (plane - 1);
+    const start = offset + plane * rows;
+    if (plane === 0)
+      for (let row = 0; row < rows; ++row) values[row] = bytes[start + row] >> 1;
+    else
+      for (let row = 0; row < rows; ++row) values[row] += bytes[start + row] * scale;
+  }
+  if (planes > 0)
+    for (let row = 0; row < rows; ++row)
+      if (bytes[offset + row] & 1) values[row] = -values[row] - 1;
+  return values;
+}
+
+function decodeDelta(bytes, rows, entry) {
+  const values = arrayFor(rows, entry[3]);
+  const differences = decodeDifferences(bytes, rows, entry);
+  let last = 0;
+  for (let row = 0; row < rows; ++row) values[row] = last += differences[row];
+  return values;
+}
+
+// Columns of numbers (trace/report/columns.hpp).
 class PayloadTable {
-  constructor(bytes, {rows, columns}) {
+  // `predict()` has to keep() all columns that are predicted.
+  constructor(bytes, {rows, columns}, predict) {
     this.rows = rows;
     this.bytes = bytes;
     this.columns = columns;
+    this.predict = predict;
     this.decoded = new Map();
   }
 
   // Decoded when it is asked for.
   column(name) {
-    if (!this.decoded.has(name)) this.decoded.set(name, decodeColumn(this.bytes, this.rows, this.columns[name]));
+    if (!this.decoded.has(name)) {
+      const entry = this.columns[name];
+      if (entry[0] === 'predicted')
+        this.predict();
+      else
+        this.decoded.set(name, (entry[0] === 'delta' ? decodeDelta : decodePlain)(this.bytes, this.rows, entry));
+    }
     return this.decoded.get(name);
   }
+
+  // Of a predicted column: how far its predictions are off, and room for its values.
+  differences(name) { return decodeDifferences(this.bytes, this.rows, this.columns[name]); }
+  emptyColumn(name) { return arrayFor(this.rows, this.columns[name][3]); }
+  keep(name, values) { this.decoded.set(name, values); }
 }
 
 class Payload {
@@ -69,7 +96,8 @@ class Payload {
     this.strings = this.head.strings;
     const columns = bytes.subarray(4 + length);
     this.tables = {};
-    for (const [name, table] of Object.entries(this.head.tables)) this.tables[name] = new PayloadTable(columns, table);
+    for (const [name, table] of Object.entries(this.head.tables))
+      this.tables[name] = new PayloadTable(columns, table, () => decodePredicted(this));
   }
 
   static async read(holder) {

@@ -27,6 +27,21 @@ TEST_CASE("columns come back as they were, in both encodings") {
     CHECK(read.head()["tables"]["numbers"]["columns"]["delta"][3] == Column::max_value);
 }
 
+TEST_CASE("what was predicted well takes hardly any room") {
+    const auto packed_size = [](std::uint64_t off_by) {
+        Payload payload;
+        Column& column = payload.add_table("t").add("c", Encoding::predicted);
+        std::mt19937_64 random(3);
+        for (int row = 0; row < 10000; ++row) {
+            const std::uint64_t prediction = random() >> 20U;
+            column.append(prediction + random() % off_by, prediction);
+        }
+        return payload.pack().size();
+    };
+    CHECK(packed_size(1) < 300);
+    CHECK(packed_size(1000) > 10000);
+}
+
 TEST_CASE("what JavaScript's numbers do not hold is clamped") {
     Payload payload;
     Column& column = payload.add_table("t").add("c", Encoding::delta);

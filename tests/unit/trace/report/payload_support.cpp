@@ -1,5 +1,7 @@
 #include "payload_support.hpp"
 
+#include "trace/report/history.hpp"
+
 #include <doctest/doctest.h>
 #include <zlib.h>
 
@@ -66,25 +68,102 @@ ReadPayload::ReadPayload(std::string_view text) {
     columns_ = bytes.substr(4 + length);
 }
 
+std::vector<std::uint64_t> ReadPayload::codes(const std::string& table, const std::string& name) const {
+    const nlohmann::json& entry = head_["tables"][table]["columns"][name];
+    const std::size_t offset = entry[1], planes = entry[2], rows = row_count(table);
+    std::vector<std::uint64_t> values(rows);
+    for (std::size_t plane = 0; plane < planes; ++plane) {
+        for (std::size_t row = 0; row < rows; ++row) {
+            const auto byte = static_cast<unsigned char>(columns_.at(offset + plane * rows + row));
+            values[row] |= std::uint64_t{byte} << (8 * plane);
+        }
+    }
+    return values;
+}
+
+// Of predicted and delta columns: how far they are off, modulo 2^64.
+std::vector<std::uint64_t> ReadPayload::differences(const std::string& table, const std::string& name) const {
+    std::vector<std::uint64_t> values = codes(table, name);
+    for (std::uint64_t& value : values) value = (value & 1U) == 0 ? value / 2 : ~(value / 2);
+    return values;
+}
+
 std::vector<std::uint64_t> ReadPayload::column(const std::string& table, const std::string& name) const {
     const nlohmann::json& entry = head_["tables"][table]["columns"][name];
-    const bool is_delta = entry[0] == "delta";
-    std::size_t at = entry[1];
     std::vector<std::uint64_t> values;
-    std::uint64_t last = 0;
-    for (std::uint64_t row = 0; row < row_count(table); ++row) {
-        std::uint64_t value = 0;
-        for (unsigned shift = 0;; shift += 7) {
-            const auto byte = static_cast<unsigned char>(columns_.at(at++));
-            value |= std::uint64_t{byte & 0x7fU} << shift;
-            if (byte < 0x80) break;
-        }
-        if (is_delta) value = last += (value & 1U) == 0 ? value / 2 : ~(value / 2);
-        values.push_back(value);
-        CHECK(value <= entry[3].get<std::uint64_t>());
+    if (entry[0] == "plain") {
+        values = codes(table, name);
+    } else if (entry[0] == "delta") {
+        std::uint64_t last = 0;
+        for (const std::uint64_t difference : differences(table, name)) values.push_back(last += difference);
+    } else {
+        if (predicted_.empty()) decode_predicted();
+        values = predicted_.at(table + "." + name);
     }
-    CHECK(at == entry[1].get<std::size_t>() + entry[2].get<std::size_t>());
+    for (const std::uint64_t value : values) CHECK(value <= entry[3].get<std::uint64_t>());
     return values;
+}
+
+// In the order of trace/report/event_columns.cpp.
+void ReadPayload::decode_predicted() const {
+    for (const char* table : {"faults", "reclaim"}) {
+        for (const auto& [name, entry] : head_["tables"][table]["columns"].items()) {
+            const std::string key = std::string(table) + "." + name;
+            predicted_[key] = entry[0] == "predicted" ? differences(table, name) : column(table, name);
+        }
+    }
+    const auto pids = column("tasks", "pid"), vma_page = column("vmas", "page"), vma_pgoff = column("vmas", "pgoff");
+    report::History history;
+    std::uint64_t last_time = 0, last_file_page = 0;
+    std::size_t at = 0;
+    const auto cell = [&](const char* name, std::size_t row) -> std::uint64_t& { return predicted_.at(name).at(row); };
+    const auto read_reclaim = [&](report::ReclaimRow row, std::uint64_t time) {
+        row.frame = cell("reclaim.frame", at);
+        row.file = static_cast<std::uint32_t>(cell("reclaim.file", at));
+        row.time_ns = cell("reclaim.time", at) += time;
+        const auto guess = history.guess_reclaim(row);
+        row.pid = static_cast<std::uint32_t>(cell("reclaim.pid", at) += guess.pid);
+        row.page = cell("reclaim.page", at) += guess.page;
+        if (row.file != 0) {
+            const bool is_mapped = guess.vma != 0 && row.page > vma_page[guess.vma];
+            cell("reclaim.file_page", at) +=
+                is_mapped ? vma_pgoff[guess.vma] + row.page - 1 - vma_page[guess.vma] : last_file_page + 1;
+            last_file_page = cell("reclaim.file_page", at);
+        }
+        row.age_ns = cell("reclaim.age", at) += guess.age;
+        row.slot = cell("reclaim.slot", at) += guess.slot;
+        history.note_reclaim(row);
+    };
+    const auto read_reclaims_before = [&](std::uint64_t number, std::uint64_t time) {
+        for (; at < row_count("reclaim"); ++at) {
+            report::ReclaimRow row;
+            row.fault = cell("reclaim.fault", at);
+            row.flags = static_cast<std::uint8_t>(cell("reclaim.flags", at));
+            if (!row.belongs_before(number)) return;
+            read_reclaim(row, row.fault == number ? time : last_time);
+        }
+    };
+    for (std::size_t i = 0; i < row_count("faults"); ++i) {
+        report::FaultRow row;
+        row.time_ns = cell("faults.time", i);
+        read_reclaims_before(cell("faults.sequence", i), row.time_ns);
+        row.page = cell("faults.page", i);
+        row.vma = static_cast<std::uint32_t>(cell("faults.vma", i));
+        row.before_bits = static_cast<std::uint32_t>(cell("faults.before_bits", i));
+        row.after_bits = static_cast<std::uint32_t>(cell("faults.after_bits", i));
+        row.evicted = static_cast<std::uint32_t>(cell("faults.evicted", i));
+        const auto pid = static_cast<std::uint32_t>(pids[cell("faults.task", i)]);
+        const auto guess = history.guess_fault(row, pid);
+        row.walk = static_cast<std::uint32_t>(cell("faults.walk", i) += guess.walk);
+        row.before_frame = cell("faults.before", i) += guess.before;
+        row.after_frame = cell("faults.after", i) += guess.after;
+        row.refault = cell("faults.refault", i) += guess.refault;
+        const std::uint64_t slot = cell("faults.slot", i);
+        row.slot = slot == 0 ? report::slot_before(row) : slot - 1;
+        history.note_fault(row, pid);
+        last_time = row.time_ns;
+    }
+    read_reclaims_before(UINT64_MAX, 0);
 }
 
 std::vector<std::string> ReadPayload::texts(const std::string& table, const std::string& name) const {

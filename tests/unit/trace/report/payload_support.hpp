@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,6 +26,11 @@ public:
     std::vector<std::string> texts(const std::string& table, const std::string& name) const;
 
 private:
+    std::vector<std::uint64_t> codes(const std::string& table, const std::string& name) const;
+    std::vector<std::uint64_t> differences(const std::string& table, const std::string& name) const;
+    void decode_predicted() const;
+
+    mutable std::map<std::string, std::vector<std::uint64_t>> predicted_;  // by table and column
     nlohmann::json head_;
     std::string columns_;
 };

@@ -6,6 +6,8 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <map>
 #include <random>
 
 using namespace fl;
@@ -200,6 +202,145 @@ TEST_CASE("many faults come back as they were") {
     }
 }
 
+namespace {
+
+// A program that touches one of 300 pages after the other by chance, with 200 frames: what it did, event by event.
+class Thrashing {
+public:
+    explicit Thrashing(Made& made) : made_(made) {}
+
+    void run(std::uint64_t faults) {
+        for (std::uint64_t number = 1; number <= faults;) {
+            const std::uint64_t page = random_() % 300;
+            const auto holds_it = [page](const Resident& resident) { return resident.page == page; };
+            if (std::ranges::none_of(residents_, holds_it)) touch(number++, page);
+        }
+    }
+
+    Numbers befores, afters, refaults, slots;                                    // of faults
+    Numbers left_pages, left_frames, left_times, left_ages, left_slots, owners;  // of pages that left
+
+private:
+    struct Resident {
+        std::uint64_t page, frame, since;
+    };
+
+    void touch(std::uint64_t number, std::uint64_t page) {
+        time_ += 500 + random_() % 100;
+        std::uint64_t frame = 1000 + residents_.size();
+        if (residents_.size() == 200) frame = evict(number);
+        mm::FaultEvent event = test::heap_write();
+        event.sequence = number;
+        event.origin.time_ns = time_ + 100;
+        event.address = VirtAddr((0x4c9 + page) << page_shift);
+        const auto slot = slot_of_.find(page);
+        if (slot != slot_of_.end()) {
+            event.pte_before = emu::Pte::swapped(emu::SwapSlot(slot->second));
+            event.slot = emu::SwapSlot(slot->second);
+            event.refault_distance = left_pages.size() - left_at_[page];
+        }
+        event.pte_after = emu::Pte::present(Pfn(frame), {true, true, false});
+        event.pfn = Pfn(frame);
+        made_.writer.write({event, {}});
+        befores.push_back(slot != slot_of_.end() ? slot->second : 0);
+        slots.push_back(slot != slot_of_.end() ? slot->second + 1 : 0);
+        refaults.push_back(event.refault_distance ? *event.refault_distance + 1 : 0);
+        afters.push_back(frame);
+        residents_.push_back({page, frame, time_});
+    }
+
+    // The frame that it frees. Now and then it was no fault that asked for it.
+    std::uint64_t evict(std::uint64_t number) {
+        const std::size_t at = random_() % residents_.size();
+        const Resident victim = residents_[at];
+        residents_.erase(residents_.begin() + static_cast<std::ptrdiff_t>(at));
+        mm::EvictionEvent event = test::stack_eviction();
+        event.time_ns = time_;
+        event.for_fault = number % 7 == 0 ? 0 : number;
+        event.page.owner = 1000;
+        event.page.address = VirtAddr((0x4c9 + victim.page) << page_shift);
+        event.pfn = Pfn(victim.frame);
+        event.age_ns = time_ - victim.since;
+        slot_of_.try_emplace(victim.page, slot_of_.size() + 5);
+        event.slot = emu::SwapSlot(slot_of_[victim.page]);
+        made_.writer.write_eviction(event);
+        left_pages.push_back(0x4c9 + victim.page + 1);
+        left_frames.push_back(victim.frame);
+        left_times.push_back(time_);
+        left_ages.push_back(event.age_ns);
+        left_slots.push_back(slot_of_[victim.page] + 1);
+        owners.push_back(1000);
+        left_at_[victim.page] = left_pages.size();
+        return victim.frame;
+    }
+
+    Made& made_;
+    std::mt19937_64 random_{11};
+    std::uint64_t time_ = 0;
+    std::vector<Resident> residents_;
+    std::map<std::uint64_t, std::uint64_t> slot_of_, left_at_;
+};
+
+}  // namespace
+
+TEST_CASE("what follows from the events before comes back as it was, and takes little room") {
+    Made made;
+    Thrashing thrashing(made);
+    thrashing.run(20000);
+    const std::string page = made.page();
+    const ReadPayload read(test::payload_of(page));
+    CHECK(read.column("faults", "before") == thrashing.befores);
+    CHECK(read.column("faults", "after") == thrashing.afters);
+    CHECK(read.column("faults", "refault") == thrashing.refaults);
+    CHECK(read.column("reclaim", "page") == thrashing.left_pages);
+    CHECK(read.column("reclaim", "frame") == thrashing.left_frames);
+    CHECK(read.column("reclaim", "time") == thrashing.left_times);
+    CHECK(read.column("reclaim", "age") == thrashing.left_ages);
+    CHECK(read.column("reclaim", "slot") == thrashing.left_slots);
+    CHECK(read.column("reclaim", "pid") == thrashing.owners);
+    CHECK(read.head()["background_evictions"].get<std::uint64_t>() > 1000);
+    // Of a fault its page and its time are news, of a page that left which one it was: some 4 bytes for both
+    // in base64.
+    CHECK(test::payload_of(page).size() < 20000U * 6);
+}
+
+TEST_CASE("what a hostile trace claims comes back, as far as numbers go") {
+    std::mt19937_64 random(13);
+    Made made;
+    Numbers ages, slots, refaults, times;
+    const auto huge = [&random] { return random() >> (random() % 64); };
+    const auto clamped = [](std::uint64_t value) { return std::min(value, Column::max_value); };
+    for (int i = 0; i < 2000; ++i) {
+        mm::EvictionEvent eviction = test::stack_eviction();
+        eviction.for_fault = huge();
+        eviction.time_ns = huge();
+        eviction.age_ns = huge();
+        eviction.pfn = Pfn(random() % 5);
+        eviction.slot = emu::SwapSlot(huge());
+        eviction.page.address = VirtAddr((random() % 5) << page_shift);
+        made.writer.write_eviction(eviction);
+        times.push_back(clamped(eviction.time_ns));
+        ages.push_back(clamped(eviction.age_ns));
+        slots.push_back(std::min(eviction.slot->value(), Column::max_value - 2) + 1);
+        mm::FaultEvent event = test::heap_refault();
+        event.victim.reset();
+        event.sequence = huge();
+        event.origin.time_ns = huge();
+        event.address = VirtAddr((random() % 5) << page_shift);
+        event.slot = emu::SwapSlot(huge());
+        event.refault_distance = huge();
+        event.pte_before = emu::Pte::from_raw(huge());
+        event.pte_after = emu::Pte::from_raw(random() % 5 << page_shift | 1U);
+        made.writer.write({event, {}});
+        refaults.push_back(std::min(*event.refault_distance, Column::max_value - 2) + 1);
+    }
+    const ReadPayload read = made.payload();
+    CHECK(read.column("reclaim", "time") == times);
+    CHECK(read.column("reclaim", "age") == ages);
+    CHECK(read.column("reclaim", "slot") == slots);
+    CHECK(read.column("faults", "refault") == refaults);
+}
+
 TEST_CASE("of too many faults a part is kept; totals count all, and the page says so") {
     Made made({.faults = 100, .reclaims = 100, .samples = 10, .task_events = 3});
     for (std::uint64_t i = 1; i <= 5000; ++i) {
@@ -285,6 +426,26 @@ TEST_CASE("mappings, samples and processes") {
     CHECK(read.column("process_events", "signal") == Numbers{0, 0, 11});
     CHECK(read.texts("process_events", "path")[0] == "/bin/\xef\xbf\xbd<b>");
     CHECK(read.head()["end_time"] == 9);
+}
+
+TEST_CASE("the page tables are the first process's, at its end") {
+    Made made;
+    const auto tree_of = [](std::uint32_t pid, std::size_t rows) {
+        TableTree tree{.time_ns = 1, .pid = pid, .root = Pfn(7), .table_count = 4};
+        for (std::size_t row = 0; row < rows; ++row) tree.rows.push_back({1, row, 1, emu::Pte::from_raw(0x1067)});
+        return tree;
+    };
+    made.writer.write({test::heap_write(), {}});
+    made.writer.write_tables(tree_of(1001, 3));
+    made.writer.write_tables(tree_of(1000, max_table_rows + 5));
+    made.writer.write_tables(tree_of(1002, 3));
+    const ReadPayload read = made.payload();
+    CHECK(read.head()["tree"]["pid"] == 1000);
+    CHECK(read.head()["tree"]["root"] == 7);
+    CHECK(read.head()["tree"]["note"] == "5 more runs of entries are left out.");
+    CHECK(read.row_count("tree") == max_table_rows);
+    CHECK(read.column("tree", "bits")[0] == 0x67);
+    CHECK_FALSE(has_note(read, "page tables at the end are left out"));
 }
 
 TEST_CASE("without mappings in the trace the bands are those that faults saw") {

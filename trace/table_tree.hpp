@@ -1,4 +1,4 @@
-// TableTree: the page tables of one address space, as a report shows them.
+// TableTree: the page tables of one address space at one moment, in the order of addresses and of bounded size.
 #pragma once
 
 #include "mm/page_table.hpp"
@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-namespace fl::trace::report {
+namespace fl::trace {
 
 // An entry of an upper table, or a run of entries of the last level that have the same flags and frames (or swap slots)
 // in a row. An entry of level 2 with a large page has nothing below it. Rows stand in the order of addresses, each
@@ -21,14 +21,17 @@ struct TableRow {
 };
 
 struct TableTree {
+    std::uint64_t time_ns = 0;
     std::uint32_t pid = 0;
-    Pfn root;
+    Pfn root{};
     std::uint64_t table_count = 0;  // the root included
-    std::vector<TableRow> rows;
+    std::vector<TableRow> rows{};
     std::uint64_t left_out = 0;  // rows beyond the limit
+    friend bool operator==(const TableTree&, const TableTree&) = default;
 };
 
 inline constexpr std::size_t max_table_rows = 65536;
+// Throws std::bad_alloc.
 TableTree table_tree(const mm::PageTable& table, std::uint32_t pid, std::size_t max_rows = max_table_rows);
 
-}  // namespace fl::trace::report
+}  // namespace fl::trace

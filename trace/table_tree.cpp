@@ -1,8 +1,8 @@
-#include "trace/report/table_tree.hpp"
+#include "trace/table_tree.hpp"
 
 #include <optional>
 
-namespace fl::trace::report {
+namespace fl::trace {
 
 namespace {
 
@@ -83,4 +83,4 @@ TableTree table_tree(const mm::PageTable& table, std::uint32_t pid, std::size_t 
     return Builder(table, max_rows).build(pid);
 }
 
-}  // namespace fl::trace::report
+}  // namespace fl::trace

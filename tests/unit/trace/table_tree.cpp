@@ -1,9 +1,9 @@
-#include "trace/report/table_tree.hpp"
+#include "trace/table_tree.hpp"
 
 #include <doctest/doctest.h>
 
 using namespace fl;
-using namespace fl::trace::report;
+using namespace fl::trace;
 
 namespace {
 
@@ -13,7 +13,10 @@ struct Tables {
     void put(std::uint64_t page, emu::Pte entry) { **table.ensure(VirtAddr(page << page_shift)) = entry; }
     ~Tables() {
         const VirtRange everything{VirtAddr(0), VirtAddr(std::uint64_t{1} << 47U)};
-        table.for_each(everything, [](VirtAddr, emu::Pte& entry) { entry = emu::Pte::none(); });
+        table.for_each_entry(everything, [this](VirtAddr, emu::Pte& entry) {
+            if (entry.is_large()) table.drop_deposit();
+            entry = emu::Pte::none();
+        });
         table.free_tables(everything, everything);
     }
 
@@ -72,6 +75,34 @@ TEST_CASE("entries stand below those that lead to them, like neighbours together
     const mm::PageWalk walk = tables.table.walk_to(VirtAddr(0x600000));
     CHECK(tree.rows[8].entry == walk.steps[2].entry);
     CHECK(tree.rows[9].entry == page_in(40));
+}
+
+TEST_CASE("a large page is an entry of level 2 with nothing below it") {
+    Tables tables;
+    tables.put(0x3ff, page_in(20));
+    REQUIRE(tables.table.deposit());
+    const emu::Pte large = emu::Pte::present_large(Pfn(1024), {.writable = true, .user = true});
+    **tables.table.ensure_upper(VirtAddr(0x400000)) = large;
+    tables.put(0x600, page_in(30));
+    const TableTree tree = table_tree(tables.table, 2);
+    REQUIRE(tree.rows.size() == 7);
+    CHECK(tree.rows[1].count == 3);
+    CHECK(tree.rows[3].page == 0x3ff);
+    CHECK(tree.rows[4] == TableRow{2, 0x400, 0, large});
+    CHECK(tree.rows[5].page == 0x600);
+    CHECK(tree.rows[6] == TableRow{1, 0x600, 1, page_in(30)});
+    // The root, two below it, two of the last level, and the one that is kept.
+    CHECK(tree.table_count == 6);
+}
+
+TEST_CASE("the kernel half is not the process's") {
+    Tables tables;
+    tables.put(0x400, page_in(20));
+    const TableTree before = table_tree(tables.table, 2);
+    tables.memory.ram().table(tables.table.root())[256] = emu::Pte::present(Pfn(63), {.writable = true});
+    tables.memory.ram().table(Pfn(63))[0] = emu::Pte::present(Pfn(62), {.writable = true});
+    tables.memory.ram().table(Pfn(62))[0] = emu::Pte::present_large(Pfn(0), {.writable = true});
+    CHECK(table_tree(tables.table, 2) == before);
 }
 
 TEST_CASE("of too many rows the rest is counted") {

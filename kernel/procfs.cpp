@@ -283,6 +283,11 @@ public:
         }
         return entries;
     }
+    // What the tree is taken apart for goes: no dentry of /proc stays, but the inodes of processes did.
+    std::vector<DentryPointer> take_children() override {
+        proc_.processes_.clear();
+        return {};
+    }
 
 private:
     // Those that belong to nobody any more go, so that numbers do not fill the host's memory.

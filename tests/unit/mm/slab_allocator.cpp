@@ -125,7 +125,7 @@ TEST_CASE("kfree: of what is no start of anything") {
 
 TEST_CASE("kmalloc: long random sequences of all sizes") {
     for (const SlabChecks checks : {SlabChecks::off, SlabChecks::full}) {
-        Kernel kernel(256, checks);
+        Kernel kernel(96, checks);
         const PageCount before = kernel.memory.used_page_count();
         std::mt19937 random(5);  // NOLINT(cert-msc32-c,cert-msc51-cpp): the same in every run
         struct Held {

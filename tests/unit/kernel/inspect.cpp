@@ -259,7 +259,7 @@ TEST_CASE("buddy view: blocks, how much of free memory is unusable, and why ther
     for (unsigned order = 0; order < BuddyAllocator::order_count; ++order) {
         const std::uint64_t pages = blocks.at(order) << order;
         const std::string start =
-            fmt::format("  {:>5} {:>6} {:>7} {:>7} {:>8.3f} {:>7.3f} ", order,
+            fmt::format("  {:>5} {:>6} {:>7} {:>7} {:>8.3f} {:>7.3f}", order,
                         order < 8 ? fmt::format("{}K", 4 << order) : fmt::format("{}M", 1 << (order - 8)),
                         blocks.at(order), pages, static_cast<double>(in_smaller * 1000 / free) / 1000,
                         static_cast<double>(fragmentation_index(machine.memory.buddy(), order)) / 1000);
@@ -267,7 +267,7 @@ TEST_CASE("buddy view: blocks, how much of free memory is unusable, and why ther
         in_smaller += pages;
     }
     CHECK(in_smaller == free);
-    CHECK(contains(lines.at(2), " -1.000 "));
+    CHECK(contains(lines.at(2), " -1.000"));
     CHECK(contains(
         text, fmt::format("buddy: {} frames, {} free\n", machine.memory.buddy().managed_page_count().value(), free)));
 }

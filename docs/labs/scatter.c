@@ -39,6 +39,7 @@ int main(int count, char** arguments) {
     show("written");
     for (long i = 0; i < pages; i += 2) madvise(memory + (size_t)i * distance, page_size, MADV_DONTNEED);
     show("every other page given back");
+    memory[0] = 1;
 
     int file = open("/proc/sys/vm/compact_memory", O_WRONLY);
     if (file < 0 || write(file, "1", 1) != 1) return 1;

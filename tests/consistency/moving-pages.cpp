@@ -58,6 +58,7 @@ enum class Pages { stay, move };
 struct Outcome {
     std::string output;
     int status = 0;
+    bool is_broken = false;
     std::uint64_t moved = 0;
     lab::ReferenceString references;
 };
@@ -101,7 +102,7 @@ Outcome run(Pages pages, mm::MemoryObserver* recorder = nullptr) {
     with_output_in(outcome.output, [&] { outcome.status = (*machine)->run().status; });
     for (const std::string& broken : (*machine)->broken_invariants()) {
         fmt::print(stderr, "moving-pages: {}\n", broken);
-        outcome.status = -1;
+        outcome.is_broken = true;
     }
     outcome.moved = mover.moved;
     return outcome;
@@ -117,6 +118,7 @@ Outcome run_recorded(Pages pages) {
 }
 
 int compare(const Outcome& staying, const Outcome& moving) {
+    if (staying.is_broken || moving.is_broken) return 1;
     if (moving.moved == 0) {
         fmt::print(stderr, "moving-pages: nothing has moved\n");
         return 1;

@@ -269,7 +269,7 @@ TEST_CASE("buddy view: blocks, how much of free memory is unusable, and why ther
         in_smaller += pages;
     }
     CHECK(in_smaller == free);
-    CHECK(contains(lines.at(2), " -1.000 "));
+    CHECK(contains(lines.at(2), " -1.000"));
     CHECK(contains(
         text, fmt::format("buddy: {} frames, {} free\n", machine.memory.buddy().managed_page_count().value(), free)));
 }

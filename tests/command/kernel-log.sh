@@ -66,7 +66,15 @@ check "vmashow: each VMA" is "$(grep -cE 'vmashow: vma [0-9]+: [0-9a-f]+-[0-9a-f
 check "vmashow: each line of maps" is "$(grep -cE 'vmashow:   maps: [0-9a-f]+-[0-9a-f]+ [r-][w-][x-][ps] ' log.txt)" $((count + 1))
 check "vmashow: they agree" contains "$log" "vmashow: the list, the tree and /proc/2/maps agree: $count VMAs"
 check "pgwalk: all levels" matches "$log" 'pgwalk: walk: 0x400000 in process 2 \(walk\).*pgwalk:   pgd .*pgwalk:   pud .*pgwalk:   pmd .*pgwalk:   pte '
-check "memshow: a page" matches "$log" 'memshow: __get_free_page: va 0xffff88[0-9a-f]+, pa 0x[0-9a-f]+, frame 0x[0-9a-f]+'
+for line in '__get_free_page: 4096 bytes: va 0xffff88' 'kmalloc: 100 bytes: va 0xffff88' 'vmalloc: page 1 of 3: va 0xffffc9' \
+  'vmalloc: page 3 of 3: va 0xffffc9'; do
+  check "memshow: $line" matches "$log" "memshow: $line[0-9a-f]+, pa 0x[1-9a-f][0-9a-f]+, frame 0x[1-9a-f]"
+done
+check "memshow: the entries of three walks" is "$(grep -cE 'memshow:   (pgd|pud|pmd|pte)  table +0x[0-9a-f]+  \[ *[0-9]+\]  0x[0-9a-f]{16}  P W' log.txt)" 12
+# The frame that a walk ends in is the one that it was called by.
+frames=$(sed -nE 's/.*memshow: .*(page 1 of 3|bytes): va .*frame 0x([0-9a-f]+)$/\2/p' log.txt)
+leaves=$(sed -nE 's/.*memshow:   pte .*  0x[0-9a-f]{4}0*([0-9a-f]+)[0-9a-f]{3}  P W A D G NX$/\1/p' log.txt)
+check "memshow: the walks end there" is "$leaves" "$frames"
 check "those at the start come first" matches "$log" 'vmashow.*memshow.*pgwalk: walk'
 faultline run --paranoid --mem 1M --module memshow,at-fault=3 --module vmashow,at-fault=1 ./walk
 check "nothing is left of them: $stderr" is "$status:$stderr" "0:"
@@ -74,6 +82,14 @@ before=$(faultline run --dmesg --module pgwalk,va=0x409000,at-fault=6 ./walk && 
 after=$(faultline run --dmesg --module pgwalk,va=0x409000,at-fault=7 ./walk && grep pgwalk .stderr)
 check "before its fault the page is not there" contains "$before" "physical: none"
 check "after it, it is" matches "$after" 'pgwalk:   physical: 0x[0-9a-f]+, anonymous'
+
+# An address that memshow was given, seen from a process: its page tables have the kernel's half too.
+faultline run --dmesg=log.txt --module memshow ./walk
+area=$(sed -nE 's/.*vmalloc: page 2 of 3: va (0x[0-9a-f]+), .*/\1/p' log.txt)
+frame=$(sed -nE 's/.*vmalloc: page 2 of 3: .*frame (0x[0-9a-f]+)$/\1/p' log.txt)
+faultline run --dmesg=log.txt --module memshow --module "pgwalk,va=$area,pid=2" ./walk
+check "a process's own tables lead there" grep -qE "pgwalk:   pte .* -> frame $frame\$" log.txt
+check "it is memshow's" grep -q "pgwalk:   mapping: .* vmalloc, memshow_init" log.txt
 
 # What cannot be done is said at the end; the program runs.
 faultline run --module vmashow,pid=77 ./walk

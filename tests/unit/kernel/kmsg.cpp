@@ -103,7 +103,7 @@ TEST_CASE("lseek goes to the first record, to the first since the log was cleare
     CHECK(system.seek(fd, 1, SEEK_SET) == minus(Errno::espipe));
     const std::uint64_t writer = system.open("/dev/kmsg", O_WRONLY);
     CHECK(system.seek(writer, 0, SEEK_SET) == minus(Errno::ebadf));
-    CHECK(system.poll(writer) == (POLLERR | POLLNVAL));
+    CHECK(system.poll(writer) == POLLERR);
 }
 
 TEST_CASE("a reader waits for the next record") {
@@ -135,6 +135,8 @@ TEST_CASE("what is written to /dev/kmsg is a record, with the level and facility
     CHECK(written(longest) == "12;" + longest + "\n");
     const std::uint64_t last = system.log().next_sequence();
     CHECK(system.write(fd, longest + "x") == minus(Errno::einval));
+    // So many may be said at a time.
+    system.work().done.instructions += RateLimit::interval_ns + 1;
     CHECK(system.call(SYS_write, {fd, TestSystem::nowhere, 4}) == minus(Errno::efault));
     CHECK(system.log().next_sequence() == last);
 }

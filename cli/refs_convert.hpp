@@ -1,10 +1,10 @@
 // faultline refs convert: a reference string in another format.
 #pragma once
 
-#include "cli/cli11.hpp"
 #include "lab/trace_format.hpp"
 #include "lab/trace_reader.hpp"
 
+#include <CLI/CLI.hpp>
 #include <string>
 
 namespace fl::cli {

@@ -1,9 +1,9 @@
 // faultline refs head: the first events of a recorded reference string.
 #pragma once
 
-#include "cli/cli11.hpp"
 #include "cli/recording_option.hpp"
 
+#include <CLI/CLI.hpp>
 #include <cstdint>
 
 namespace fl::cli {

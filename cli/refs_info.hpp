@@ -1,8 +1,9 @@
 // faultline refs info: what a recorded reference string is.
 #pragma once
 
-#include "cli/cli11.hpp"
 #include "cli/recording_option.hpp"
+
+#include <CLI/CLI.hpp>
 
 namespace fl::cli {
 

@@ -161,9 +161,14 @@ std::string zsh_completion(const CommandModel& application) {
         }
         if (!names.empty()) parameters += fmt::format("  {} '{}'\n", policy->name, fmt::join(names, " "));
     }
-    return std::string(head) + "typeset -ga _faultline_policies=(\n" + policies +
-           ")\ntypeset -gA _faultline_parameters=(\n" + parameters + ")\ntypeset -gA _faultline_choices=(\n" + choices +
-           ")\n" + std::string(machinery) + functions_of(application) + "_faultline \"$@\"\n";
+    std::string text(head);
+    text += fmt::format("typeset -ga _faultline_policies=(\n{})\n", policies);
+    text += fmt::format("typeset -gA _faultline_parameters=(\n{})\n", parameters);
+    text += fmt::format("typeset -gA _faultline_choices=(\n{})\n", choices);
+    text += machinery;
+    text += functions_of(application);
+    text += "_faultline \"$@\"\n";
+    return text;
 }
 
 }  // namespace fl::cli

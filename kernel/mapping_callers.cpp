@@ -6,6 +6,7 @@
 #include <array>
 #include <exception>
 #include <span>
+#include <utility>
 
 namespace fl::kernel {
 
@@ -31,6 +32,7 @@ std::size_t copy_stack(const emu::Ram& ram, const mm::PageTable& table, VirtAddr
 }  // namespace
 
 void MappingCallers::on_mappings(std::uint32_t /*process*/, const mm::MmStruct& mm, VirtRange changed) noexcept {
+    const std::uint64_t since_ns = std::exchange(told_ns_, clock_.elapsed_ns());
     if (changed.empty() || registers_ == nullptr) return;
     try {
         std::array<std::byte, stack_bytes> stack;
@@ -38,7 +40,8 @@ void MappingCallers::on_mappings(std::uint32_t /*process*/, const mm::MmStruct& 
         newest_ = entries_.size() < capacity ? entries_.size() : (newest_ + 1) % capacity;
         if (newest_ == entries_.size()) entries_.emplace_back();
         Entry& entry = entries_[newest_];
-        entry.time_ns = clock_.elapsed_ns();
+        entry.since_ns = since_ns;
+        entry.until_ns = told_ns_;
         entry.site.registers = *registers_;
         entry.site.stack.assign(stack.begin(), stack.begin() + static_cast<std::ptrdiff_t>(size));
     } catch (const std::exception&) {
@@ -48,12 +51,11 @@ void MappingCallers::on_mappings(std::uint32_t /*process*/, const mm::MmStruct& 
 
 const CallSite* MappingCallers::find(const mm::MappingChange& change) const {
     const std::uint64_t behind_call = change.instruction.value() + syscall_instruction_bytes;
-    const Entry* found = nullptr;
     for (const Entry& entry : entries_) {
-        if (entry.site.registers.rip != behind_call || entry.time_ns < change.time_ns) continue;
-        if (found == nullptr || entry.time_ns < found->time_ns) found = &entry;
+        const bool is_then = entry.since_ns < change.time_ns && change.time_ns <= entry.until_ns;
+        if (is_then && entry.site.registers.rip == behind_call) return &entry.site;
     }
-    return found != nullptr ? &found->site : nullptr;
+    return nullptr;
 }
 
 }  // namespace fl::kernel

@@ -36,8 +36,9 @@ public:
     void on_exit(std::uint32_t /*process*/, const mm::ProcessEnd& /*end*/) noexcept override {}
 
 private:
+    // The change was made after `since_ns`, and not after `until_ns`.
     struct Entry {
-        std::uint64_t time_ns = 0;  // of its end
+        std::uint64_t since_ns = 0, until_ns = 0;
         CallSite site;
     };
 
@@ -46,6 +47,7 @@ private:
     const emu::Registers* registers_ = nullptr;
     std::vector<Entry> entries_;
     std::size_t newest_ = 0;
+    std::uint64_t told_ns_ = 0;  // when it was told of mappings last, changed or not
 };
 
 }  // namespace fl::kernel

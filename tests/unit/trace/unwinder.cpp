@@ -78,9 +78,10 @@ void hide_frames(std::vector<std::byte>& file) {
         if (segments[i].p_type == PT_GNU_EH_FRAME) segments[i].p_type = PT_NULL;
     }
     auto* sections = reinterpret_cast<Elf64_Shdr*>(file.data() + header->e_shoff);
-    const char* names = reinterpret_cast<const char*>(file.data() + sections[header->e_shstrndx].sh_offset);
+    auto* names = reinterpret_cast<char*>(file.data() + sections[header->e_shstrndx].sh_offset);
     for (std::size_t i = 0; i < header->e_shnum; ++i) {
-        if (std::string_view(names + sections[i].sh_name).starts_with(".eh_frame")) sections[i].sh_type = SHT_NULL;
+        char* name = names + sections[i].sh_name;
+        if (std::string_view(name).starts_with(".eh_frame")) *name = '-';
     }
 }
 

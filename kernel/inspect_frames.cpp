@@ -311,7 +311,9 @@ std::string show_physical(const Inspection& machine, PhysAddr address) {
                        entry.is_large() ? ", in a large page" : "");
             });
     }
-    if (found == 0) text += "  no virtual address leads to it\n";
+    const bool is_in_kernel_half = machine.memory.kernel_space() != nullptr;
+    if (found == 0)
+        text += is_in_kernel_half ? "  no program's address leads to it\n" : "  no virtual address leads to it\n";
     return text;
 }
 

@@ -37,7 +37,7 @@ faultline run --check-walkers "$walk"
 check "the walkers agree: $stderr" is "$status" 0
 check "one line says so" one_line "$stderr"
 check "of one address space" matches "$stderr" \
-  "^faultline: walkers: [0-9]+ pages of 1 address spaces, [0-9]+ of the kernel half; Unicorn's MMU: [0-9]+ translations; KVM: "
+  "^faultline: walkers: [0-9]+ pages of 1 address space, [0-9]+ of the kernel half; Unicorn's MMU: [0-9]+ translations; KVM: "
 check "and no difference" matches "$stderr" '; 0 differ$'
 plain=$stdout
 faultline run "$walk"

@@ -1,6 +1,6 @@
 // mm_bench: the memory manager's own operations, without a guest: how VMA operations grow with the number of VMAs,
-// the copy-on-write faults after a fork beside the host's, what the kernel's own allocators take, vmalloc among them, and
-// what accounting for the kernel's objects costs.
+// the copy-on-write faults after a fork beside the host's, what the kernel's own allocators take, vmalloc among them,
+// and what accounting for the kernel's objects costs.
 #include "emu/mmu.hpp"
 #include "mm/fault_handler.hpp"
 #include "mm/kernel_space.hpp"

@@ -221,8 +221,8 @@ void report_death(const std::string& program, const kernel::ExitStatus& exit) {
 
 // What other page walkers said.
 void report_walkers(const mm::WalkerReport& walkers) {
-    std::string text = fmt::format("walkers: {} pages of {} address spaces, {} of the kernel half", walkers.user_pages,
-                                   walkers.spaces, walkers.kernel_pages);
+    std::string text = fmt::format("walkers: {} pages of {} address space{}, {} of the kernel half", walkers.user_pages,
+                                   walkers.spaces, walkers.spaces == 1 ? "" : "s", walkers.kernel_pages);
     for (const mm::WalkerReport::Walker& walker : walkers.walkers) {
         text += walker.missing.empty() ? fmt::format("; {}: {} translations", walker.name, walker.translations)
                                        : fmt::format("; {}: skipped: {}", walker.name, walker.missing);

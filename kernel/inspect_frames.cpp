@@ -309,7 +309,10 @@ std::string show_physical(const Inspection& machine, PhysAddr address) {
                at.page.value() + offset, mm::pte_letters(at.entry),
                vma != nullptr ? vma_text(*at.process->mm, *vma) : "no mapping", at.is_large ? ", in a large page" : "");
     }
-    if (found.empty()) text += "  no virtual address leads to it\n";
+    const bool is_in_kernel_half = machine.memory.kernel_space() != nullptr;
+    if (found.empty()) {
+        text += is_in_kernel_half ? "  no program's address leads to it\n" : "  no virtual address leads to it\n";
+    }
     return text;
 }
 

@@ -59,7 +59,7 @@ if [[ -n $busybox && $(ldd "$busybox" 2>&1 || true) == *"not a dynamic"* ]]; the
   check "its columns" contains "$stdout" $' file\t\t10485760\t0\t\t-2'
   read_of /proc/meminfo --swap 3M --mem 4M
   check "SwapTotal" contains "$stdout" "SwapTotal:          3072 kB"
-  check "CommitLimit" contains "$stdout" "CommitLimit:        5116 kB"
+  check "CommitLimit" contains "$stdout" "CommitLimit:        5068 kB"
   read_of /proc/zoneinfo --kswapd on --mem 64M
   check "watermarks" matches "$stdout" "min +[1-9][0-9]*${new_line} +low +[1-9][0-9]*${new_line} +high +[1-9]"
   read_of /proc/zoneinfo --mem 64M

@@ -1,12 +1,14 @@
 // kernel-objects [COUNT [KIND...]]: takes COUNT (8) of each thing that the kernel keeps an object for, and gives them
-// back: children that wait, mappings that do not join, open files, pipes, sockets, names. Says how many it got, and
-// what kept it from more.
+// back: children that wait, others that share the memory, mappings that do not join, open files, pipes, sockets, names.
+// Says how many it got, and what kept it from more.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -30,12 +32,37 @@ static void children(int wanted) {
         pid_t child = fork();
         if (child < 0) break;
         if (child == 0) {
+            CHECK(prctl(PR_SET_PDEATHSIG, SIGKILL) == 0);
             for (;;) pause();
         }
         held[got++] = child;
     }
     tell("fork", got, wanted);
     for (int i = 0; i < got; ++i) CHECK(kill(held[i], SIGKILL) == 0 && waitpid(held[i], NULL, 0) == held[i]);
+}
+
+static int wait_for_ever(void* unused) {
+    (void)unused;
+    while (pause() != 0) {
+    }
+    return 0;
+}
+
+// No page is copied for them: what runs out is what the kernel needs for a task.
+static void sharers(int wanted) {
+    enum { stack_bytes = 512 };
+    size_t size = (size_t)wanted * stack_bytes;
+    char* stacks = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    CHECK(stacks != MAP_FAILED);
+    int got = 0;
+    while (got < wanted) {
+        pid_t child = clone(wait_for_ever, stacks + (got + 1) * stack_bytes, CLONE_VM | CLONE_FILES | SIGCHLD, NULL);
+        if (child < 0) break;
+        held[got++] = child;
+    }
+    tell("clone", got, wanted);
+    for (int i = 0; i < got; ++i) CHECK(kill(held[i], SIGKILL) == 0 && waitpid(held[i], NULL, 0) == held[i]);
+    CHECK(munmap(stacks, size) == 0);
 }
 
 // Every second page may be written to.
@@ -94,8 +121,8 @@ int main(int argc, char** argv) {
     static const struct {
         const char* name;
         void (*take)(int);
-    } kinds[] = {{"children", children}, {"mappings", mappings}, {"files", files},
-                 {"pipes", pipes},       {"sockets", sockets},   {"names", names}};
+    } kinds[] = {{"children", children}, {"sharers", sharers}, {"mappings", mappings}, {"files", files},
+                 {"pipes", pipes},       {"sockets", sockets}, {"names", names}};
     int wanted = argc > 1 ? atoi(argv[1]) : 8;
     CHECK(wanted > 0 && wanted <= most);
     struct rlimit limit = {.rlim_cur = 3 * most, .rlim_max = 3 * most};

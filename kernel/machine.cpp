@@ -64,6 +64,15 @@ void warm_up(mm::File& file) {
     }
 }
 
+// Which caches have objects in use.
+std::string objects_text(const mm::SlabAllocator& slab) {
+    std::string text = "of the slab allocator's caches are in use:";
+    for (const auto& cache : slab.caches()) {
+        if (cache->object_count() > 0) text += fmt::format(" {} {}", cache->name(), cache->object_count());
+    }
+    return text;
+}
+
 constexpr std::uint64_t syscall_instruction_bytes = 2;
 
 // A guest that writes to a closed pipe gets its own SIGPIPE; the host's must not end the emulator. A parent that
@@ -819,6 +828,7 @@ void MachineImplementation::check_leaks() {
         expected.kernel_objects += file->nodes().node_count();
     }
     broken_ = leftovers(expected, left);
+    if (left.kernel_objects != expected.kernel_objects) broken_.push_back(objects_text(slab_));
     if (const PageCount used = reclaim_.swap().used_slot_count(); used > PageCount(0)) {
         broken_.push_back(fmt::format("{} swap slots are still in use", used.value()));
     }

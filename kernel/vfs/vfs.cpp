@@ -86,7 +86,7 @@ Vfs::Vfs(mm::FileRegistry& files, PageCount memory, std::uint64_t now_ns)
 Vfs::~Vfs() { (void)take_apart(); }
 
 void Vfs::account_to(mm::PhysicalMemory& memory) {
-    for (FileSystem* file_system : {&root_fs_, &device_fs_, &shared_fs_, &nameless_fs_, &proc_.file_system()}) {
+    for (FileSystem* file_system : {&root_fs_, &device_fs_, &shared_fs_, &nameless_fs_}) {
         file_system->memory = &memory;
     }
     for (const auto& layer : layers_) layer->file_system().memory = &memory;

@@ -3,6 +3,7 @@
 
 #include "mm/kernel_layout.hpp"
 #include "mm/physical_memory.hpp"
+#include "mm/reclaimer.hpp"
 
 #include <fmt/format.h>
 
@@ -86,9 +87,22 @@ void KmemCache::build_freelist(Slab& slab) const {
     }
 }
 
+namespace {
+
+// A sixteenth of RAM is left to programs' pages: otherwise who is refused could not even say so.
+bool leaves_room_for_programs(const PhysicalMemory& memory) {
+    constexpr std::uint64_t kept_part = 16;
+    if (memory.reclaimer() == nullptr) return true;
+    const PageCount left = memory.buddy().free_page_count() + memory.reclaimer()->frames();
+    return left.value() > memory.total_page_count().value() / kept_part;
+}
+
+}  // namespace
+
 // allocate_slab(): a large one if it can be had for nothing, otherwise the smallest at any price.
 Slab* KmemCache::new_slab() {
     PhysicalMemory& memory = surroundings_.memory;
+    if (!leaves_room_for_programs(memory)) return nullptr;
     unsigned order = layout_.order;
     Result<Pfn> first = fail(Errno::enomem);
     if (order > layout_.min_order) {

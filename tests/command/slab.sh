@@ -48,10 +48,14 @@ objects="$GUESTS/kernel-objects-musl"
 faultline run --paranoid "$objects"
 check "with memory to spare all is had: $stderr" is "$status" 0
 check "and none is refused" is "$(grep -c 'then' <<<"$stdout")" 0
-for kind in children:fork mappings:mprotect files:open pipes:pipe sockets:socketpair names:mkdir; do
-  faultline run --mem 1M --swap 0 "$objects" 4000 "${kind%:*}"
-  check "$kind in 1 MiB: $stderr" is "$status" 0
+for kind in sharers:clone mappings:mprotect files:open pipes:pipe sockets:socketpair names:mkdir; do
+  run timeout -k 1 60 "$FAULTLINE" run --paranoid --mem 512K --swap 0 "$objects" 4000 "${kind%:*}"
+  check "$kind in 512 KiB: $stderr" is "$status" 0
   check "$kind: refused, and given back" matches "$stdout" \
     "^${kind#*:}: [0-9]+ of 4000, then (Cannot allocate memory|Out of memory|No space left on device)\$"
 done
+# Children that are told apart by nothing: who is short of a page may end the first of them, as on Linux.
+run timeout -k 1 60 "$FAULTLINE" run --paranoid --mem 1M --swap 0 "$objects" 4000 children
+check "fork in 1 MiB: $stderr" matches "$status" '^(0|137)$'
+check "nothing else is wrong" matches "$stderr" '^(faultline: Out of memory: Killed process [^'$'\n'']*'$'\n''?)*$'
 passed

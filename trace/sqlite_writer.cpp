@@ -51,7 +51,7 @@ struct TableShape {
 };
 // In the order of SqliteWriter::Table.
 constexpr TableShape tables[] = {{"instructions", 6}, {"vmas", 5},           {"files", 2},
-                                 {"faults", 30},      {"evictions", 13},     {"write_backs", 11},
+                                 {"faults", 31},      {"evictions", 13},     {"write_backs", 11},
                                  {"tasks", 7},        {"mapping_events", 4}, {"mappings", 6},
                                  {"samples", 5},      {"sample_blocks", 3},  {"sample_processes", 7},
                                  {"page_tables", 6},  {"page_table_rows", 5}};

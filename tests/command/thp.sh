@@ -37,7 +37,7 @@ faultline run --thp always --trace=faults.txt "${touch_words[@]}"
 check "text" is "$(grep -c 'anonymous 2M' faults.txt)" 8
 faultline run --thp always --filter 'page_bytes=2097152' --trace=faults.txt --trace-format jsonl "${touch_words[@]}"
 check "the filter" is "$(grep -c '"seq"' faults.txt)" 8
-faultline trace convert faults.jsonl -o faults.db
+faultline trace convert faults.jsonl faults.db
 check "status of the conversion" is "$status" 0
 if command -v sqlite3 >/dev/null; then
   check "SQLite" is "$(sqlite3 faults.db 'SELECT count(*) FROM faults WHERE page_bytes = 2097152')" 8

@@ -1,7 +1,8 @@
-// moving-pages PROGRAM [ARGUMENTS...]
+// moving-pages [--thp] [--frames N] PROGRAM [ARGUMENTS...]
 //
-// Runs a program twice, and the second time has every page that can move moved to another frame at each page fault: the
-// one that executes, those that the instruction is about, and those of other processes. Then both once more, recorded.
+// Runs a program twice, with large pages or with N frames for its pages if asked to, and the second time has every page
+// that can move moved to another frame at each page fault: the one that executes, those that the instruction is about,
+// and those of other processes. Then both once more, recorded (but for large pages, which a recording cannot name).
 // What the program prints, how it ends, and the references that it makes stay the same, and no invariant breaks.
 // Exit status: 0 all the same, 1 not, 2 usage.
 #include "kernel/machine.hpp"
@@ -16,6 +17,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <optional>
 #include <random>
 #include <string>
 #include <vector>
@@ -63,7 +65,12 @@ struct Outcome {
     lab::ReferenceString references;
 };
 
-std::vector<std::string> arguments;
+struct Circumstances {
+    bool has_large_pages = false;
+    std::optional<PageCount> frames{};
+    std::vector<std::string> program{};  // with its arguments
+};
+Circumstances circumstances;
 
 [[noreturn]] void give_up(const std::string& why) {
     fmt::print(stderr, "moving-pages: {}\n", why);
@@ -88,7 +95,9 @@ void with_output_in(std::string& output, Work&& work) {
 Outcome run(Pages pages, mm::MemoryObserver* recorder = nullptr) {
     Mover mover;
     kernel::MachineOptions options;
-    options.memory = PageCount(4096);
+    options.memory = PageCount(circumstances.has_large_pages ? 16384 : 4096);
+    if (circumstances.has_large_pages) options.thp = mm::ThpMode::always;
+    options.pressure.frames = circumstances.frames;
     options.fault_observer = &mover;
     options.memory_observer = recorder;
     options.paranoia = recorder == nullptr ? kernel::Paranoia::every_step : kernel::Paranoia::off;
@@ -96,7 +105,8 @@ Outcome run(Pages pages, mm::MemoryObserver* recorder = nullptr) {
     if (!machine) give_up(machine.error());
     // Nobody but a module is given the memory to change.
     if (pages == Pages::move) mover.work_on(const_cast<mm::PhysicalMemory&>((*machine)->inspection().memory));
-    const auto started = (*machine)->exec({.path = arguments[0], .argv = arguments, .environment = {}});
+    const auto started =
+        (*machine)->exec({.path = circumstances.program[0], .argv = circumstances.program, .environment = {}});
     if (!started) give_up(started.error());
     Outcome outcome;
     with_output_in(outcome.output, [&] { outcome.status = (*machine)->run().status; });
@@ -142,13 +152,26 @@ int compare(const Outcome& staying, const Outcome& moving) {
 }  // namespace
 
 int main(int count, char** words) {
-    if (count < 2) {
-        fmt::print(stderr, "usage: moving-pages PROGRAM [ARGUMENTS...]\n");
+    std::vector<std::string> rest(words + 1, words + count);
+    while (!rest.empty() && rest.front().starts_with("--")) {
+        if (rest.front() == "--thp") {
+            circumstances.has_large_pages = true;
+        } else if (rest.front() == "--frames" && rest.size() > 1) {
+            rest.erase(rest.begin());
+            circumstances.frames = PageCount(std::strtoull(rest.front().c_str(), nullptr, 10));
+        } else {
+            break;
+        }
+        rest.erase(rest.begin());
+    }
+    if (rest.empty() || rest.front().starts_with("--") || circumstances.frames == PageCount(0)) {
+        fmt::print(stderr, "usage: moving-pages [--thp] [--frames N] PROGRAM [ARGUMENTS...]\n");
         return 2;
     }
-    arguments.assign(words + 1, words + count);
+    circumstances.program = std::move(rest);
     const Outcome moving = run(Pages::move);
     fmt::print(stderr, "{} pages moved\n", moving.moved);
     const int plain = compare(run(Pages::stay), moving);
+    if (circumstances.has_large_pages) return plain;
     return plain | compare(run_recorded(Pages::stay), run_recorded(Pages::move));
 }

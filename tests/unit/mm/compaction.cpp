@@ -1,6 +1,7 @@
 #include "mm/compaction.hpp"
 
 #include "mm/migrate.hpp"
+#include "tests/unit/mm/huge_support.hpp"
 #include "tests/unit/mm/reclaim_support.hpp"
 
 #include <map>
@@ -225,6 +226,67 @@ TEST_CASE("compaction: whole free pageblocks are not broken") {
     CHECK(low.counted().migrated > 0);
     CHECK(low.memory.buddy().free_blocks()[9] == 1);
     CHECK(low.damage() == "");
+}
+
+TEST_CASE("compaction: a large page stays until it is split, and the pages around it move") {
+    HugeMachine machine(2048);
+    REQUIRE(machine.map(page(0), 400).has_value());
+    for (std::uint64_t index = 0; index < 400; ++index) machine.put(page(index), static_cast<int>(index % 251));
+    for (std::uint64_t index = 0; index < 400; index += 2) {
+        REQUIRE(machine.mm->advise(page(index), page_size, madv_dontneed).has_value());
+    }
+    REQUIRE(machine.map(huge(0), 512).has_value());
+    machine.number_pages(huge(0), 512);
+    REQUIRE(machine.is_large(huge(0)));
+    const Pfn first = machine.mm->page_table().page_at(huge(0)).pfn();
+    CHECK_FALSE(is_movable(machine.memory, first));
+    CHECK_FALSE(is_movable(machine.memory, first + 300));
+    const CompactionCounters& counted = machine.memory.compaction().counters();
+    const auto numbers_are_there = [&] {
+        for (std::uint64_t index = 1; index < 400; index += 2) {
+            if (machine.get(page(index)) != static_cast<int>(index % 251)) return false;
+        }
+        return machine.numbers_are(huge(0), 512);
+    };
+    machine.memory.compaction().compact_all();
+    CHECK(counted.migrated > 100);
+    CHECK(machine.is_large(huge(0)));
+    CHECK(machine.mm->page_table().page_at(huge(0)).pfn() == first);
+    CHECK(machine.broken() == "");
+    CHECK(numbers_are_there());
+    REQUIRE(machine.mm->protect(huge(0), page_size, prot_read).has_value());
+    REQUIRE_FALSE(machine.is_large(huge(0)));
+    CHECK(is_movable(machine.memory, first + 300));
+    const std::uint64_t before = counted.migrated;
+    // Half of it goes, so that there are frames above.
+    REQUIRE(machine.mm->advise(huge(0) + 256 * page_size, 256 * page_size, madv_dontneed).has_value());
+    machine.memory.compaction().compact_all();
+    CHECK(counted.migrated > before);
+    CHECK(machine.broken() == "");
+    for (std::uint64_t index = 0; index < 256; ++index) {
+        CHECK(machine.get(huge(0) + index * page_size) == HugeMachine::number_of(index));
+    }
+}
+
+TEST_CASE("compaction: slabs and page tables stay where they are, and a block is found between them") {
+    Numbered machine(256);
+    REQUIRE(machine.map(page(0), 240).has_value());
+    std::vector<Pfn> slabs;
+    std::uint64_t count = 0;
+    for (; machine.free_frames() > PageCount(8); ++count) {
+        machine.put(count);
+        // A slab of one page among every 16.
+        if (count % 16 == 0 && count < 100)
+            slabs.push_back(machine.memory.allocate(FrameState::slab, Fill::caller).value());
+    }
+    for (std::uint64_t index = 0; index < count; index += 2) machine.drop(index);
+    const auto block = machine.block(4);
+    REQUIRE(block.has_value());
+    for (const Pfn pfn : slabs) CHECK(machine.memory.frames()[pfn].state == FrameState::slab);
+    CHECK(machine.damage() == "");
+    machine.memory.release_block(*block, 4);
+    for (const Pfn pfn : slabs) machine.memory.release(pfn);
+    CHECK(machine.damage() == "");
 }
 
 TEST_CASE("compaction: where too little is free, pages leave first if they may") {

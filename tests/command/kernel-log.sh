@@ -68,7 +68,7 @@ check "vmashow: they agree" contains "$log" "vmashow: the list, the tree and /pr
 check "pgwalk: all levels" matches "$log" 'pgwalk: walk: 0x400000 in process 2 \(walk\).*pgwalk:   pgd .*pgwalk:   pud .*pgwalk:   pmd .*pgwalk:   pte '
 for line in '__get_free_page: 4096 bytes: va 0xffff88' 'kmalloc: 100 bytes: va 0xffff88' 'vmalloc: page 1 of 3: va 0xffffc9' \
   'vmalloc: page 3 of 3: va 0xffffc9'; do
-  check "memshow: $line" matches "$log" "memshow: $line[0-9a-f]+, pa 0x[1-9a-f][0-9a-f]+, frame 0x[1-9a-f]"
+  check "memshow: $line" matches "$log" "memshow: ${line}[0-9a-f]+, pa 0x[1-9a-f][0-9a-f]+, frame 0x[1-9a-f]"
 done
 check "memshow: the entries of three walks" is "$(grep -cE 'memshow:   (pgd|pud|pmd|pte)  table +0x[0-9a-f]+  \[ *[0-9]+\]  0x[0-9a-f]{16}  P W' log.txt)" 12
 # The frame that a walk ends in is the one that it was called by.
@@ -121,6 +121,10 @@ faultline inspect --at-fault 7 --show log ./walk
 check "inspect shows the log" matches "$stdout" $'\nlog: .*\n\[    0\.000000\] Linux version '
 faultline inspect --at-fault 7 --show mm ./walk
 check "inspect shows mm_users and mm_count" matches "$stdout" 'mm_users +1.*mm_count +1'
+faultline inspect --at-fault 14 --show mm "$GUESTS/threads-musl"
+check "threads are users" matches "$stdout" 'mm_users +[2-9].*mm_count +1'
+faultline inspect --at-fault 12 --show mm "$GUESTS/userfaultfd-musl"
+check "a userfaultfd holds on to the structure" matches "$stdout" 'mm_users +1.*mm_count +2'
 
 # What programs make of it.
 busybox=$(command -v busybox || true)
@@ -130,13 +134,17 @@ if [[ -n $busybox && $(ldd "$busybox" 2>&1 || true) == *"not a dynamic"* ]]; the
     shift
     faultline run "$@" --env PATH=/bin --bind "$busybox:/bin/busybox" "$busybox" sh -c "$text"
   }
-  script 'echo "<3>from a program" >/dev/kmsg; busybox dmesg; busybox cat /proc/modules /proc/cmdline; busybox dmesg -c >/tmp/x
-    busybox dmesg' --dmesg=log.txt --module vmashow
+  script 'echo "<3>from a program" >/dev/kmsg; busybox dmesg; busybox cat /proc/modules /proc/cmdline' --dmesg=log.txt --module vmashow
   check "dmesg: $stderr" is "$status:$stderr" "0:"
   check "dmesg shows what --dmesg shows" is "$(sed -E 's/^<[0-9]+>//' .stdout | head -n "$(wc -l <log.txt)")" "$(<log.txt)"
   check "what a program writes" matches "$stdout" '\] from a program'
   check "/proc/modules" contains "$stdout" "vmashow 0 0 - Live 0x0000000000000000"
   check "/proc/cmdline" contains "$stdout" "mem=262144K init=$busybox -- sh -c"
-  check "dmesg -c clears it" matches "$stdout" 'init=[^'"$new_line"']*('"$new_line"'[^[]*)?$'
+  script 'exec busybox head -n 1 /etc/passwd' --paranoid --dmesg=log.txt --module vmashow,at-fault=20 --module vmashow,at-fault=80
+  counts=$(grep -cE 'vmashow: process 2 \(busybox\): .*, mm_users 1, mm_count 1, pgd' log.txt)
+  check "exec brings an address space with counts of its own: $stderr" is "$status:$counts" "0:2"
+  check "and page tables" test "$(sed -n 's/.* pgd frame //p' log.txt | sort -u | wc -l)" = 2
+  script 'busybox dmesg -c >/tmp/x; busybox dmesg; busybox head -n 1 /tmp/x'
+  check "dmesg -c clears it: $stderr" matches "$stdout" '^\[    0\.000000\] Linux version [^'"$new_line"']*$'
 fi
 passed

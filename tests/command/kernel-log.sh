@@ -48,12 +48,45 @@ fi
 faultline run --dmesg --mem 16M --frames 12 --swap 0 "$GUESTS/loop-scan-musl"
 check "it was killed" is "$status" 137
 check "who asked" matches "$stderr" '\] loop-scan-musl invoked oom-killer: gfp_mask=0x140cca\(GFP_HIGHUSER_MOVABLE\|__GFP_COMP\), order=0, oom_score_adj=0'
+check "what --frames allows" contains "$stderr" "] memory: usage 48kB, limit 48kB"
 check "what is free" matches "$stderr" '\] Node 0 Normal: [0-9]+\*4kB .* = [0-9]+kB'
 check "how much RAM" contains "$stderr" "] 4096 pages RAM"
 check "the tasks" matches "$stderr" "\] \[      2\]     0     2 +[0-9]+ +[1-9][0-9]* .* loop-scan-musl"
 check "the choice" contains "$stderr" "oom-kill:constraint=CONSTRAINT_NONE,nodemask=(null),cpuset=/,mems_allowed=0,global_oom,task_memcg=/,task=loop-scan-musl,pid=2,uid=0"
 check "the end" matches "$stderr" '\] Out of memory: Killed process 2 \(loop-scan-musl\) total-vm:[0-9]+kB, anon-rss:[1-9]'
 check "the user is told without --dmesg, too" matches "$stderr" $'\nfaultline: Out of memory: Killed process 2 '
+
+# Of two processes the larger one ends, and what it had is the other's at once.
+cat >two.c <<'C'
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+static void touch(int pages) {
+    volatile char* memory = malloc((size_t)pages * 4096);
+    for (int i = 0; i < pages; ++i) memory[i * 4096] = 1;
+}
+int main(void) {
+    if (fork() == 0) {
+        touch(200);
+        pause();
+    }
+    usleep(1000);
+    touch(150);
+    int status;
+    wait(&status);
+    return 7;
+}
+C
+gcc -static -O1 -o two two.c
+for options in "" "--kswapd on --paranoid"; do
+  # shellcheck disable=SC2086
+  faultline run --dmesg --frames 300 --swap 0 $options ./two
+  check "the smaller one lives ($options)" is "$status" 7
+  check "both stand in the list ($options)" is "$(grep -cE '\] \[ +[0-9]+\]     0 +[0-9]+ .* two$' <<<"$stderr")" 2
+  check "the larger one ends ($options)" matches "$stderr" '\] Out of memory: Killed process ([35]) \(two\)'
+  check "and gives what it has ($options)" contains "$stderr" \
+    "] oom_reaper: reaped process ${BASH_REMATCH[1]} (two), now anon-rss:0kB, file-rss:0kB, shmem-rss:0kB"
+done
 
 # Modules.
 faultline run --dmesg=log.txt --module vmashow,pid=2 --module pgwalk,va=0x400000,at-fault=7 --module memshow ./walk

@@ -1,6 +1,7 @@
 #include "kernel/oom_report.hpp"
 
 #include "kernel/memory_census.hpp"
+#include "mm/reclaimer.hpp"
 #include "mm/swap_device.hpp"
 
 #include <iterator>
@@ -24,6 +25,12 @@ std::string free_blocks_text(const mm::PhysicalMemory& memory) {
 }
 
 void log_memory(KernelLog& log, const MemoryCensus& census, const mm::PhysicalMemory& memory) {
+    // --frames, as mem_cgroup_print_oom_meminfo() tells of a group's limit.
+    const mm::Reclaimer* reclaimer = memory.reclaimer();
+    if (reclaimer != nullptr && reclaimer->frame_limit()) {
+        log.print(LogLevel::warning, "memory: usage {}kB, limit {}kB", kib(reclaimer->frames()),
+                  kib(*reclaimer->frame_limit()));
+    }
     log.print(LogLevel::warning, "Mem-Info:");
     log.print(LogLevel::warning,
               "anon:{} file:{} shmem:{} mapped:{}\n locked:{} dirty:{} pagetables:{} swapcache:{}\n free:{}",

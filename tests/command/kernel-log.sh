@@ -48,12 +48,45 @@ fi
 faultline run --dmesg --mem 16M --frames 12 --swap 0 "$GUESTS/loop-scan-musl"
 check "it was killed" is "$status" 137
 check "who asked" matches "$stderr" '\] loop-scan-musl invoked oom-killer: gfp_mask=0x140cca\(GFP_HIGHUSER_MOVABLE\|__GFP_COMP\), order=0, oom_score_adj=0'
+check "what --frames allows" contains "$stderr" "] memory: usage 48kB, limit 48kB"
 check "what is free" matches "$stderr" '\] Node 0 Normal: [0-9]+\*4kB .* = [0-9]+kB'
 check "how much RAM" contains "$stderr" "] 4096 pages RAM"
 check "the tasks" matches "$stderr" "\] \[      2\]     0     2 +[0-9]+ +[1-9][0-9]* .* loop-scan-musl"
 check "the choice" contains "$stderr" "oom-kill:constraint=CONSTRAINT_NONE,nodemask=(null),cpuset=/,mems_allowed=0,global_oom,task_memcg=/,task=loop-scan-musl,pid=2,uid=0"
 check "the end" matches "$stderr" '\] Out of memory: Killed process 2 \(loop-scan-musl\) total-vm:[0-9]+kB, anon-rss:[1-9]'
 check "the user is told without --dmesg, too" matches "$stderr" $'\nfaultline: Out of memory: Killed process 2 '
+
+# Of two processes the larger one ends, and what it had is the other's at once.
+cat >two.c <<'C'
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+static void touch(int pages) {
+    volatile char* memory = malloc((size_t)pages * 4096);
+    for (int i = 0; i < pages; ++i) memory[i * 4096] = 1;
+}
+int main(void) {
+    if (fork() == 0) {
+        touch(200);
+        pause();
+    }
+    usleep(1000);
+    touch(150);
+    int status;
+    wait(&status);
+    return 7;
+}
+C
+gcc -static -O1 -o two two.c
+for options in "" "--kswapd on --paranoid"; do
+  # shellcheck disable=SC2086
+  faultline run --dmesg --frames 300 --swap 0 $options ./two
+  check "the smaller one lives ($options)" is "$status" 7
+  check "both stand in the list ($options)" is "$(grep -cE '\] \[ +[0-9]+\]     0 +[0-9]+ .* two$' <<<"$stderr")" 2
+  check "the larger one ends ($options)" matches "$stderr" '\] Out of memory: Killed process ([35]) \(two\)'
+  check "and gives what it has ($options)" contains "$stderr" \
+    "] oom_reaper: reaped process ${BASH_REMATCH[1]} (two), now anon-rss:0kB, file-rss:0kB, shmem-rss:0kB"
+done
 
 # Modules.
 faultline run --dmesg=log.txt --module vmashow,pid=2 --module pgwalk,va=0x400000,at-fault=7 --module memshow ./walk
@@ -68,7 +101,7 @@ check "vmashow: they agree" contains "$log" "vmashow: the list, the tree and /pr
 check "pgwalk: all levels" matches "$log" 'pgwalk: walk: 0x400000 in process 2 \(walk\).*pgwalk:   pgd .*pgwalk:   pud .*pgwalk:   pmd .*pgwalk:   pte '
 for line in '__get_free_page: 4096 bytes: va 0xffff88' 'kmalloc: 100 bytes: va 0xffff88' 'vmalloc: page 1 of 3: va 0xffffc9' \
   'vmalloc: page 3 of 3: va 0xffffc9'; do
-  check "memshow: $line" matches "$log" "memshow: $line[0-9a-f]+, pa 0x[1-9a-f][0-9a-f]+, frame 0x[1-9a-f]"
+  check "memshow: $line" matches "$log" "memshow: ${line}[0-9a-f]+, pa 0x[1-9a-f][0-9a-f]+, frame 0x[1-9a-f]"
 done
 check "memshow: the entries of three walks" is "$(grep -cE 'memshow:   (pgd|pud|pmd|pte)  table +0x[0-9a-f]+  \[ *[0-9]+\]  0x[0-9a-f]{16}  P W' log.txt)" 12
 # The frame that a walk ends in is the one that it was called by.
@@ -121,6 +154,10 @@ faultline inspect --at-fault 7 --show log ./walk
 check "inspect shows the log" matches "$stdout" $'\nlog: .*\n\[    0\.000000\] Linux version '
 faultline inspect --at-fault 7 --show mm ./walk
 check "inspect shows mm_users and mm_count" matches "$stdout" 'mm_users +1.*mm_count +1'
+faultline inspect --at-fault 14 --show mm "$GUESTS/threads-musl"
+check "threads are users" matches "$stdout" 'mm_users +[2-9].*mm_count +1'
+faultline inspect --at-fault 12 --show mm "$GUESTS/userfaultfd-musl"
+check "a userfaultfd holds on to the structure" matches "$stdout" 'mm_users +1.*mm_count +2'
 
 # What programs make of it.
 busybox=$(command -v busybox || true)
@@ -130,13 +167,17 @@ if [[ -n $busybox && $(ldd "$busybox" 2>&1 || true) == *"not a dynamic"* ]]; the
     shift
     faultline run "$@" --env PATH=/bin --bind "$busybox:/bin/busybox" "$busybox" sh -c "$text"
   }
-  script 'echo "<3>from a program" >/dev/kmsg; busybox dmesg; busybox cat /proc/modules /proc/cmdline; busybox dmesg -c >/tmp/x
-    busybox dmesg' --dmesg=log.txt --module vmashow
+  script 'echo "<3>from a program" >/dev/kmsg; busybox dmesg; busybox cat /proc/modules /proc/cmdline' --dmesg=log.txt --module vmashow
   check "dmesg: $stderr" is "$status:$stderr" "0:"
   check "dmesg shows what --dmesg shows" is "$(sed -E 's/^<[0-9]+>//' .stdout | head -n "$(wc -l <log.txt)")" "$(<log.txt)"
   check "what a program writes" matches "$stdout" '\] from a program'
   check "/proc/modules" contains "$stdout" "vmashow 0 0 - Live 0x0000000000000000"
   check "/proc/cmdline" contains "$stdout" "mem=262144K init=$busybox -- sh -c"
-  check "dmesg -c clears it" matches "$stdout" 'init=[^'"$new_line"']*('"$new_line"'[^[]*)?$'
+  script 'exec busybox head -n 1 /etc/passwd' --paranoid --dmesg=log.txt --module vmashow,at-fault=20 --module vmashow,at-fault=80
+  counts=$(grep -cE 'vmashow: process 2 \(busybox\): .*, mm_users 1, mm_count 1, pgd' log.txt)
+  check "exec brings an address space with counts of its own: $stderr" is "$status:$counts" "0:2"
+  check "and page tables" test "$(sed -n 's/.* pgd frame //p' log.txt | sort -u | wc -l)" = 2
+  script 'busybox dmesg -c >/tmp/x; busybox dmesg; busybox head -n 1 /tmp/x'
+  check "dmesg -c clears it: $stderr" matches "$stdout" '^\[    0\.000000\] Linux version [^'"$new_line"']*$'
 fi
 passed

@@ -68,7 +68,7 @@ TEST_CASE("csv: a line for each fault, eviction and write-back, with all columns
     writer.finish();
     auto rows = rows_of(captured.text());
     REQUIRE(rows.size() == 5);
-    CHECK(rows[0].size() == 39);
+    CHECK(rows[0].size() == 40);
     CHECK(rows[0]["event"] == "fault");
     CHECK(rows[0]["kind"] == "segv_maperr");
     for (const char* empty :

@@ -58,7 +58,7 @@ TEST_CASE("what is not there is null") {
     CHECK(objects[0]["access"] == "r");
     CHECK(objects[0]["mode"] == "kernel");
     CHECK(objects[0]["kind"] == "segv_maperr");
-    CHECK(keys(objects[0]).size() == 25);
+    CHECK(keys(objects[0]).size() == 26);
 }
 
 TEST_CASE("a fault tells what was done for its frame, and where its page had been") {

@@ -42,13 +42,15 @@ using MayOpen = std::function<Result<void>(const System&)>;
 class GeneratedFile final : public Inode {
 public:
     GeneratedFile(FileSystem& file_system, mode_t permissions, std::uint64_t now_ns, ProcTexts& texts,
-                  ProcGenerator generate, ProcWriter write, ProcReads reads, MayOpen may_open = {})
+                  ProcGenerator generate, ProcWriter write, ProcReads reads, MayOpen may_open = {},
+                  bool is_setting = false)
         : Inode(file_system, S_IFREG | permissions, Owner{}, now_ns),
           texts_(texts),
           generate_(std::move(generate)),
           write_(std::move(write)),
           reads_(reads),
-          may_open_(std::move(may_open)) {}
+          may_open_(std::move(may_open)),
+          is_setting_(is_setting) {}
 
     Result<std::shared_ptr<FileDescription>> open(System& system, const DentryPointer& dentry, int flags) override;
 
@@ -64,6 +66,7 @@ private:
     ProcWriter write_;
     ProcReads reads_;
     MayOpen may_open_;
+    bool is_setting_;  // below sys/
 };
 
 class GeneratedDescription final : public FileDescription {
@@ -120,6 +123,9 @@ private:
 
 Result<std::shared_ptr<FileDescription>> GeneratedFile::open(System& system, const DentryPointer& dentry, int flags) {
     if (auto may = may_open(system); !may) return fail(may.error());
+    // proc_sys_permission(): the mode of a setting binds root as well.
+    const bool reads = (flags & O_ACCMODE) != O_WRONLY;
+    if (is_setting_ && reads && (mode() & (S_IRUSR | S_IRGRP | S_IROTH)) == 0) return fail(Errno::eacces);
     return std::make_shared<GeneratedDescription>(dentry, flags, *this);
 }
 
@@ -375,7 +381,7 @@ void ProcFs::add_file(std::string_view path, ProcGenerator generate, mode_t perm
 void ProcFs::add_writable_file(std::string_view path, ProcGenerator generate, ProcWriter write, mode_t permissions) {
     add(*root_, path,
         std::make_shared<GeneratedFile>(file_system_, permissions, now_ns_, texts_, std::move(generate),
-                                        std::move(write), ProcReads::whole));
+                                        std::move(write), ProcReads::whole, MayOpen{}, path.starts_with("sys/")));
 }
 
 void ProcFs::add_special_file(std::string_view path, ProcOpener open, mode_t permissions) {

@@ -33,7 +33,8 @@ static void* threads(void* unused) {
     return unused;
 }
 
-// Each process fills as many pipes as it may have, with as much as goes in, and leaves the next to another.
+// Each process fills as many pipes as it may have, with as much as goes in, and leaves the next to another, until there
+// is no memory for one.
 static void pipes(void) {
     for (;;) {
         int ends[2], count = 0;
@@ -43,8 +44,11 @@ static void pipes(void) {
             }
             ++count;
         }
-        if (fork() != 0) {
-            for (;;) pause();
+        pid_t child = fork();
+        if (child < 0) printf("fork: %s\n", strerror(errno));
+        if (child != 0) {
+            wait(NULL);
+            exit(0);
         }
         for (int i = 0; i < 2 * count; ++i) close(3 + i);
     }

@@ -11,9 +11,13 @@ readonly memory_kib=$((32 * 1024)) emulator_kib=$((32 * 1024)) task_kib=32
 bomb() {
   local kind=$1 tasks=$2
   shift 2
+  # What is in pipes is not in the RAM's frames that stand for it, and those may be resident all the same: the host backs
+  # RAM with large pages, and one slab between them brings 2 MiB.
+  local beside_kib=0
+  [[ $kind != pipes ]] || beside_kib=$memory_kib
   peak_of "$FAULTLINE" run --mem 32M --swap 0 --max-tasks "$tasks" "$@" "$bombs" "$kind"
   check "$kind: $peak_kib KiB of the host's memory" at_most "$peak_kib" \
-    $((memory_kib + emulator_kib + tasks * task_kib))
+    $((memory_kib + beside_kib + emulator_kib + tasks * task_kib))
 }
 
 for kind in fork vfork threads; do
@@ -22,8 +26,8 @@ for kind in fork vfork threads; do
   check "$kind: message" is "$stderr" "faultline: $bombs: stopped at 300 tasks"
 done
 bomb pipes 10
-check "pipes: status" is "$status" 124
-check "pipes: message" is "$stderr" "faultline: $bombs: stopped at 10 tasks"
+check "pipes: status" is "$status" 0
+check "pipes: and then no task" is "$stdout" "fork: Cannot allocate memory"
 bomb exec 10 --max-instructions 30000000
 check "exec: status" is "$status" 124
 check "exec: message" is "$stderr" "faultline: $bombs: stopped after 30000000 instructions"

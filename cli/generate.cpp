@@ -8,8 +8,8 @@
 #include "lab/host_file.hpp"
 #include "mm/replacement/nearest_name.hpp"
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include <filesystem>
 #include <utility>

@@ -29,4 +29,13 @@ Outcome replace_output(const std::string& path, const std::function<Outcome(cons
     return tl::unexpected(Failure{outcome ? exit_output_failed : outcome.error().status, std::move(line)});
 }
 
+Outcome write_output(const std::string& output, const std::function<Outcome(OutputFile file)>& write) {
+    if (output == "-") return write(OutputFile::standard_output());
+    return replace_output(output, [&](const std::string& path) -> Outcome {
+        auto file = OutputFile::open(path);
+        if (!file) return tl::unexpected(Failure{exit_usage, file.error()});
+        return write(*std::move(file));
+    });
+}
+
 }  // namespace fl::cli

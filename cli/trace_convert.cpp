@@ -64,19 +64,12 @@ public:
         : input_(input), format_(format), selection_(std::move(selection)) {}
 
     Outcome run(const std::string& output) {
-        if (output == standard_stream) return write_to(OutputFile::standard_output());
-        return replace_output(output, [this](const std::string& path) { return write_to_file(path); });
+        return write_output(output, [this](OutputFile file) { return write_to(std::move(file)); });
     }
     // What could not be read, in one line; empty: nothing.
     const std::string& damage() const { return damage_; }
 
 private:
-    Outcome write_to_file(const std::string& path) {
-        auto file = OutputFile::open(path);
-        if (!file) return tl::unexpected(Failure{exit_usage, file.error()});
-        return write_to(*std::move(file));
-    }
-
     Outcome write_to(OutputFile file) {
         if (auto refusal = TraceOutput::refusal(file, format_)) {
             return tl::unexpected(Failure{exit_usage, *std::move(refusal)});

@@ -1,9 +1,8 @@
 // DmesgSession: the kernel's log of a run, on its way to the file that the user named or to standard error.
 #pragma once
 
-#include "cli/output_file.hpp"
+#include "cli/log_file.hpp"
 #include "kernel/kernel_log.hpp"
-#include "trace/output.hpp"
 
 #include <optional>
 #include <string>
@@ -17,17 +16,16 @@ public:
     DmesgSession& operator=(const DmesgSession&) = delete;
     ~DmesgSession() = default;
 
-    const OutputFile& file() const { return file_; }
+    const OutputFile& file() const { return file_.file(); }
     // For the machine, which must not outlive this.
     kernel::KernelLog::Sink sink();
     // The machine has its program: what was said so far, and what will be, is written.
-    void begin();
+    void begin() { file_.begin(); }
     // The run is over. One line where the log could not be written in full.
-    std::optional<std::string> finish();
+    std::optional<std::string> finish() { return file_.finish(); }
 
 private:
-    OutputFile file_;
-    trace::Output output_;
+    LogFile file_;
 };
 
 }  // namespace fl::cli

@@ -1,9 +1,8 @@
 // StraceSession: the system calls of a run, on their way to the file that the user named or to standard error.
 #pragma once
 
-#include "cli/output_file.hpp"
+#include "cli/log_file.hpp"
 #include "kernel/strace/log.hpp"
-#include "trace/output.hpp"
 
 #include <optional>
 #include <string>
@@ -17,17 +16,16 @@ public:
     StraceSession& operator=(const StraceSession&) = delete;
     ~StraceSession() = default;
 
-    const OutputFile& file() const { return file_; }
+    const OutputFile& file() const { return file_.file(); }
     // For the machine, which must not outlive this.
     kernel::strace::LogOptions log();
     // The machine has its program: what was said so far, and what will be, is written.
-    void begin();
+    void begin() { file_.begin(); }
     // The run is over. One line where the calls could not be written in full.
-    std::optional<std::string> finish();
+    std::optional<std::string> finish() { return file_.finish(); }
 
 private:
-    OutputFile file_;
-    trace::Output output_;
+    LogFile file_;
 };
 
 }  // namespace fl::cli

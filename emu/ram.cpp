@@ -16,6 +16,11 @@ CodeFrames::CodeFrames(PageCount frames)
     if (state_ == nullptr) throw std::bad_alloc();
 }
 
+WrittenFrames::WrittenFrames(PageCount frames)
+    : written_(static_cast<std::uint8_t*>(std::calloc(frames.value(), 1)), &std::free) {
+    if (written_ == nullptr) throw std::bad_alloc();
+}
+
 CachedTranslations::CachedTranslations(PageCount frames)
     : epochs_(static_cast<std::uint32_t*>(std::calloc(frames.value(), sizeof(std::uint32_t))), &std::free) {
     if (epochs_ == nullptr) throw std::bad_alloc();
@@ -42,12 +47,13 @@ tl::expected<Ram, std::string> Ram::create(PageCount frames) {
 }
 
 Ram::Ram(std::byte* base, PageCount frames)
-    : base_(base), frames_(frames), code_frames_(frames), cached_translations_(frames) {}
+    : base_(base), frames_(frames), code_frames_(frames), written_frames_(frames), cached_translations_(frames) {}
 
 Ram::Ram(Ram&& other) noexcept
     : base_(std::exchange(other.base_, nullptr)),
       frames_(other.frames_),
       code_frames_(std::move(other.code_frames_)),
+      written_frames_(std::move(other.written_frames_)),
       cached_translations_(std::move(other.cached_translations_)) {}
 
 void Ram::expect_sparse_use(Pfn first) {

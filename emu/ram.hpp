@@ -94,6 +94,22 @@ private:
     std::uint32_t epoch_ = 1;
 };
 
+// Which frames may hold other bytes than zeroes. Who stores to a frame notes it before: the kernel itself, and for the
+// program whoever lets the TLB grant a store.
+class WrittenFrames {
+public:
+    // All of them are zeroes.
+    explicit WrittenFrames(PageCount frames);
+
+    void note_written(Pfn pfn) { written_[pfn.value()] = 1; }
+    // The kernel has filled it with zeroes.
+    void note_zeroed(Pfn pfn) { written_[pfn.value()] = 0; }
+    bool may_hold_bytes(Pfn pfn) const { return written_[pfn.value()] != 0; }
+
+private:
+    std::unique_ptr<std::uint8_t[], void (*)(void*)> written_;
+};
+
 class Ram {
 public:
     // Reserves `frames` frames. The error is one line for a person.
@@ -120,7 +136,14 @@ public:
     // The frames from `first` on will be touched here and there, so that the host need not back them with large pages.
     void expect_sparse_use(Pfn first);
 
+    // The kernel is about to store to a frame that the program may see.
+    void note_kernel_store(Pfn pfn) {
+        code_frames_.note_rewritten(pfn);
+        written_frames_.note_written(pfn);
+    }
     CodeFrames& code_frames() { return code_frames_; }
+    WrittenFrames& written_frames() { return written_frames_; }
+    const WrittenFrames& written_frames() const { return written_frames_; }
     CachedTranslations& cached_translations() { return cached_translations_; }
     const CachedTranslations& cached_translations() const { return cached_translations_; }
 
@@ -130,6 +153,7 @@ private:
     std::byte* base_;
     PageCount frames_;
     CodeFrames code_frames_;
+    WrittenFrames written_frames_;
     CachedTranslations cached_translations_;
 };
 

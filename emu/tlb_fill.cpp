@@ -84,6 +84,7 @@ bool TlbFill::fill(VirtAddr page, Access access, uc_tlb_entry& entry) {
     } else if (writable) {
         (void)code.note_writable(translation->pfn);
     }
+    if (writable) mmu_.ram().written_frames().note_written(translation->pfn);
     const bool grows = stats_.fills >= next_growth_;
     if (grows) {
         growth_distance_ *= 2;

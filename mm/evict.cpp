@@ -32,7 +32,7 @@ void Reclaimer::clear_accessed(PageId page) {
     const Pfn pfn(entry.pfn);
     entry.accessed = false;
     memory_.frames().set_referenced(pfn, false);
-    split_large_mappings(pfn);
+    if (entry.extent != Extent::large_page) split_large_mappings(pfn);
     visit_entries(pfn, [&](Pte& pte) {
         if (!pte.accessed()) return;
         // While the TLB holds the entry, an access would not set the bit again.
@@ -94,8 +94,9 @@ bool Reclaimer::evictable(PageId page) const {
     ++counters_.looked_at;
     ++work_.frames_looked_at;
     if (!entry.admitted || entry.leaving || is_pinned(page)) return false;
-    if (looks_for_ != ReclaimReason::advice) ++counters_.scanned.of(list_of(memory_.frames()[Pfn(entry.pfn)]));
-    if (looks_for_ == ReclaimReason::kswapd) ++counters_.scanned_by_kswapd;
+    const std::uint64_t count = frame_count(entry);
+    if (looks_for_ != ReclaimReason::advice) counters_.scanned.of(list_of(memory_.frames()[Pfn(entry.pfn)])) += count;
+    if (looks_for_ == ReclaimReason::kswapd) counters_.scanned_by_kswapd += count;
     return may_leave(page);
 }
 
@@ -187,6 +188,7 @@ void Reclaimer::clear_failed_pages() {
 // --- leaving ---------------------------------------------------------------------------------------------------------
 
 bool Reclaimer::evict(PageId page, ReclaimReason reason) {
+    if (pages_[page].extent == Extent::large_page) return evict_large_page(page, reason);
     const Pfn pfn(pages_[page].pfn);
     const Frame& frame = memory_.frames()[pfn];
     split_large_mappings(pfn);
@@ -286,7 +288,10 @@ PageCount Reclaimer::reclaim(PageCount wanted) {
     let_go();
     ++counters_.direct_reclaims;
     PageCount reclaimed;
-    while (reclaimed < wanted && reclaim_one(kernel_page, ReclaimReason::fault)) reclaimed += PageCount(1);
+    for (PageCount before = frames_; reclaimed < wanted && reclaim_one(kernel_page, ReclaimReason::fault);) {
+        reclaimed += before - frames_;
+        before = frames_;
+    }
     return reclaimed;
 }
 

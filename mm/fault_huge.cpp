@@ -15,7 +15,7 @@ std::optional<FaultHandler::Resolution> FaultHandler::map_huge_page(FaultKind ki
     HugePageCounters& counters = memory_.huge_pages().counters;
     const auto reserved = mm_->reserve_anon_vma(vma);
     if (!reserved) return Resolution{FaultKind::oom};
-    const auto first = memory_.allocate_large_page(Fill::zeroed);
+    const auto first = memory_.allocate_large_page();
     if (!first) {
         ++counters.fault_fallback;
         return std::nullopt;

@@ -98,7 +98,7 @@ std::uint64_t UserMemory::for_each_remote_page(VirtAddr start, std::uint64_t siz
         const auto pfn = reach_remote(*at, access, rights);
         if (!pfn) break;
         handler_.note_kernel_access(*pfn, access);
-        if (access == Access::write) mmu_.ram().code_frames().note_rewritten(*pfn);
+        if (access == Access::write) mmu_.ram().note_kernel_store(*pfn);
         use(mmu_.ram().frame(*pfn).subspan(at->page_offset(), count), done);
         done += count;
     }

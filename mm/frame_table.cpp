@@ -18,37 +18,10 @@ FrameTable::FrameTable(PageCount frames, std::byte* storage)
     table_ = {reinterpret_cast<Frame*>(storage), [](void*) {}};
 }
 
-bool FrameTable::mark_used(Pfn pfn, FrameState state) {
-    Frame& frame = at(pfn);
-    FL_ASSERT(frame.state == FrameState::free && state != FrameState::free);
-    FL_ASSERT(frame.reference_count == 0 && frame.map_count == 0 && !frame.heads_free_block);
-    FL_ASSERT(frame.entire_map_count == 0);
-    const bool holds_old_bytes = frame.ever_used;
-    frame.state = state;
-    frame.reference_count = 1;
-    frame.ever_used = true;
-    frame.anchor = RmapAnchor{};
-    frame.dirty = frame.anon_exclusive = frame.left_locked = frame.lazy_free = frame.referenced = false;
-    frame.only_entry = nullptr;
-    frame.page = frame.slot = 0;
-    return holds_old_bytes;
-}
-
 void FrameTable::add_reference(Pfn pfn) {
     Frame& frame = at(pfn);
     FL_ASSERT(frame.state != FrameState::free && frame.reference_count > 0);
     ++frame.reference_count;
-}
-
-std::uint32_t FrameTable::drop_reference(Pfn pfn) {
-    Frame& frame = at(pfn);
-    FL_ASSERT(frame.state != FrameState::free && frame.reference_count > 0);
-    --frame.reference_count;
-    if (frame.reference_count == 0) {
-        FL_ASSERT(frame.map_count == 0);
-        frame.state = FrameState::free;
-    }
-    return frame.reference_count;
 }
 
 void FrameTable::add_mapping(Pfn pfn, emu::Pte* entry) {
@@ -89,27 +62,6 @@ void FrameTable::move(Pfn from, Pfn to) {
     Frame& target = at(to);
     FL_ASSERT(source.state != FrameState::free && target.state == FrameState::free && !target.heads_free_block);
     target = std::exchange(source, Frame{});
-    source.ever_used = true;
-}
-
-void FrameTable::link_free_head(Pfn pfn, unsigned order, std::uint32_t next) {
-    Frame& frame = at(pfn);
-    FL_ASSERT(frame.state == FrameState::free && !frame.heads_free_block);
-    frame.heads_free_block = true;
-    frame.order = static_cast<std::uint8_t>(order);
-    frame.list_prev = 0;
-    frame.list_next = next;
-    if (next != 0) at(Pfn(next)).list_prev = static_cast<std::uint32_t>(pfn.value());
-}
-
-void FrameTable::unlink_free_head(Pfn pfn) {
-    Frame& frame = at(pfn);
-    FL_ASSERT(frame.state == FrameState::free && frame.heads_free_block);
-    if (frame.list_prev != 0) at(Pfn(frame.list_prev)).list_next = frame.list_next;
-    if (frame.list_next != 0) at(Pfn(frame.list_next)).list_prev = frame.list_prev;
-    frame.heads_free_block = false;
-    frame.list_prev = 0;
-    frame.list_next = 0;
 }
 
 }  // namespace fl::mm

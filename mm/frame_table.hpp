@@ -62,7 +62,6 @@ struct Frame {
     FrameState state = FrameState::free;
     std::uint8_t order = 0;  // of the free block that this frame heads
     bool heads_free_block = false;
-    bool ever_used = false;       // false: the bytes are still the zeroes that the machine was built with
     bool dirty = false;           // newer than what the file's source, or the page's swap slot, holds
     bool anon_exclusive = false;  // anonymous pages: one PTE alone maps it and may be made writable (PageAnonExclusive)
     bool left_locked = false;     // user pages: locked by a mapping that MREMAP_DONTUNMAP unlocked (PG_mlocked)
@@ -101,8 +100,8 @@ public:
         return at(Pfn(pfn.value() & ~(emu::large_page_frames - 1))).entire_map_count > 0;
     }
 
-    // Free to used, with one reference. Returns whether the frame may hold old bytes.
-    bool mark_used(Pfn pfn, FrameState state);
+    // Free to used, with one reference.
+    void mark_used(Pfn pfn, FrameState state);
     void set_anchor(Pfn pfn, RmapAnchor anchor) { at(pfn).anchor = anchor; }
     void set_slab(Pfn pfn, Slab& slab) { at(pfn).anchor = RmapAnchor::of(slab); }
     void set_dirty(Pfn pfn, bool dirty) { at(pfn).dirty = dirty; }
@@ -155,5 +154,51 @@ private:
     std::uint64_t large_pages_ = 0;
     std::unique_ptr<Frame[], void (*)(void*)> table_;
 };
+
+// What the buddy allocator does for each block and frame.
+
+inline void FrameTable::mark_used(Pfn pfn, FrameState state) {
+    Frame& frame = at(pfn);
+    FL_ASSERT(frame.state == FrameState::free && state != FrameState::free);
+    FL_ASSERT(frame.reference_count == 0 && frame.map_count == 0 && !frame.heads_free_block);
+    FL_ASSERT(frame.entire_map_count == 0);
+    frame.state = state;
+    frame.reference_count = 1;
+    frame.anchor = RmapAnchor{};
+    frame.dirty = frame.anon_exclusive = frame.left_locked = frame.lazy_free = frame.referenced = false;
+    frame.only_entry = nullptr;
+    frame.page = frame.slot = 0;
+}
+
+inline std::uint32_t FrameTable::drop_reference(Pfn pfn) {
+    Frame& frame = at(pfn);
+    FL_ASSERT(frame.state != FrameState::free && frame.reference_count > 0);
+    --frame.reference_count;
+    if (frame.reference_count == 0) {
+        FL_ASSERT(frame.map_count == 0);
+        frame.state = FrameState::free;
+    }
+    return frame.reference_count;
+}
+
+inline void FrameTable::link_free_head(Pfn pfn, unsigned order, std::uint32_t next) {
+    Frame& frame = at(pfn);
+    FL_ASSERT(frame.state == FrameState::free && !frame.heads_free_block);
+    frame.heads_free_block = true;
+    frame.order = static_cast<std::uint8_t>(order);
+    frame.list_prev = 0;
+    frame.list_next = next;
+    if (next != 0) at(Pfn(next)).list_prev = static_cast<std::uint32_t>(pfn.value());
+}
+
+inline void FrameTable::unlink_free_head(Pfn pfn) {
+    Frame& frame = at(pfn);
+    FL_ASSERT(frame.state == FrameState::free && frame.heads_free_block);
+    if (frame.list_prev != 0) at(Pfn(frame.list_prev)).list_next = frame.list_next;
+    if (frame.list_next != 0) at(Pfn(frame.list_next)).list_prev = frame.list_prev;
+    frame.heads_free_block = false;
+    frame.list_prev = 0;
+    frame.list_next = 0;
+}
 
 }  // namespace fl::mm

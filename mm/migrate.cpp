@@ -65,7 +65,7 @@ Migration migrate_page(PhysicalMemory& memory, Pfn from, Pfn to) {
         memory.buddy().free(to, 0);
         return Migration::refused;
     }
-    memory.ram().code_frames().note_rewritten(to);
+    memory.ram().note_kernel_store(to);
     std::memcpy(memory.ram().frame(to).data(), memory.ram().frame(from).data(), page_size);
     const std::uint32_t redirected = redirect_entries(memory, from, to);
     FL_ASSERT(redirected == frame.map_count);

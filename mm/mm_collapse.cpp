@@ -62,7 +62,7 @@ MmStruct::Collapse MmStruct::collapse_one(Vma& vma, VirtAddr start) {
     if (has_marker) return Collapse::refused;
 
     HugePageCounters& counters = memory_.huge_pages().counters;
-    const auto first = memory_.allocate_large_page(Fill::zeroed);
+    const auto first = memory_.allocate_large_page();
     ++(first ? counters.collapse_alloc : counters.collapse_alloc_failed);
     if (!first) return Collapse::no_memory;
     if (const auto gathered = gather_pages(*first, start); !gathered) {
@@ -94,6 +94,7 @@ Result<void> MmStruct::gather_pages(Pfn first, VirtAddr start) {
             source = pte.pfn();
         }
         const auto bytes = memory_.ram().frame(source);
+        memory_.ram().note_kernel_store(first + i);
         std::memcpy(memory_.ram().frame(first + i).data(), bytes.data(), bytes.size());
     }
     return {};

@@ -88,6 +88,7 @@ void MmStruct::split(Pte& large) {
     const Pfn first = large.pfn();
     Pte* entries = page_table_.split(large);
     memory_.frames().split_large_mapping(first, &large, entries);
+    if (Reclaimer* reclaimer = memory_.reclaimer()) reclaimer->on_split(first);
     ++memory_.huge_pages().counters.split_pmd;
 }
 

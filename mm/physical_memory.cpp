@@ -77,10 +77,17 @@ Result<Pfn> PhysicalMemory::allocate(FrameState state, Fill fill, PageOrigin ori
 }
 
 void PhysicalMemory::take(Pfn pfn, FrameState state, Fill fill) {
-    const bool holds_old_bytes = frames_.mark_used(pfn, state);
-    if (!holds_old_bytes) return;
-    ram_.code_frames().note_rewritten(pfn);
-    if (fill == Fill::zeroed) std::memset(ram_.frame(pfn).data(), 0, page_size);
+    frames_.mark_used(pfn, state);
+    if (fill == Fill::zeroed) clear(pfn);
+    // Whoever it is for stores to it.
+    ram_.note_kernel_store(pfn);
+}
+
+void PhysicalMemory::clear(Pfn pfn) {
+    if (!ram_.written_frames().may_hold_bytes(pfn)) return;
+    ram_.note_kernel_store(pfn);
+    std::memset(ram_.frame(pfn).data(), 0, page_size);
+    ram_.written_frames().note_zeroed(pfn);
 }
 
 Result<Pfn> PhysicalMemory::allocate_block(unsigned order, FrameState state, Fill fill, BlockEffort effort) {
@@ -104,7 +111,7 @@ void PhysicalMemory::release_block(Pfn first, unsigned order) {
     buddy_.free(first, order);
 }
 
-Result<Pfn> PhysicalMemory::allocate_large_page(Fill fill) {
+Result<Pfn> PhysicalMemory::allocate_large_page() {
     if (reclaimer_ != nullptr && !reclaimer_->make_room_for_block(PageCount(emu::large_page_frames))) {
         return fail(Errno::enomem);
     }
@@ -112,11 +119,11 @@ Result<Pfn> PhysicalMemory::allocate_large_page(Fill fill) {
     if (!first) return first;
     if (buddy_.free_page_count() < least_free_) least_free_ = buddy_.free_page_count();
     for (std::uint64_t i = 0; i < emu::large_page_frames; ++i) {
-        take(*first + i, FrameState::anonymous, fill);
-        if (reclaimer_ != nullptr) {
-            reclaimer_->on_allocated(*first + i, reclaimer_->number_for(PageOrigin::new_page));
-        }
+        frames_.mark_used(*first + i, FrameState::anonymous);
+        // Who stores to a part of it notes that: most of it may stay the zeroes that it is.
+        clear(*first + i);
     }
+    if (reclaimer_ != nullptr) reclaimer_->on_large_page_allocated(*first);
     return first;
 }
 

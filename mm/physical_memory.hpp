@@ -61,9 +61,9 @@ public:
     Result<Pfn> allocate_block(unsigned order, FrameState state, Fill fill, BlockEffort effort = BlockEffort::compact);
     // Drops the last reference of each of them.
     void release_block(Pfn first, unsigned order);
-    // The frames of a large page of anonymous memory, each with one reference and a page of its own to the reclaimer.
-    // ENOMEM where no block is free: nobody's page is taken for it.
-    Result<Pfn> allocate_large_page(Fill fill);
+    // The frames of a large page of anonymous memory, zeroed, each with one reference; to the reclaimer they are one
+    // page. ENOMEM where no block is free: nobody's page is taken for it.
+    Result<Pfn> allocate_large_page();
     // Drops one reference of each of them.
     void release_large_page(Pfn first);
     // Whether a user page finds a frame without taking anybody's.
@@ -121,6 +121,7 @@ public:
 
 private:
     void take(Pfn pfn, FrameState state, Fill fill);
+    void clear(Pfn pfn);
 
     emu::Ram& ram_;
     FrameTable frames_;

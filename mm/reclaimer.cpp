@@ -119,8 +119,8 @@ void Reclaimer::forget_mm(const MmStruct& mm) {
         if (entry.pool != number) continue;
         entry.pool = 0;
         if (!entry.admitted) continue;
-        --pools_[number].resident;
-        ++pools_[0].resident;
+        pools_[number].resident -= frame_count(entry);
+        pools_[0].resident += frame_count(entry);
         if (!entry.leaving) pools_[0].policy->admit(page, replacement::Access::read);
     }
     pools_[number] = Pool{};
@@ -162,7 +162,7 @@ void Reclaimer::forget_if_gone(PageId page) {
     const Page& entry = pages_[page];
     if (entry.pfn != 0 || entry.swapped || entry.shadowed) return;
     tell_gone(page);
-    pool_for(page).policy->forget(page);
+    if (entry.extent != Extent::part) pool_for(page).policy->forget(page);
     pages_[page] = Page{};
     free_numbers_.push_back(page);
 }
@@ -193,16 +193,17 @@ void Reclaimer::on_allocated(Pfn pfn, PageId page) {
 // The page has no frame any more, for whatever reason.
 void Reclaimer::leave_frame(PageId page, Pfn pfn) {
     Page& entry = pages_[page];
+    const std::uint64_t count = frame_count(entry);
     if (entry.admitted) {
-        --pool_for(page).resident;
-    } else {
+        pool_for(page).resident -= count;
+    } else if (count > 0) {
         std::erase(pending_, pfn);
     }
     if (entry.write_failed) --failed_pages_;
     entry.pfn = 0;
     entry.admitted = entry.leaving = entry.faulted = entry.accessed = entry.touched = entry.write_failed = false;
     memory_.frames().clear_page(pfn);
-    frames_ -= PageCount(1);
+    frames_ -= PageCount(count);
 }
 
 void Reclaimer::on_freed(Pfn pfn) {
@@ -240,7 +241,7 @@ void Reclaimer::end_fault() {
 }
 
 void Reclaimer::expect_reference(Pfn pfn) {
-    const std::uint32_t number = memory_.frames()[pfn].page;
+    const std::uint32_t number = memory_.frames()[numbered_frame(pfn)].page;
     if (number == 0) return;
     pages_[number - 1].faulted = std::ranges::find(brought_, number - 1) != brought_.end();
 }
@@ -273,28 +274,34 @@ void Reclaimer::settle() {
 
 // A system call has brought pages in. Of the access that it was for admit() tells already.
 void Reclaimer::settle_for_access(Pfn pfn) {
-    const bool is_new = std::ranges::find(pending_, pfn) != pending_.end();
+    const Pfn numbered = numbered_frame(pfn);
+    const bool is_new = std::ranges::find(pending_, numbered) != pending_.end();
     settle();
-    if (is_new) pages_[memory_.frames()[pfn].page - 1].faulted = policy_needs_references();
+    if (is_new) pages_[memory_.frames()[numbered].page - 1].faulted = policy_needs_references();
 }
 
 void Reclaimer::admit(Pfn pfn) {
     const Frame& frame = memory_.frames()[pfn];
     const PageId page = frame.page - 1;
     Page& entry = pages_[page];
+    Pool& pool = pool_for(page);
+    pool.resident += frame_count(entry);
     entry.admitted = true;
+    if (entry.extent == Extent::split_off) {
+        entry.extent = Extent::frame;
+        pool.policy->admit(page, replacement::Access::write);
+        return;
+    }
     // Whoever brought it in touched it, through a page table or not.
     entry.accessed = true;
     entry.since_ns = observer_ != nullptr ? now() : 0;
-    ++counters_.admitted;
+    counters_.admitted += frame_count(entry);
     if (entry.evicted) {
         entry.evicted = false;
         refaults_.push_back({pfn, evictions_ - entry.evicted_at});
         ++counters_.refaults;
         ++counters_.refaults_by_list.of(frame.state == FrameState::file_cache ? PageList::file : PageList::anonymous);
     }
-    Pool& pool = pool_for(page);
-    ++pool.resident;
     const bool write = frame.dirty || (access_ == emu::Access::write && frame.map_count > 0);
     // Neither the background reclaimer nor a policy of variable allocation is to take what the program is about to use.
     if (options_.kswapd || shrinks_) pin_attempt();
@@ -402,6 +409,8 @@ bool Reclaimer::reclaim_one(PageId incoming, ReclaimReason reason) {
     pin_attempt();
     // A page that could not be written stays, and another has to go; each is tried once.
     for (std::uint64_t attempts = frames_.value() + 1; attempts > 0; --attempts) {
+        // Looking for one may have split a large page.
+        settle();
         const PageId victim = choose_victim(incoming);
         if (victim == no_page) return false;
         if (evict(victim, reason)) return true;
@@ -464,8 +473,9 @@ PageCount Reclaimer::run_kswapd(PageCount at_most) {
     pinned_.applies = true;
     PageCount reclaimed;
     while (reclaimed < at_most && kswapd_awake_) {
+        const PageCount before = frames_;
         if (free_frames(true) < watermarks_.high && reclaim_one(kernel_page, ReclaimReason::kswapd)) {
-            reclaimed += PageCount(1);
+            reclaimed += before - frames_;
         } else {
             kswapd_awake_ = false;
             ++counters_.kswapd_runs;
@@ -500,7 +510,7 @@ void Reclaimer::take_sample() {
     // Their bits are those of 512 pages, which are all asked before they are cleared.
     std::vector<emu::Pte*> large;
     for (Page& entry : pages_) {
-        if (entry.pfn == 0) continue;
+        if (entry.pfn == 0 || entry.extent == Extent::part) continue;
         bool hardware = false;
         visit_entries(Pfn(entry.pfn), [&](emu::Pte& pte) {
             if (!pte.accessed()) return;
@@ -512,7 +522,7 @@ void Reclaimer::take_sample() {
             if (memory_.tlb_may_hold(pte)) memory_.note_tlb_stale();
             pte = pte.without_accessed();
         });
-        if (hardware || entry.touched) ++touched;
+        if (hardware || entry.touched) touched += static_cast<std::uint32_t>(frame_count(entry));
         entry.accessed = entry.accessed || hardware;
         entry.touched = false;
     }
@@ -542,12 +552,15 @@ void Reclaimer::add_sample(std::uint32_t touched) {
 emu::AfterReference Reclaimer::on_reference(Pfn pfn, emu::Access access, std::uint32_t count) noexcept {
     using emu::AfterReference;
     counters_.references += count;
-    const std::uint32_t number = memory_.frames()[pfn].page;
+    const Pfn numbered = numbered_frame(pfn);
+    const std::uint32_t number = memory_.frames()[numbered].page;
     if (number == 0) return AfterReference::go_on;
     const PageId page = number - 1;
     if (memory_observer_ != nullptr) {
-        tell_of(page);
-        memory_observer_->on_page_reference(page, access, count);
+        if (memory_.frames()[pfn].page == 0) number_parts(numbered);
+        const PageId own = memory_.frames()[pfn].page - 1;
+        tell_of(own);
+        memory_observer_->on_page_reference(own, access, count);
     }
     if (!policy_needs_references() || !pages_[page].admitted) return AfterReference::go_on;
     if (std::exchange(pages_[page].faulted, false)) --count;
@@ -580,8 +593,9 @@ void Reclaimer::tell_gone(PageId page) {
 }
 
 void Reclaimer::note_copied_from(Pfn pfn) {
-    if (memory_.frames()[pfn].page == 0) return;
-    memory_.frames().set_referenced(pfn, true);
+    const Pfn numbered = numbered_frame(pfn);
+    if (memory_.frames()[numbered].page == 0) return;
+    memory_.frames().set_referenced(numbered, true);
     note_kernel_access(pfn, emu::Access::read);
     if (memory_observer_ != nullptr) memory_observer_->on_page_held(memory_.frames()[pfn].page - 1);
 }
@@ -589,8 +603,10 @@ void Reclaimer::note_copied_from(Pfn pfn) {
 // --- verify ----------------------------------------------------------------------------------------------------------
 
 bool Reclaimer::knows(Pfn pfn) const {
-    const std::uint32_t number = memory_.frames()[pfn].page;
-    return number != 0 && number - 1 < pages_.size() && pages_[number - 1].pfn == pfn.value();
+    const Pfn numbered = numbered_frame(pfn);
+    const std::uint32_t number = memory_.frames()[numbered].page;
+    if (number == 0 || number > pages_.size() || pages_[number - 1].pfn != numbered.value()) return false;
+    return numbered == pfn || pages_[number - 1].extent == Extent::large_page;
 }
 
 std::optional<std::string> Reclaimer::inconsistency() const {
@@ -599,8 +615,8 @@ std::optional<std::string> Reclaimer::inconsistency() const {
     for (PageId page = 1; page < pages_.size(); ++page) {
         const Page& entry = pages_[page];
         if (entry.pfn == 0) continue;
-        ++resident;
-        if (entry.admitted) ++in_pool[entry.pool];
+        resident += frame_count(entry);
+        if (entry.admitted) in_pool[entry.pool] += frame_count(entry);
         if (memory_.frames()[Pfn(entry.pfn)].page != page + 1) {
             return fmt::format("page {}: frame {} bears another number", page, entry.pfn);
         }

@@ -4,9 +4,14 @@
 // pages that come and go; asks it for victims; and takes these out of every address space: anonymous pages and those of
 // files that are only in memory to swap, those of other files back to them.
 //
-// Invariants: every frame of a user page but those of FileKind::memory has a number, and frames() counts them; the
-// policy knows as resident exactly the numbered pages that are neither under resolution nor about to leave; a number
-// lives for as long as the page has a frame, a swap slot or a place in its file's shadows.
+// A large page is one page to the policy, until somebody splits it (Linux: one folio on the LRU lists): the number is
+// that of its first frame. Where a memory observer asks for them, its other frames have numbers that the policy hears
+// nothing of.
+//
+// Invariants: every frame of a user page but those of FileKind::memory has a number, or its large page has; frames()
+// counts them; the policy knows as resident exactly the numbered pages that are neither under resolution, nor about to
+// leave, nor parts of another; a number lives for as long as the page has a frame, a swap slot or a place in its file's
+// shadows.
 #pragma once
 
 #include "emu/reference_observer.hpp"
@@ -147,12 +152,14 @@ public:
     std::string policy_state() const;
     // What the policy keeps of one page, by its number. A few words.
     std::string policy_says_of(PageId page) const { return pools_[pages_[page].pool].policy->describe(page); }
-    // Calls visit(page, frame) for each page that has a number, in their order; nullopt: it has left memory.
+    // Calls visit(page, frame) for each page that the policy may know, in the order of their numbers; nullopt: it has
+    // left memory.
     template <class Visitor>
     void for_each_page(Visitor&& visit) const {
         for (PageId page = kernel_page + 1; page < pages_.size(); ++page) {
             const Page& entry = pages_[page];
-            if (entry.pfn == 0 && !entry.swapped && !entry.shadowed) continue;
+            const bool is_gone = entry.pfn == 0 && !entry.swapped && !entry.shadowed;
+            if (is_gone || entry.extent == Extent::part) continue;
             visit(page, entry.pfn != 0 ? std::optional(Pfn(entry.pfn)) : std::nullopt);
         }
     }
@@ -196,6 +203,10 @@ public:
     // Whether a user page would find a frame without taking anybody's.
     bool has_room() const { return !is_short(true); }
     void on_allocated(Pfn pfn, PageId page);
+    // reclaim_large.cpp. A new one of 512 frames, none of which has a number yet.
+    void on_large_page_allocated(Pfn first);
+    // An entry maps it no more as a whole: its frames are pages of their own.
+    void on_split(Pfn first);
     void on_not_allocated(PageId page) { forget_if_gone(page); }
     // Its last reference is about to go.
     void on_freed(Pfn pfn);
@@ -275,9 +286,16 @@ public:
     std::optional<std::string> inconsistency() const;
 
 private:
+    enum class Extent : std::uint8_t {
+        frame,
+        large_page,  // all of its 512 frames, of which this is the first
+        part,        // nothing: the large page's number stands for its frame
+        split_off,   // its frame, of which the policy is still to hear
+    };
     struct Page {
         std::uint32_t pfn = 0;  // 0: not resident
         std::uint32_t pool = 0;
+        Extent extent = Extent::frame;
         bool admitted = false;  // the policy knows it as resident, or did until it let go of it
         bool leaving = false;   // the policy has let go of it
         bool faulted = false;   // the reference that faulted is still to be told of
@@ -328,6 +346,15 @@ private:
     tl::expected<std::uint32_t, std::string> make_pool(const MmStruct* mm);
     std::uint32_t pool_of_current();
     Pool& pool_for(PageId page) { return pools_[pages_[page].pool]; }
+    static std::uint64_t frame_count(const Page& page) {
+        return page.extent == Extent::large_page ? emu::large_page_frames : page.extent == Extent::part ? 0 : 1;
+    }
+    // The frame that bears the number under which the policy knows the page.
+    Pfn numbered_frame(Pfn pfn) const;
+    void number_parts(Pfn first);
+    // Its frames get numbers, and have `extent` from now on.
+    void break_up(Pfn first, Extent extent);
+    bool evict_large_page(PageId page, ReclaimReason reason);
     void forget_if_gone(PageId page);
     void leave_frame(PageId page, Pfn pfn);
     void admit(Pfn pfn);
@@ -407,6 +434,7 @@ private:
     std::uint64_t next_tick_ns_ = 0;
     bool kswapd_awake_ = false;
     bool killing_ = false;
+    bool splits_for_policy_ = false;
     FaultObserver* observer_ = nullptr;
     MemoryObserver* memory_observer_ = nullptr;
     const FaultOriginSource* origins_ = nullptr;

@@ -34,7 +34,7 @@ std::uint64_t UserMemory::for_each_page(VirtAddr start, std::uint64_t size_bytes
         const std::uint64_t count = std::min(size_bytes - done, page_size - at.page_offset());
         const auto pfn = reach(at, access);
         if (!pfn) break;
-        if (access == emu::Access::write) mmu_.ram().code_frames().note_rewritten(*pfn);
+        if (access == emu::Access::write) mmu_.ram().note_kernel_store(*pfn);
         use(mmu_.ram().frame(*pfn).subspan(at.page_offset(), count), done);
         done += count;
     }

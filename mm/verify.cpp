@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include <cstring>
 #include <map>
 #include <unordered_map>
 #include <unordered_set>
@@ -231,6 +232,16 @@ private:
         }
     }
 
+    // What nobody is known to have stored to is not cleared for the next one.
+    void check_untouched(Pfn pfn) {
+        const emu::Ram& ram = memory_.ram();
+        if (ram.written_frames().may_hold_bytes(pfn)) return;
+        const auto bytes = ram.frame(pfn);
+        const bool all_zero =
+            bytes.front() == std::byte{} && std::memcmp(bytes.data(), bytes.data() + 1, bytes.size() - 1) == 0;
+        if (!all_zero) complain("frame {}: holds bytes, and nobody has stored to it", pfn.value());
+    }
+
     // `entry`: where the page is mapped from, which is larger than `pte` for a large page.
     void check_pte(const MmStruct& mm, const Vma& vma, VirtAddr at, Pte pte, const Pte* entry, RssCounters& rss) {
         ++ptes_[&mm];
@@ -262,6 +273,7 @@ private:
             case FrameState::anonymous:
                 rss.anonymous += PageCount(1);
                 check_number(pte.pfn(), true);
+                check_untouched(pte.pfn());
                 if (vma.anon_vma() == nullptr)
                     complain("vma {:#x}: private pages without anon_vma", vma.start().value());
                 break;

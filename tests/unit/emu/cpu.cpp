@@ -56,6 +56,29 @@ TEST_CASE("a system call leaves with the registers as the program set them, and 
     CHECK(machine.registers.rip == code.value() + 11);
 }
 
+TEST_CASE("a store is noted, be it through an entry that executes too, and a read of what cannot be written is not") {
+    // mov al, [rdi]; mov [rsi], al; syscall
+    const Bytes instructions = Bytes{0x8a, 0x07, 0x88, 0x06} + syscall_bytes;
+    TestMachine machine;
+    const Pfn read = machine.map(data, PteAccess{.writable = false, .user = true, .executable = false});
+    const Pfn written = machine.map(data + page_size, user_data);
+    const Pfn untouched = machine.map(data + 2 * page_size, user_data);
+    machine.registers.rdi = data.value();
+    machine.registers.rsi = data.value() + page_size;
+    CHECK(machine.run(code, instructions).reason == Exit::Reason::syscall);
+    CHECK_FALSE(machine.ram.written_frames().may_hold_bytes(read));
+    CHECK(machine.ram.written_frames().may_hold_bytes(written));
+    CHECK_FALSE(machine.ram.written_frames().may_hold_bytes(untouched));
+
+    // mov [rip + 0x10], al; syscall: into the page that executes.
+    TestMachine own;
+    const Pfn all = own.map(code + page_size, user_all);
+    own.write(all, 0, Bytes{0x88, 0x05, 0x10, 0, 0, 0} + syscall_bytes);
+    own.registers.rip = (code + page_size).value();
+    CHECK(own.cpu->run(own.registers).reason == Exit::Reason::syscall);
+    CHECK(own.ram.written_frames().may_hold_bytes(all));
+}
+
 TEST_CASE("every register survives the way in and out") {
     TestMachine machine;
     Registers& r = machine.registers;

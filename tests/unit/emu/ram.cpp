@@ -70,3 +70,19 @@ TEST_CASE("the TLB may hold an entry for what was walked to since the last flush
     CHECK(cached.may_hold(Pfn(2)));
     CHECK_FALSE(cached.may_hold(Pfn(1)));
 }
+
+TEST_CASE("a frame may hold bytes from a store on until it is zeroed") {
+    auto made = Ram::create(PageCount(4));
+    REQUIRE(made.has_value());
+    Ram& ram = *made;
+    CHECK_FALSE(ram.written_frames().may_hold_bytes(Pfn(3)));
+    ram.written_frames().note_written(Pfn(3));
+    CHECK(ram.written_frames().may_hold_bytes(Pfn(3)));
+    CHECK_FALSE(ram.written_frames().may_hold_bytes(Pfn(2)));
+    ram.written_frames().note_zeroed(Pfn(3));
+    CHECK_FALSE(ram.written_frames().may_hold_bytes(Pfn(3)));
+    (void)ram.code_frames().note_fetched(Pfn(3));
+    ram.note_kernel_store(Pfn(3));
+    CHECK(ram.written_frames().may_hold_bytes(Pfn(3)));
+    CHECK(ram.code_frames().is_stale(Pfn(3)));
+}

@@ -36,6 +36,18 @@ public:
         return std::to_integer<int>(ram.frame(pte.pfn())[address.page_offset()]);
     }
 
+    // That the policy knows.
+    std::uint64_t known_pages() const {
+        std::uint64_t known = 0;
+        reclaimer->for_each_page([&](PageId, std::optional<Pfn> pfn) { known += pfn ? 1 : 0; });
+        return known;
+    }
+    std::uint64_t resident_pages() const {
+        std::uint64_t resident = 0;
+        reclaimer->for_each_pool([&](const MmStruct*, std::uint64_t pages, const std::string&) { resident += pages; });
+        return resident;
+    }
+
     static int number_of(std::uint64_t index) { return static_cast<int>(1 + index % 251); }
     void number_pages(VirtAddr start, std::uint64_t count) {
         for (std::uint64_t i = 0; i < count; ++i) put(start + i * page_size, number_of(i));

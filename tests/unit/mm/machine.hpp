@@ -192,6 +192,11 @@ public:
     // Of the 4 KiB page at an address, in a large page too.
     emu::Pte pte(VirtAddr address) const { return mmu.peek(mm->page_table().root(), address).at(address); }
     // The byte behind an address, whatever the rights; the page is resident.
+    // It is about to be stored to.
+    std::byte& byte(VirtAddr address) {
+        ram.written_frames().note_written(pte(address).pfn());
+        return std::as_const(*this).byte(address);
+    }
     std::byte& byte(VirtAddr address) const { return ram.frame(pte(address).pfn())[address.page_offset()]; }
     const FaultEvent& last_event() const {
         REQUIRE(!observer.events.empty());

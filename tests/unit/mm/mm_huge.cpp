@@ -318,6 +318,7 @@ TEST_CASE("huge: locks, rights and the kernel's own accesses reach every part") 
     // Without the right to write, a debugger still may: into the page that is the mapping's own.
     REQUIRE(machine.mm->protect(huge(0), huge_page_bytes, prot_read).has_value());
     CHECK(user.copy_to_remote(huge(0) + 200 * page_size, bytes, Rights::overridden) == bytes.size());
+    CHECK(machine.broken() == "");
     CHECK(user.copy_from_remote(huge(0) + 200 * page_size, back, Rights::obeyed) == back.size());
     CHECK(back == bytes);
     REQUIRE(machine.mm->protect(huge(0), huge_page_bytes, 0).has_value());

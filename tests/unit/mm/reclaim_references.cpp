@@ -1,4 +1,5 @@
 // Policies that hear of every reference: which of them are hits, and pages that leave between two faults.
+#include "tests/unit/mm/huge_support.hpp"
 #include "tests/unit/mm/reclaim_support.hpp"
 
 #include <map>
@@ -340,6 +341,28 @@ TEST_CASE("references: the time that faults take is not the program's") {
     CHECK(machine.swapped(0));
     CHECK(machine.swapped(1));
     CHECK(machine.resident(2));
+    CHECK(machine.broken() == "");
+}
+
+TEST_CASE("references: the policy hears of a large page as of one, the memory observer of each of its parts") {
+    Witness witness;
+    HugeMachine machine;
+    machine.reclaim_under(ToldMachine::told(2000));
+    machine.reclaimer->observe_memory(&witness, nullptr);
+    REQUIRE(machine.map(huge(0), 512).has_value());
+    const auto refer = [&machine](std::uint64_t index) {
+        machine.put(huge(0) + index * page_size, 1);
+        (void)machine.reclaimer->on_reference(machine.pte(huge(0) + index * page_size).pfn(), emu::Access::write, 1);
+    };
+    refer(3);
+    refer(3);
+    refer(400);
+    CHECK(std::exchange(Told::heard, {}) == " +1 1 1");
+    CHECK(std::exchange(witness.heard, {}) == " page4 w4 w4 page401 w401");
+    CHECK(machine.broken() == "");
+    REQUIRE(machine.mm->unmap(huge(0), huge_page_bytes).has_value());
+    CHECK(Told::heard == " x1");
+    CHECK(witness.heard == " gone4 gone401");
     CHECK(machine.broken() == "");
 }
 

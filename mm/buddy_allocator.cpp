@@ -19,15 +19,15 @@ BuddyAllocator::BuddyAllocator(FrameTable& frames, Pfn first, Pfn end) : frames_
     }
 }
 
-Result<Pfn> BuddyAllocator::allocate(unsigned order) {
+Pfn BuddyAllocator::allocate_or_none(unsigned order) {
     FL_ASSERT(order <= max_order);
     if (successes_left_.has_value()) {
-        if (*successes_left_ == 0) return fail(Errno::enomem);
+        if (*successes_left_ == 0) return none;
         --*successes_left_;
     }
     unsigned found = order;
     while (found <= max_order && heads_[found] == 0) ++found;
-    if (found > max_order) return fail(Errno::enomem);
+    if (found > max_order) return none;
     const Pfn pfn(heads_[found]);
     pull(pfn, found);
     // Hand out the lower half, keep the upper one.

@@ -23,7 +23,14 @@ public:
     BuddyAllocator(FrameTable& frames, Pfn first, Pfn end);
 
     // The first frame of a free block of 2^order frames; ENOMEM. The caller marks the frames as used.
-    Result<Pfn> allocate(unsigned order);
+    Result<Pfn> allocate(unsigned order) {
+        const Pfn first = allocate_or_none(order);
+        if (first == none) return fail(Errno::enomem);
+        return first;
+    }
+    // The same; `none` where there is no such block.
+    static constexpr Pfn none{0};
+    Pfn allocate_or_none(unsigned order);
     // The frames of the block are free in the frame table already.
     void free(Pfn pfn, unsigned order);
 

@@ -64,15 +64,17 @@ Result<Pfn> PhysicalMemory::allocate(FrameState state, Fill fill, PageOrigin ori
             return fail(Errno::enomem);
         }
     }
-    auto pfn = buddy_.allocate(0);
-    if (!pfn && shrinker_ != nullptr && shrinker_->shrink() > PageCount(0)) pfn = buddy_.allocate(0);
-    if (!pfn) {
+    Pfn pfn = buddy_.allocate_or_none(0);
+    if (pfn == BuddyAllocator::none && shrinker_ != nullptr && shrinker_->shrink() > PageCount(0)) {
+        pfn = buddy_.allocate_or_none(0);
+    }
+    if (pfn == BuddyAllocator::none) {
         if (is_numbered) reclaimer_->on_not_allocated(page);
-        return pfn;
+        return fail(Errno::enomem);
     }
     if (buddy_.free_page_count() < least_free_) least_free_ = buddy_.free_page_count();
-    take(*pfn, state, fill);
-    if (is_numbered) reclaimer_->on_allocated(*pfn, page);
+    take(pfn, state, fill);
+    if (is_numbered) reclaimer_->on_allocated(pfn, page);
     return pfn;
 }
 

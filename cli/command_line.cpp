@@ -47,15 +47,6 @@ std::string_view nearest(const std::string& name, const std::vector<std::string>
 
 }  // namespace
 
-CLI::Validator one_of(std::vector<std::string> words) {
-    const std::string description = fmt::format("{{{}}}", fmt::join(words, ","));
-    return {[words = std::move(words)](const std::string& word) {
-                if (std::find(words.begin(), words.end(), word) != words.end()) return std::string();
-                return replacement::unknown_name("value", word, {words.begin(), words.end()});
-            },
-            description};
-}
-
 std::string asked_for(const CLI::App& application) {
     const CLI::App& subcommand = innermost(application);
     std::string name = subcommand.get_name();

@@ -22,16 +22,6 @@ private:
     std::string operands_;
 };
 
-// An option that takes a value, which its help calls by `value_name`.
-template <class Value>
-CLI::Option* add_value_option(CLI::App& subcommand, const std::string& name, Value& value, const std::string& meaning,
-                              const std::string& value_name) {
-    return subcommand.add_option(name, value, meaning)->type_name(value_name)->option_text(value_name);
-}
-
-// The check of an option whose value is one of these words; its complaint names the one that was meant, or all.
-CLI::Validator one_of(std::vector<std::string> words);
-
 // The complaint about the first of `extras`, words that the application or the subcommand that was asked for has no use
 // for: what was meant, or where to look. `application` has been parsed, as far as it could be.
 std::string unknown_word_text(const CLI::App& application, const std::vector<std::string>& extras);

@@ -1,8 +1,8 @@
 #include "cli/compare_native.hpp"
 
-#include "cli/command_line.hpp"
 #include "cli/exit_status.hpp"
 #include "cli/messages.hpp"
+#include "cli/option.hpp"
 #include "cli/output_file.hpp"
 #include "cli/program_options.hpp"
 #include "kernel/machine.hpp"
@@ -20,7 +20,6 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
-#include <memory>
 #include <new>
 #include <span>
 #include <sstream>
@@ -331,18 +330,18 @@ int write_comparison(OutputFile* file, const Comparison& comparison) {
 }
 
 void add_options(CLI::App& subcommand, CompareOptions& options) {
-    subcommand.option_defaults()->take_last();
-    subcommand.add_flag("--maps", options.maps, "Compare /proc/PID/maps at the program's end instead of page faults");
-    subcommand.add_flag("--all", options.all, "Show every row of the table");
+    let_last_count(subcommand);
+    add_flag(subcommand, "--maps", options.maps, "Compare /proc/PID/maps at the program's end instead of page faults");
+    add_flag(subcommand, "--all", options.all, "Show every row of the table");
     add_value_option(subcommand, "--limit", options.limit, "Show at most N rows, around the first difference (60)",
                      "N");
-    subcommand.add_flag("--host-cpuid", options.host_cpuid,
-                        "Natively let CPUID name the host's processor, not the emulated one");
+    add_flag(subcommand, "--host-cpuid", options.host_cpuid,
+             "Natively let CPUID name the host's processor, not the emulated one");
     add_value_option(subcommand, "-o", options.output, "Write to FILE instead of standard output", "FILE");
     add_value_option(subcommand, "--env", options.environment,
                      "Put K=V into the program's environment, which is empty else", "K=V")
-        ->take_all()
-        ->allow_extra_args(false);
+        .take_all()
+        .allow_extra_args(false);
     add_value_option(subcommand, "--mem", options.memory, "Memory of the emulated machine, such as 64M or 1G (256M)",
                      "SIZE");
 }
@@ -350,10 +349,12 @@ void add_options(CLI::App& subcommand, CompareOptions& options) {
 }  // namespace
 
 CompareNativeCommand::CompareNativeCommand(CLI::App& application)
-    : subcommand_(*application.add_subcommand(
-          name, "Compare a program's page faults with those that it takes on this machine's own kernel")) {
-    subcommand_.formatter(std::make_shared<HelpFormatter>("[OPTIONS] PROGRAM [ARGUMENTS...]"));
-    subcommand_.footer(footer);
+    : subcommand_(add_subcommand(
+          application,
+          {.name = name,
+           .meaning = "Compare a program's page faults with those that it takes on this machine's own kernel",
+           .operands = "[OPTIONS] PROGRAM [ARGUMENTS...]",
+           .footer = footer})) {
     add_options(subcommand_, options_);
 }
 

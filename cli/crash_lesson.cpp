@@ -2,6 +2,7 @@
 
 #include "cli/machine_code.hpp"
 #include "cli/size.hpp"
+#include "mm/print_to.hpp"
 #include "trace/code_names.hpp"
 #include "trace/text_cell.hpp"
 #include "trace/unwinder.hpp"
@@ -10,7 +11,6 @@
 
 #include <algorithm>
 #include <array>
-#include <iterator>
 #include <tuple>
 
 namespace fl::cli {
@@ -82,7 +82,7 @@ public:
 private:
     template <class... Values>
     void add(fmt::format_string<Values...> format, Values&&... values) {
-        fmt::format_to(std::back_inserter(text_), format, std::forward<Values>(values)...);
+        print_to(text_, format, std::forward<Values>(values)...);
     }
 
     std::string place(VirtAddr address) {

@@ -1,10 +1,10 @@
 #include "cli/curve.hpp"
 
-#include "cli/command_line.hpp"
 #include "cli/curve_report.hpp"
 #include "cli/curve_set.hpp"
 #include "cli/exit_status.hpp"
 #include "cli/messages.hpp"
+#include "cli/option.hpp"
 #include "cli/output_file.hpp"
 #include "cli/standard_output.hpp"
 #include "trace/terminal.hpp"
@@ -15,7 +15,6 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <memory>
 #include <set>
 #include <utility>
 
@@ -70,17 +69,18 @@ int refuse(const std::string& line) {
 }  // namespace
 
 CurveCommand::CurveCommand(CLI::App& application)
-    : subcommand_(*application.add_subcommand(name, "Show a reference string's faults at every number of frames")),
+    : subcommand_(add_subcommand(application, {.name = name,
+                                               .meaning = "Show a reference string's faults at every number of frames",
+                                               .operands = "[OPTIONS] FILE.refs",
+                                               .footer = footer})),
       recording_(subcommand_) {
-    subcommand_.formatter(std::make_shared<HelpFormatter>("[OPTIONS] FILE.refs"));
-    subcommand_.footer(footer);
-    subcommand_.add_option("--kind", kinds_, "What to compute (all)")
-        ->delimiter(',')
-        ->allow_extra_args(false)
-        ->check(one_of({"lru", "opt", "ws", "vmin", "irh", "all"}))
-        ->option_text("lru,opt,ws,vmin,irh|all");
-    subcommand_.add_option("--csv", csv_, "Write all of the curves to FILE, as rows")->option_text("FILE");
-    subcommand_.add_option("--json", json_, "Write all of the curves to FILE, as one object")->option_text("FILE");
+    add_option(subcommand_, "--kind", kinds_, "What to compute (all)")
+        .delimiter(',')
+        .allow_extra_args(false)
+        .one_of({"lru", "opt", "ws", "vmin", "irh", "all"})
+        .option_text("lru,opt,ws,vmin,irh|all");
+    add_option(subcommand_, "--csv", csv_, "Write all of the curves to FILE, as rows").option_text("FILE");
+    add_option(subcommand_, "--json", json_, "Write all of the curves to FILE, as one object").option_text("FILE");
 }
 
 int CurveCommand::execute() const {

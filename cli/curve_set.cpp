@@ -3,11 +3,10 @@
 #include "cli/progress_bar.hpp"
 #include "lab/lru_curve.hpp"
 #include "lab/opt_curve.hpp"
+#include "mm/print_to.hpp"
 
-#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include <iterator>
 #include <utility>
 #include <vector>
 
@@ -22,8 +21,8 @@ double ratio(std::uint64_t faults, std::uint64_t references) {
 void add_rows(std::string& text, const std::string& name, const lab::MissCurve& curve) {
     for (std::uint64_t frames = 1; frames <= curve.enough_frames(); ++frames) {
         const std::uint64_t faults = curve.faults(frames);
-        fmt::format_to(std::back_inserter(text), "{},{},{},{},{},{},,\n", name, frames, faults, curve.compulsory(),
-                       faults - curve.compulsory(), ratio(faults, curve.references()));
+        print_to(text, "{},{},{},{},{},{},,\n", name, frames, faults, curve.compulsory(), faults - curve.compulsory(),
+                 ratio(faults, curve.references()));
     }
 }
 
@@ -81,14 +80,13 @@ std::string curves_csv(const CurveSet& curves) {
     for (const CurveKind kind : {CurveKind::working_set, CurveKind::vmin}) {
         if (!curves.has(kind)) continue;
         for (const lab::WindowPoint& point : curves.windows->points()) {
-            fmt::format_to(std::back_inserter(text), "{},{},{},{},{},{},{},\n", curve_name(kind), point.window,
-                           point.faults, curves.windows->compulsory(), point.faults - curves.windows->compulsory(),
-                           ratio(point.faults, curves.references), resident_sum(kind, point));
+            print_to(text, "{},{},{},{},{},{},{},\n", curve_name(kind), point.window, point.faults,
+                     curves.windows->compulsory(), point.faults - curves.windows->compulsory(),
+                     ratio(point.faults, curves.references), resident_sum(kind, point));
         }
     }
     if (curves.has(CurveKind::reuse)) {
-        for (const auto& [distance, count] : curves.reuse->again)
-            fmt::format_to(std::back_inserter(text), "irh,{},,,,,,{}\n", distance, count);
+        for (const auto& [distance, count] : curves.reuse->again) print_to(text, "irh,{},,,,,,{}\n", distance, count);
     }
     return text;
 }

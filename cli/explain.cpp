@@ -1,9 +1,9 @@
 #include "cli/explain.hpp"
 
-#include "cli/command_line.hpp"
 #include "cli/exit_status.hpp"
 #include "cli/machine_code.hpp"
 #include "cli/messages.hpp"
+#include "cli/option.hpp"
 #include "cli/program_options.hpp"
 #include "cli/stopped_run.hpp"
 #include "mm/page_walk_text.hpp"
@@ -96,10 +96,11 @@ private:
 }  // namespace
 
 ExplainCommand::ExplainCommand(CLI::App& application)
-    : subcommand_(*application.add_subcommand(name, "Tell one page fault of a program as a story")) {
-    subcommand_.formatter(std::make_shared<HelpFormatter>("[OPTIONS] N PROGRAM [ARGUMENTS...]"));
-    subcommand_.footer(explain_footer);
-    subcommand_.option_defaults()->take_last();
+    : subcommand_(add_subcommand(application, {.name = name,
+                                               .meaning = "Tell one page fault of a program as a story",
+                                               .operands = "[OPTIONS] N PROGRAM [ARGUMENTS...]",
+                                               .footer = explain_footer})) {
+    let_last_count(subcommand_);
     add_value_option(subcommand_, "--output", output_, "Write the story to FILE", "FILE");
     add_machine_options(subcommand_, machine_);
 }

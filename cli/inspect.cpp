@@ -1,9 +1,9 @@
 #include "cli/inspect.hpp"
 
-#include "cli/command_line.hpp"
 #include "cli/exit_status.hpp"
 #include "cli/inspect_json.hpp"
 #include "cli/messages.hpp"
+#include "cli/option.hpp"
 #include "cli/program_options.hpp"
 #include "cli/stopped_run.hpp"
 #include "kernel/inspect.hpp"
@@ -173,24 +173,25 @@ StopPoint point_from(const InspectOptions& options) {
 }  // namespace
 
 InspectCommand::InspectCommand(CLI::App& application)
-    : subcommand_(*application.add_subcommand(name, "Show the machine, stopped at a page fault or elsewhere")) {
-    subcommand_.formatter(std::make_shared<HelpFormatter>("[OPTIONS] PROGRAM [ARGUMENTS...]"));
-    subcommand_.footer(inspect_footer);
-    subcommand_.option_defaults()->take_last();
+    : subcommand_(add_subcommand(application, {.name = name,
+                                               .meaning = "Show the machine, stopped at a page fault or elsewhere",
+                                               .operands = "[OPTIONS] PROGRAM [ARGUMENTS...]",
+                                               .footer = inspect_footer})) {
+    let_last_count(subcommand_);
     add_value_option(subcommand_, "--at-fault", options_.at_fault, "Stop once the N-th page fault is handled", "N");
     add_value_option(subcommand_, "--at-instruction", options_.at_instruction,
                      "Stop once N instructions were executed, at the end of the block (up to a jump) of the N-th", "N");
-    subcommand_.add_flag("--at-exit", options_.at_exit, "Stop at the program's end, its memory still there");
+    add_flag(subcommand_, "--at-exit", options_.at_exit, "Stop at the program's end, its memory still there");
     add_value_option(subcommand_, "--show", options_.show, "Which views", "VIEW[,VIEW...]");
-    subcommand_.add_flag("--json", options_.json, "The views as JSON, on one line (docs/inspect.md)");
+    add_flag(subcommand_, "--json", options_.json, "The views as JSON, on one line (docs/inspect.md)");
     add_value_option(subcommand_, "--walk", options_.walks,
                      "Walk the page table for a virtual address, level by level; may be repeated", "ADDRESS")
-        ->take_all()
-        ->allow_extra_args(false);
+        .take_all()
+        .allow_extra_args(false);
     add_value_option(subcommand_, "--phys", options_.physicals,
                      "From a physical address to the virtual ones that lead there; may be repeated", "ADDRESS")
-        ->take_all()
-        ->allow_extra_args(false);
+        .take_all()
+        .allow_extra_args(false);
     add_value_option(subcommand_, "--pid", options_.pid, "The process to look at (the one whose turn it is)", "PID");
     add_value_option(subcommand_, "--output", options_.output, "Write the views to FILE", "FILE");
     add_machine_options(subcommand_, options_.machine);

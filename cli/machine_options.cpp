@@ -1,6 +1,6 @@
 #include "cli/machine_options.hpp"
 
-#include "cli/command_line.hpp"
+#include "cli/option.hpp"
 #include "cli/program_options.hpp"
 #include "cli/size.hpp"
 
@@ -89,25 +89,25 @@ void add_machine_options(CLI::App& subcommand, MachineTexts& texts) {
     add_value_option(subcommand, "--fault-around", texts.fault_around,
                      "Pages of a file that one read fault maps, where cached (16); 0: the one asked for", "PAGES|SIZE");
     add_value_option(subcommand, "--seed", texts.seed, "Where the program's random numbers start from (0)", "N");
-    subcommand
-        .add_option("--clock", texts.clock, "Time by instructions and faults (the default), or the host's: faster")
-        ->check(one_of({"virtual", "host"}))
-        ->option_text("virtual|host");
+    add_option(subcommand, "--clock", texts.clock,
+               "Time by instructions and faults (the default), or the host's: faster")
+        .one_of({"virtual", "host"})
+        .option_text("virtual|host");
     add_value_option(subcommand, "--max-tasks", texts.max_tasks, "End with status 124 where a task more is made (4096)",
                      "N");
     add_value_option(subcommand, "--timeout", texts.timeout,
                      "End with status 124 after so many seconds of the host's time", "SECONDS");
     add_value_option(subcommand, "--env", texts.environment,
                      "Put K=V into the program's environment, which is empty else", "K=V")
-        ->take_all()
-        ->allow_extra_args(false);
+        .take_all()
+        .allow_extra_args(false);
     add_value_option(subcommand, "--root", texts.root,
                      "Show the host's DIR at /; what the program changes stays in memory", "DIR");
     add_value_option(subcommand, "--bind", texts.binds,
                      "Show a folder or file of the host at GUEST: read-only, with ':rw' to be written",
                      "HOST:GUEST[:rw]")
-        ->take_all()
-        ->allow_extra_args(false);
+        .take_all()
+        .allow_extra_args(false);
 }
 
 kernel::MachineOptions machine_from(const MachineTexts& texts) {

@@ -1,6 +1,6 @@
 #include "cli/memory_options.hpp"
 
-#include "cli/command_line.hpp"
+#include "cli/option.hpp"
 #include "cli/program_options.hpp"
 #include "cli/size.hpp"
 #include "mm/replacement/nearest_name.hpp"
@@ -151,24 +151,21 @@ void add_memory_options(CLI::App& subcommand, MemoryOptions& options) {
                      "PAGES|SIZE");
     add_value_option(subcommand, "--policy", options.policy,
                      "Which page leaves (clock): see faultline policies; or a shared object", "NAME[,key=value...]");
-    subcommand
-        .add_option("--scope", options.scope,
-                    "Whose pages are candidates: everybody's (global), or who needs the frame")
-        ->check(one_of({"global", "per-process"}))
-        ->option_text("global|per-process");
-    subcommand.add_option("--kswapd", options.kswapd, "Whether frames are made free in the background, too (off)")
-        ->check(one_of({"on", "off"}))
-        ->option_text("on|off");
-    subcommand
-        .add_option("--thp", options.thp,
-                    "Where anonymous memory gets pages of 2 MiB: wherever one fits, or is asked for")
-        ->check(one_of({"always", "madvise", "never"}))
-        ->option_text("always|madvise|never");
-    subcommand
-        .add_option("--flusher", options.flusher,
-                    "Whether files of the host are written back in the background, too (off)")
-        ->check(one_of({"on", "off"}))
-        ->option_text("on|off");
+    add_option(subcommand, "--scope", options.scope,
+               "Whose pages are candidates: everybody's (global), or who needs the frame")
+        .one_of({"global", "per-process"})
+        .option_text("global|per-process");
+    add_option(subcommand, "--kswapd", options.kswapd, "Whether frames are made free in the background, too (off)")
+        .one_of({"on", "off"})
+        .option_text("on|off");
+    add_option(subcommand, "--thp", options.thp,
+               "Where anonymous memory gets pages of 2 MiB: wherever one fits, or is asked for")
+        .one_of({"always", "madvise", "never"})
+        .option_text("always|madvise|never");
+    add_option(subcommand, "--flusher", options.flusher,
+               "Whether files of the host are written back in the background, too (off)")
+        .one_of({"on", "off"})
+        .option_text("on|off");
     add_value_option(subcommand, "--swap", options.swap, "Swap space (as much as --mem); 0: none", "SIZE");
     add_value_option(subcommand, "--swap-file", options.swap_file, "Keep what is swapped out in FILE, not in memory",
                      "FILE");

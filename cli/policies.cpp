@@ -1,8 +1,8 @@
 #include "cli/policies.hpp"
 
-#include "cli/command_line.hpp"
 #include "cli/exit_status.hpp"
 #include "cli/messages.hpp"
+#include "cli/option.hpp"
 #include "mm/replacement/registry.hpp"
 #include "trace/text_cell.hpp"
 
@@ -10,7 +10,6 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <memory>
 #include <string_view>
 
 namespace fl::cli {
@@ -115,10 +114,10 @@ int print(const std::string& text) {
 }  // namespace
 
 PoliciesCommand::PoliciesCommand(CLI::App& application)
-    : subcommand_(*application.add_subcommand(name, "List the page-replacement policies, or explain one of them")) {
-    subcommand_.formatter(std::make_shared<HelpFormatter>("[NAME[,key=value...]]"));
-    subcommand_.footer(footer);
-}
+    : subcommand_(add_subcommand(application, {.name = name,
+                                               .meaning = "List the page-replacement policies, or explain one of them",
+                                               .operands = "[NAME[,key=value...]]",
+                                               .footer = footer})) {}
 
 int PoliciesCommand::execute(const std::vector<std::string>& words) {
     if (words.empty()) return print(list_of_all());

@@ -1,7 +1,7 @@
 #include "cli/recording_option.hpp"
 
-#include "cli/command_line.hpp"
 #include "cli/messages.hpp"
+#include "cli/option.hpp"
 #include "cli/progress_bar.hpp"
 
 #include <fmt/format.h>
@@ -27,9 +27,9 @@ std::string damage_warning(const std::string& damage) {
 }  // namespace
 
 RecordingOption::RecordingOption(CLI::App& subcommand) {
-    subcommand.add_option("FILE", path_, "A recording, or another reference string; '-': standard input")
-        ->required()
-        ->option_text(" ");
+    add_option(subcommand, "FILE", path_, "A recording, or another reference string; '-': standard input")
+        .required()
+        .option_text(" ");
     add_format_option(subcommand, "--format", format_, "Take FILE for this instead of looking at it");
 }
 
@@ -42,12 +42,11 @@ tl::expected<lab::Recording, std::string> RecordingOption::load() const {
     return std::move(loaded->recording);
 }
 
-CLI::Option* add_format_option(CLI::App& subcommand, const std::string& name, std::string& value,
-                               const std::string& what) {
-    return subcommand.add_option(name, value, what)
-        ->check(one_of({"refs", "text", "u64", "lackey", "oracle-general"}))
-        ->type_name("FORMAT")
-        ->option_text("refs|text|u64|lackey|oracle-general");
+Option add_format_option(CLI::App& subcommand, const std::string& name, std::string& value, const std::string& what) {
+    return add_option(subcommand, name, value, what)
+        .one_of({"refs", "text", "u64", "lackey", "oracle-general"})
+        .type_name("FORMAT")
+        .option_text("refs|text|u64|lackey|oracle-general");
 }
 
 std::uint64_t bytes_to_read(const std::string& path) {

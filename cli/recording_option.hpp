@@ -1,7 +1,7 @@
 // What the commands that look at a recorded reference string have in common: the FILE, and --format.
 #pragma once
 
-#include "cli/cli11.hpp"
+#include "cli/option.hpp"
 #include "lab/load_recording.hpp"
 #include "lab/trace_reader.hpp"
 
@@ -37,8 +37,7 @@ private:
 };
 
 // For an option whose value is the name of a format; `what` is its help.
-CLI::Option* add_format_option(CLI::App& subcommand, const std::string& name, std::string& value,
-                               const std::string& what);
+Option add_format_option(CLI::App& subcommand, const std::string& name, std::string& value, const std::string& what);
 // Of a file; 0 where that cannot be known, as of standard input.
 std::uint64_t bytes_to_read(const std::string& path);
 // After reading: says on standard error where the trace is damaged. Whether there is something to use.

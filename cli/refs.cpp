@@ -1,8 +1,6 @@
 #include "cli/refs.hpp"
 
-#include "cli/command_line.hpp"
-
-#include <memory>
+#include "cli/option.hpp"
 
 namespace fl::cli {
 
@@ -19,13 +17,14 @@ numbers of 64 bits, from valgrind's lackey, or in libCacheSim's oracleGeneral. d
 }  // namespace
 
 RefsCommand::RefsCommand(CLI::App& application)
-    : subcommand_(*application.add_subcommand(name, "Look at recorded reference strings, and convert them")),
+    : subcommand_(add_subcommand(application, {.name = name,
+                                               .meaning = "Look at recorded reference strings, and convert them",
+                                               .operands = "info|head|convert ...",
+                                               .footer = footer})),
       info_(subcommand_),
       head_(subcommand_),
       convert_(subcommand_) {
-    subcommand_.formatter(std::make_shared<HelpFormatter>("info|head|convert ..."));
-    subcommand_.footer(footer);
-    subcommand_.require_subcommand(1);
+    require_subcommand(subcommand_);
 }
 
 int RefsCommand::execute() const {

@@ -1,8 +1,8 @@
 #include "cli/refs_convert.hpp"
 
-#include "cli/command_line.hpp"
 #include "cli/exit_status.hpp"
 #include "cli/messages.hpp"
+#include "cli/option.hpp"
 #include "cli/output_file.hpp"
 #include "cli/progress_bar.hpp"
 #include "cli/recording_option.hpp"
@@ -114,16 +114,17 @@ int refuse(const std::string& line) {
 }  // namespace
 
 RefsConvert::RefsConvert(CLI::App& refs)
-    : subcommand_(*refs.add_subcommand("convert", "Write a reference string in another format")) {
-    subcommand_.formatter(std::make_shared<HelpFormatter>("[OPTIONS] IN OUT"));
-    subcommand_.footer(footer);
-    subcommand_.add_option("IN", input_, "What to read; '-': standard input")->required()->option_text(" ");
-    subcommand_.add_option("OUT", output_, "What to write; '-': standard output")->required()->option_text(" ");
+    : subcommand_(add_subcommand(refs, {.name = "convert",
+                                        .meaning = "Write a reference string in another format",
+                                        .operands = "[OPTIONS] IN OUT",
+                                        .footer = footer})) {
+    add_option(subcommand_, "IN", input_, "What to read; '-': standard input").required().option_text(" ");
+    add_option(subcommand_, "OUT", output_, "What to write; '-': standard output").required().option_text(" ");
     add_format_option(subcommand_, "--from", from_, "Take IN for this instead of looking at it");
-    subcommand_.add_option("--to", to_, "Write this, whatever OUT is called")
-        ->check(one_of({"refs", "text", "u64", "oracle-general"}))
-        ->type_name("FORMAT")
-        ->option_text("refs|text|u64|oracle-general");
+    add_option(subcommand_, "--to", to_, "Write this, whatever OUT is called")
+        .one_of({"refs", "text", "u64", "oracle-general"})
+        .type_name("FORMAT")
+        .option_text("refs|text|u64|oracle-general");
 }
 
 int RefsConvert::execute() const {

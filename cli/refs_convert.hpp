@@ -1,10 +1,10 @@
 // faultline refs convert: a reference string in another format.
 #pragma once
 
+#include "cli/option.hpp"
 #include "lab/trace_format.hpp"
 #include "lab/trace_reader.hpp"
 
-#include <CLI/CLI.hpp>
 #include <string>
 
 namespace fl::cli {
@@ -14,7 +14,7 @@ public:
     // Adds the subcommand to `faultline refs`, which must outlive this.
     explicit RefsConvert(CLI::App& refs);
 
-    bool is_asked() const { return subcommand_.parsed(); }
+    bool is_asked() const { return is_asked_for(subcommand_); }
     // Returns the command's exit status.
     int execute() const;
 

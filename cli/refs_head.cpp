@@ -1,15 +1,14 @@
 #include "cli/refs_head.hpp"
 
-#include "cli/command_line.hpp"
 #include "cli/event_text.hpp"
 #include "cli/exit_status.hpp"
 #include "cli/messages.hpp"
+#include "cli/option.hpp"
 #include "cli/standard_output.hpp"
 #include "trace/text_cell.hpp"
 
 #include <fmt/format.h>
 
-#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -91,9 +90,10 @@ private:
 }  // namespace
 
 RefsHead::RefsHead(CLI::App& refs)
-    : subcommand_(*refs.add_subcommand("head", "Show the first events")), recording_(subcommand_) {
-    subcommand_.formatter(std::make_shared<HelpFormatter>("[OPTIONS] FILE.refs"));
-    subcommand_.footer(footer);
+    : subcommand_(add_subcommand(
+          refs,
+          {.name = "head", .meaning = "Show the first events", .operands = "[OPTIONS] FILE.refs", .footer = footer})),
+      recording_(subcommand_) {
     add_value_option(subcommand_, "-n", count_, "How many (10)", "N");
 }
 

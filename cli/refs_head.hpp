@@ -1,9 +1,9 @@
 // faultline refs head: the first events of a recorded reference string.
 #pragma once
 
+#include "cli/option.hpp"
 #include "cli/recording_option.hpp"
 
-#include <CLI/CLI.hpp>
 #include <cstdint>
 
 namespace fl::cli {
@@ -13,7 +13,7 @@ public:
     // Adds the subcommand to `faultline refs`, which must outlive this.
     explicit RefsHead(CLI::App& refs);
 
-    bool is_asked() const { return subcommand_.parsed(); }
+    bool is_asked() const { return is_asked_for(subcommand_); }
     // Returns the command's exit status.
     int execute() const;
 

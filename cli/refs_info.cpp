@@ -1,9 +1,9 @@
 #include "cli/refs_info.hpp"
 
-#include "cli/command_line.hpp"
 #include "cli/event_text.hpp"
 #include "cli/exit_status.hpp"
 #include "cli/messages.hpp"
+#include "cli/option.hpp"
 #include "cli/progress_bar.hpp"
 #include "cli/standard_output.hpp"
 #include "trace/text_cell.hpp"
@@ -13,7 +13,6 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <memory>
 #include <set>
 #include <utility>
 #include <vector>
@@ -119,10 +118,11 @@ std::string Summary::text(const lab::Trace& trace, const std::string& path) cons
 }  // namespace
 
 RefsInfo::RefsInfo(CLI::App& refs)
-    : subcommand_(*refs.add_subcommand("info", "Say what was recorded, and how much of it")), recording_(subcommand_) {
-    subcommand_.formatter(std::make_shared<HelpFormatter>("[OPTIONS] FILE.refs"));
-    subcommand_.footer(footer);
-}
+    : subcommand_(add_subcommand(refs, {.name = "info",
+                                        .meaning = "Say what was recorded, and how much of it",
+                                        .operands = "[OPTIONS] FILE.refs",
+                                        .footer = footer})),
+      recording_(subcommand_) {}
 
 int RefsInfo::execute() const {
     auto trace = recording_.open();

@@ -1,9 +1,8 @@
 // faultline refs info: what a recorded reference string is.
 #pragma once
 
+#include "cli/option.hpp"
 #include "cli/recording_option.hpp"
-
-#include <CLI/CLI.hpp>
 
 namespace fl::cli {
 
@@ -12,7 +11,7 @@ public:
     // Adds the subcommand to `faultline refs`, which must outlive this.
     explicit RefsInfo(CLI::App& refs);
 
-    bool is_asked() const { return subcommand_.parsed(); }
+    bool is_asked() const { return is_asked_for(subcommand_); }
     // Returns the command's exit status.
     int execute() const;
 

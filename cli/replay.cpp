@@ -1,9 +1,9 @@
 #include "cli/replay.hpp"
 
-#include "cli/command_line.hpp"
 #include "cli/exit_status.hpp"
 #include "cli/memory_options.hpp"
 #include "cli/messages.hpp"
+#include "cli/option.hpp"
 #include "cli/program_options.hpp"
 #include "cli/progress_bar.hpp"
 #include "cli/replay_explain.hpp"
@@ -16,7 +16,6 @@
 #include <algorithm>
 #include <atomic>
 #include <charconv>
-#include <memory>
 #include <new>
 #include <system_error>
 #include <thread>
@@ -158,33 +157,34 @@ int refuse(const std::string& line) {
 }  // namespace
 
 ReplayCommand::ReplayCommand(CLI::App& application)
-    : subcommand_(*application.add_subcommand(name, "Play a recorded reference string under any policies")),
+    : subcommand_(add_subcommand(application, {.name = name,
+                                               .meaning = "Play a recorded reference string under any policies",
+                                               .operands = "FILE.refs --policy NAMES --frames SIZES [OPTIONS]",
+                                               .footer = footer})),
       recording_(subcommand_) {
-    subcommand_.formatter(std::make_shared<HelpFormatter>("FILE.refs --policy NAMES --frames SIZES [OPTIONS]"));
-    subcommand_.footer(footer);
-    subcommand_.add_option("--policy", options_.policies, "Which policies; opt is there in any case")
-        ->required()
-        ->delimiter('\0')
-        ->type_name("NAMES")
-        ->option_text("NAMES");
-    subcommand_.add_option("--frames", options_.frames, "At which numbers of frames")
-        ->required()
-        ->type_name("SIZES")
-        ->option_text("SIZES");
-    subcommand_.add_option("--csv", options_.csv, "Write all columns to FILE, too")->option_text("FILE");
-    subcommand_.add_option("--json", options_.json, "The same as JSON")->option_text("FILE");
-    subcommand_.add_option("--report", options_.report, "The same as an HTML page with charts")->option_text("FILE");
-    subcommand_
-        .add_option("--cost", options_.cost, "What faults cost (minor=500ns,major=100us), and references (memory=1ns)")
-        ->option_text("KIND=TIME[,...]");
-    subcommand_.add_option("--seed", options_.seed, "Of policies that draw lots (0)")->option_text("N");
-    subcommand_
-        .add_option("-j,--workers", options_.workers, "Replay so many at once (as many as there are processors)")
-        ->option_text("N");
-    subcommand_.add_flag("--explain", options_.explain, "Say of each eviction why that page (one policy, one size)");
-    subcommand_.add_option("-n", options_.explained_count, "--explain: so many evictions (20)")->option_text("N");
-    subcommand_.add_option("--from", options_.explained_from, "--explain: from this reference on (1)")
-        ->option_text("REFERENCE");
+    add_option(subcommand_, "--policy", options_.policies, "Which policies; opt is there in any case")
+        .required()
+        .delimiter('\0')
+        .type_name("NAMES")
+        .option_text("NAMES");
+    add_option(subcommand_, "--frames", options_.frames, "At which numbers of frames")
+        .required()
+        .type_name("SIZES")
+        .option_text("SIZES");
+    add_option(subcommand_, "--csv", options_.csv, "Write all columns to FILE, too").option_text("FILE");
+    add_option(subcommand_, "--json", options_.json, "The same as JSON").option_text("FILE");
+    add_option(subcommand_, "--report", options_.report, "The same as an HTML page with charts").option_text("FILE");
+    add_option(subcommand_, "--cost", options_.cost,
+               "What faults cost (minor=500ns,major=100us), and references (memory=1ns)")
+        .option_text("KIND=TIME[,...]");
+    add_option(subcommand_, "--seed", options_.seed, "Of policies that draw lots (0)").option_text("N");
+    add_option(subcommand_, "-j,--workers", options_.workers,
+               "Replay so many at once (as many as there are processors)")
+        .option_text("N");
+    add_flag(subcommand_, "--explain", options_.explain, "Say of each eviction why that page (one policy, one size)");
+    add_option(subcommand_, "-n", options_.explained_count, "--explain: so many evictions (20)").option_text("N");
+    add_option(subcommand_, "--from", options_.explained_from, "--explain: from this reference on (1)")
+        .option_text("REFERENCE");
 }
 
 int ReplayCommand::execute() const {

@@ -1,9 +1,9 @@
 #include "cli/report.hpp"
 
-#include "cli/command_line.hpp"
 #include "cli/exit_status.hpp"
 #include "cli/input_file.hpp"
 #include "cli/messages.hpp"
+#include "cli/option.hpp"
 #include "cli/output_file.hpp"
 #include "cli/replaced_output.hpp"
 #include "cli/report_session.hpp"
@@ -81,14 +81,15 @@ std::optional<std::string> page_beside(const std::string& trace) {
 }  // namespace
 
 ReportCommand::ReportCommand(CLI::App& application)
-    : subcommand_(*application.add_subcommand(name, "Show a trace as one HTML page, which needs no network")) {
-    subcommand_.formatter(std::make_shared<HelpFormatter>("[OPTIONS] TRACE"));
-    subcommand_.footer(footer);
-    subcommand_.option_defaults()->take_last();
-    subcommand_.add_option("TRACE", trace_, "What to read; '-': standard input")->required()->option_text(" ");
-    subcommand_.add_option("-o,--output", output_, "Where the page goes; '-': standard output")
-        ->type_name("FILE")
-        ->option_text("FILE");
+    : subcommand_(add_subcommand(application, {.name = name,
+                                               .meaning = "Show a trace as one HTML page, which needs no network",
+                                               .operands = "[OPTIONS] TRACE",
+                                               .footer = footer})) {
+    let_last_count(subcommand_);
+    add_option(subcommand_, "TRACE", trace_, "What to read; '-': standard input").required().option_text(" ");
+    add_option(subcommand_, "-o,--output", output_, "Where the page goes; '-': standard output")
+        .type_name("FILE")
+        .option_text("FILE");
 }
 
 int ReportCommand::execute() const {

@@ -1,12 +1,12 @@
 #include "cli/run.hpp"
 
-#include "cli/command_line.hpp"
 #include "cli/crash_lesson.hpp"
 #include "cli/dmesg_session.hpp"
 #include "cli/exit_status.hpp"
 #include "cli/messages.hpp"
 #include "cli/mm_dump_session.hpp"
 #include "cli/observer_fan.hpp"
+#include "cli/option.hpp"
 #include "cli/program_options.hpp"
 #include "cli/record_session.hpp"
 #include "cli/report_session.hpp"
@@ -300,75 +300,46 @@ std::string module_help() {
 
 void add_options(CLI::App& subcommand, RunOptions& options) {
     // Said twice, the last time counts: scripts add to what they were given.
-    subcommand.option_defaults()->take_last();
+    let_last_count(subcommand);
     add_machine_options(subcommand, options.machine);
-    // The value is optional, so that CLI11 would take the program's name for it; split_off_operands() sees to that.
-    subcommand
-        .add_option_function<std::vector<std::string>>(
-            "--trace",
-            [&options](const std::vector<std::string>& value) { options.trace = value.empty() ? "" : value.back(); },
-            "Report each page fault, to FILE or standard error")
-        ->expected(0, 1)
-        ->option_text("[=FILE]");
-    subcommand
-        .add_option("--trace-format", options.trace_format,
-                    "Lines for people (the default), JSON lines, a table, for ui.perfetto.dev, a database")
-        ->check(one_of(trace_format_names()))
-        ->option_text(fmt::format("{}", fmt::join(trace_format_names(), "|")));
+    add_optional_file(subcommand, "--trace", options.trace, "Report each page fault, to FILE or standard error");
+    add_option(subcommand, "--trace-format", options.trace_format,
+               "Lines for people (the default), JSON lines, a table, for ui.perfetto.dev, a database")
+        .one_of(trace_format_names())
+        .option_text(fmt::format("{}", fmt::join(trace_format_names(), "|")));
     add_selection_options(subcommand, options.selection);
     add_value_option(subcommand, "--report", options.report,
                      "Show the run as one HTML page: faults by time and address, memory, page tables", "FILE");
-    subcommand
-        .add_option_function<std::vector<std::string>>(
-            "--stats",
-            [&options](const std::vector<std::string>& value) {
-                options.statistics = value.empty() ? "" : value.back();
-            },
-            "Sum up the run at its end: as text, or to FILE as JSON")
-        ->expected(0, 1)
-        ->option_text("[=FILE]");
-    subcommand
-        .add_option_function<std::vector<std::string>>(
-            "--dump-mm",
-            [&options](const std::vector<std::string>& value) { options.dump_mm = value.empty() ? "" : value.back(); },
-            "Show the address space at the end: mm_struct, each VMA, the tree, beside /proc/PID/maps")
-        ->expected(0, 1)
-        ->option_text("[=FILE]");
+    add_optional_file(subcommand, "--stats", options.statistics,
+                      "Sum up the run at its end: as text, or to FILE as JSON");
+    add_optional_file(subcommand, "--dump-mm", options.dump_mm,
+                      "Show the address space at the end: mm_struct, each VMA, the tree, beside /proc/PID/maps");
     add_value_option(subcommand, "--dump-at", options.dump_at,
                      "Show the address space once these page faults are handled", "N[,N...]");
-    subcommand
-        .add_option_function<std::vector<std::string>>(
-            "--strace",
-            [&options](const std::vector<std::string>& value) { options.strace = value.empty() ? "" : value.back(); },
-            "Report each system call and signal as strace -f does, to FILE or standard error")
-        ->expected(0, 1)
-        ->option_text("[=FILE]");
-    subcommand
-        .add_option_function<std::vector<std::string>>(
-            "--dmesg",
-            [&options](const std::vector<std::string>& value) { options.dmesg = value.empty() ? "" : value.back(); },
-            "Show the kernel's log as dmesg does, on standard error or in FILE")
-        ->expected(0, 1)
-        ->option_text("[=FILE]");
+    add_optional_file(subcommand, "--strace", options.strace,
+                      "Report each system call and signal as strace -f does, to FILE or standard error");
+    add_optional_file(subcommand, "--dmesg", options.dmesg,
+                      "Show the kernel's log as dmesg does, on standard error or in FILE");
     add_value_option(subcommand, "--module", options.modules, module_help(), "NAME[,argument=N...]")
-        ->take_all()
-        ->allow_extra_args(false);
+        .take_all()
+        .allow_extra_args(false);
     add_value_option(subcommand, "--record", options.record,
                      "Keep every page reference in FILE, for replay, curve and sweep; slows the program down", "FILE");
     add_value_option(subcommand, "--max-instructions", options.max_instructions, "End with status 124 after so many",
                      "N");
-    subcommand.add_flag("--paranoid", options.paranoid,
-                        "Check all invariants of memory management after each system call and fault");
-    subcommand.add_flag("--check-walkers", options.check_walkers,
-                        "At each process's end, have Unicorn's MMU and KVM translate all that our page walker does");
+    add_flag(subcommand, "--paranoid", options.paranoid,
+             "Check all invariants of memory management after each system call and fault");
+    add_flag(subcommand, "--check-walkers", options.check_walkers,
+             "At each process's end, have Unicorn's MMU and KVM translate all that our page walker does");
 }
 
 }  // namespace
 
 RunCommand::RunCommand(CLI::App& application)
-    : subcommand_(*application.add_subcommand(name, "Run a static x86-64 Linux program on the emulated machine")) {
-    subcommand_.formatter(std::make_shared<HelpFormatter>("[OPTIONS] PROGRAM [ARGUMENTS...]"));
-    subcommand_.footer(run_footer);
+    : subcommand_(add_subcommand(application, {.name = name,
+                                               .meaning = "Run a static x86-64 Linux program on the emulated machine",
+                                               .operands = "[OPTIONS] PROGRAM [ARGUMENTS...]",
+                                               .footer = run_footer})) {
     add_options(subcommand_, options_);
 }
 

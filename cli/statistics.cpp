@@ -1,6 +1,7 @@
 #include "cli/statistics.hpp"
 
 #include "cli/size.hpp"
+#include "mm/print_to.hpp"
 #include "mm/replacement/registry.hpp"
 #include "trace/text_cell.hpp"
 
@@ -8,7 +9,6 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
-#include <iterator>
 #include <numeric>
 #include <span>
 #include <string_view>
@@ -43,7 +43,7 @@ public:
 private:
     template <class... Values>
     void add(fmt::format_string<Values...> format, Values&&... values) {
-        fmt::format_to(std::back_inserter(text_), format, std::forward<Values>(values)...);
+        print_to(text_, format, std::forward<Values>(values)...);
     }
 
     std::string text_;

@@ -1,9 +1,9 @@
 #include "cli/sweep.hpp"
 
 #include "cli/blocked_signals.hpp"
-#include "cli/command_line.hpp"
 #include "cli/exit_status.hpp"
 #include "cli/messages.hpp"
+#include "cli/option.hpp"
 #include "cli/program_options.hpp"
 #include "cli/sweep_emit.hpp"
 #include "cli/sweep_folder.hpp"
@@ -21,7 +21,6 @@
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
-#include <memory>
 #include <new>
 #include <system_error>
 #include <thread>
@@ -269,24 +268,26 @@ int sweep(const SweepOptions& options) {
 }  // namespace
 
 SweepCommand::SweepCommand(CLI::App& application)
-    : subcommand_(*application.add_subcommand(name, "Measure programs and recordings under many policies and sizes")) {
-    subcommand_.formatter(std::make_shared<HelpFormatter>("[OPTIONS] [FILE.refs...]"));
-    subcommand_.footer(footer);
-    subcommand_.option_defaults()->take_last();
+    : subcommand_(
+          add_subcommand(application, {.name = name,
+                                       .meaning = "Measure programs and recordings under many policies and sizes",
+                                       .operands = "[OPTIONS] [FILE.refs...]",
+                                       .footer = footer})) {
+    let_last_count(subcommand_);
     add_sweep_plan_options(subcommand_, options_.plan);
     add_value_option(subcommand_, "-o,--output", options_.output, "Where the results go (sweep.db)", "FILE");
     add_value_option(subcommand_, "--workers", options_.workers,
                      "Measure so many at once (as many as there are processors)", "N");
-    subcommand_
-        .add_option("--emit", options_.emit, "Measure nothing; write tasks for Slurm and others to the folder DIR")
-        ->expected(2)
-        ->allow_extra_args(false)
-        ->option_text("slurm DIR");
+    add_option(subcommand_, "--emit", options_.emit,
+               "Measure nothing; write tasks for Slurm and others to the folder DIR")
+        .expected(2)
+        .allow_extra_args(false)
+        .option_text("slurm DIR");
     add_value_option(subcommand_, "--tasks", options_.tasks, "So many tasks at most (100)", "N");
-    subcommand_.add_option("--job", options_.job, "Run task K of DIR, by one worker unless --workers says more")
-        ->expected(2)
-        ->allow_extra_args(false)
-        ->option_text("K DIR");
+    add_option(subcommand_, "--job", options_.job, "Run task K of DIR, by one worker unless --workers says more")
+        .expected(2)
+        .allow_extra_args(false)
+        .option_text("K DIR");
     add_value_option(subcommand_, "--merge", options_.merge, "Put together what the tasks of DIR have measured", "DIR");
 }
 

@@ -1,7 +1,7 @@
 #include "cli/sweep_plan_options.hpp"
 
-#include "cli/command_line.hpp"
 #include "cli/memory_options.hpp"
+#include "cli/option.hpp"
 #include "cli/program_options.hpp"
 #include "cli/recording_option.hpp"
 #include "cli/shell_words.hpp"
@@ -215,17 +215,17 @@ bool SweepPlanOptions::are_given() const {
 }
 
 void add_sweep_plan_options(CLI::App& subcommand, SweepPlanOptions& options) {
-    subcommand
-        .add_option("recordings", options.recordings, "Recordings to replay, in any format that refs convert takes")
-        ->take_all()
-        ->type_name("FILE.refs")
-        ->option_text("FILE.refs...");
+    add_option(subcommand, "recordings", options.recordings,
+               "Recordings to replay, in any format that refs convert takes")
+        .take_all()
+        .type_name("FILE.refs")
+        .option_text("FILE.refs...");
     add_format_option(subcommand, "--format", options.format, "The format of all FILEs, where they do not say it");
     add_value_option(subcommand, "--program", options.programs,
                      "A program to run, and its arguments, as a shell would split them; may be given again",
                      "'PROGRAM [ARGUMENT...]'")
-        ->take_all()
-        ->allow_extra_args(false);
+        .take_all()
+        .allow_extra_args(false);
     add_value_option(subcommand, "--policy", options.policies,
                      "Policies, as faultline policies lists them; recordings get opt too",
                      "NAME[,key=value...][,NAME...]|all");

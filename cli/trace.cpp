@@ -1,8 +1,6 @@
 #include "cli/trace.hpp"
 
-#include "cli/command_line.hpp"
-
-#include <memory>
+#include "cli/option.hpp"
 
 namespace fl::cli {
 
@@ -17,11 +15,12 @@ constexpr const char* footer =
 }  // namespace
 
 TraceCommand::TraceCommand(CLI::App& application)
-    : subcommand_(*application.add_subcommand(name, "Bring a trace into another format, or take parts of it")),
+    : subcommand_(add_subcommand(application, {.name = name,
+                                               .meaning = "Bring a trace into another format, or take parts of it",
+                                               .operands = "convert ...",
+                                               .footer = footer})),
       convert_(subcommand_) {
-    subcommand_.formatter(std::make_shared<HelpFormatter>("convert ..."));
-    subcommand_.footer(footer);
-    subcommand_.require_subcommand(1);
+    require_subcommand(subcommand_);
 }
 
 }  // namespace fl::cli

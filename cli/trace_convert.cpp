@@ -1,9 +1,9 @@
 #include "cli/trace_convert.hpp"
 
-#include "cli/command_line.hpp"
 #include "cli/exit_status.hpp"
 #include "cli/input_file.hpp"
 #include "cli/messages.hpp"
+#include "cli/option.hpp"
 #include "cli/replaced_output.hpp"
 #include "trace/jsonl_reader.hpp"
 
@@ -100,16 +100,17 @@ int refuse(const std::string& line) {
 }  // namespace
 
 TraceConvert::TraceConvert(CLI::App& trace)
-    : subcommand_(*trace.add_subcommand("convert", "Write a trace in another format, or a part of it")) {
-    subcommand_.formatter(std::make_shared<HelpFormatter>("[OPTIONS] IN OUT"));
-    subcommand_.footer(footer);
-    subcommand_.option_defaults()->take_last();
-    subcommand_.add_option("IN", input_, "What to read; '-': standard input")->required()->option_text(" ");
-    subcommand_.add_option("OUT", output_, "What to write; '-': standard output")->required()->option_text(" ");
-    subcommand_.add_option("--format", format_, "Write this, whatever OUT is called")
-        ->check(one_of(trace_format_names()))
-        ->type_name("FORMAT")
-        ->option_text(fmt::format("{}", fmt::join(trace_format_names(), "|")));
+    : subcommand_(add_subcommand(trace, {.name = "convert",
+                                         .meaning = "Write a trace in another format, or a part of it",
+                                         .operands = "[OPTIONS] IN OUT",
+                                         .footer = footer})) {
+    let_last_count(subcommand_);
+    add_option(subcommand_, "IN", input_, "What to read; '-': standard input").required().option_text(" ");
+    add_option(subcommand_, "OUT", output_, "What to write; '-': standard output").required().option_text(" ");
+    add_option(subcommand_, "--format", format_, "Write this, whatever OUT is called")
+        .one_of(trace_format_names())
+        .type_name("FORMAT")
+        .option_text(fmt::format("{}", fmt::join(trace_format_names(), "|")));
     add_selection_options(subcommand_, selection_);
 }
 

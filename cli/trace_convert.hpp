@@ -1,7 +1,7 @@
 // faultline trace convert: a trace in another format.
 #pragma once
 
-#include "cli/cli11.hpp"
+#include "cli/option.hpp"
 #include "cli/trace_output.hpp"
 
 #include <string>

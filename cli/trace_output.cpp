@@ -1,6 +1,6 @@
 #include "cli/trace_output.hpp"
 
-#include "cli/command_line.hpp"
+#include "cli/option.hpp"
 #include "trace/csv_writer.hpp"
 #include "trace/filter_writer.hpp"
 #include "trace/jsonl_writer.hpp"

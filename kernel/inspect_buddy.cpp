@@ -2,6 +2,9 @@
 #include "kernel/inspect.hpp"
 #include "kernel/inspect_data.hpp"
 #include "mm/fragmentation.hpp"
+#include "mm/print_to.hpp"
+
+#include <fmt/format.h>
 
 #include <algorithm>
 
@@ -62,20 +65,20 @@ std::string show_buddy(const mm::PhysicalMemory& memory) {
     const std::uint64_t free = memory.buddy().free_page_count().value();
     const auto blocks = free_blocks(memory.frames());
     std::string text;
-    append(text, "buddy: {} frames, {} free\n", memory.buddy().managed_page_count().value(), free);
-    append(text, "  {:>5} {:>6} {:>7} {:>7} {:>8} {:>7}  {}\n", "order", "block", "free", "pages", "unusable",
-           "extfrag", "blocks");
+    print_to(text, "buddy: {} frames, {} free\n", memory.buddy().managed_page_count().value(), free);
+    print_to(text, "  {:>5} {:>6} {:>7} {:>7} {:>8} {:>7}  {}\n", "order", "block", "free", "pages", "unusable",
+             "extfrag", "blocks");
     constexpr double one = 1000;
     std::uint64_t block_count = 0;
     for (unsigned order = 0; order < order_count; ++order) {
-        append(text, "  {:>5} {:>6} {:>7} {:>7} {:>8.3f} {:>7.3f} ", order, size_text(order), blocks.at(order).size(),
-               blocks.at(order).size() << order, mm::unusable_free_index(memory.buddy(), order) / one,
-               mm::fragmentation_index(memory.buddy(), order) / one);
+        print_to(text, "  {:>5} {:>6} {:>7} {:>7} {:>8.3f} {:>7.3f} ", order, size_text(order), blocks.at(order).size(),
+                 blocks.at(order).size() << order, mm::unusable_free_index(memory.buddy(), order) / one,
+                 mm::fragmentation_index(memory.buddy(), order) / one);
         add_blocks(text, blocks.at(order), order);
         block_count += blocks.at(order).size();
     }
-    append(text, "  {} in {}; the longest run of free frames is {}\n", counted(free, "free frame"),
-           counted(block_count, "block"), longest_free_run(memory.frames()));
+    print_to(text, "  {} in {}; the longest run of free frames is {}\n", counted(free, "free frame"),
+             counted(block_count, "block"), longest_free_run(memory.frames()));
     return text;
 }
 

@@ -3,7 +3,10 @@
 #include "kernel/inspect_data.hpp"
 #include "kernel/mangle.hpp"
 #include "mm/kernel_space.hpp"
+#include "mm/print_to.hpp"
 #include "mm/slab/kmem_cache.hpp"
+
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <unordered_map>
@@ -140,8 +143,8 @@ std::string mappings_text(const std::vector<MappedAt>& mappings, std::uint64_t p
     for (const MappedAt& at : mappings) {
         if (!text.empty()) text += ", ";
         const std::uint64_t start = at.address.value();
-        append(text, "{}:{:#x}", at.pid, start);
-        if (pages > 1) append(text, "-{:#x}", start + pages * page_size);
+        print_to(text, "{}:{:#x}", at.pid, start);
+        if (pages > 1) print_to(text, "-{:#x}", start + pages * page_size);
     }
     return text;
 }
@@ -177,22 +180,22 @@ std::vector<FrameRun> frame_runs(const Inspection& machine) {
 
 std::string show_frames(const Inspection& machine) {
     std::string text;
-    append(text, "frames: {} of 4 KiB, {} in use\n", machine.memory.frames().page_count().value(),
-           machine.memory.used_page_count().value());
-    append(text, "  {:<15} {:>7}  {:<10} {:>4} {:>4}  {:<5}  {}\n", "frames", "count", "state", "refs", "maps", "flags",
-           "whose");
+    print_to(text, "frames: {} of 4 KiB, {} in use\n", machine.memory.frames().page_count().value(),
+             machine.memory.used_page_count().value());
+    print_to(text, "  {:<15} {:>7}  {:<10} {:>4} {:>4}  {:<5}  {}\n", "frames", "count", "state", "refs", "maps",
+             "flags", "whose");
     for (const FrameRun& run : frame_runs(machine)) {
-        append(text, "  {:<15} {:>7}  {:<10} ", frames_text(run.first.value(), run.first.value() + run.count - 1),
-               run.count, frame_state_name(run.state));
+        print_to(text, "  {:<15} {:>7}  {:<10} ", frames_text(run.first.value(), run.first.value() + run.count - 1),
+                 run.count, frame_state_name(run.state));
         if (run.is_user()) {
-            append(text, "{:>4} {:>4}  {:<5}  ", run.references, run.mappings, run.letters);
+            print_to(text, "{:>4} {:>4}  {:<5}  ", run.references, run.mappings, run.letters);
         } else {
-            append(text, "{:>4} {:>4}  {:<5}  ", "", "", "");
+            print_to(text, "{:>4} {:>4}  {:<5}  ", "", "", "");
         }
         text += whose(run);
         end_line(text);
     }
-    append(text, "{}\n", frame_letters_legend);
+    print_to(text, "{}\n", frame_letters_legend);
     return text;
 }
 
@@ -218,13 +221,13 @@ std::string show_rmap(const Inspection& machine) {
     std::uint64_t mapped = 0;
     for (const MappedRun& run : mapped_runs(machine)) {
         mapped += run.count;
-        append(rows, "  {:<15} {:>6}  {:<10} {:>4}  {}\n",
-               frames_text(run.first.value(), run.first.value() + run.count - 1), run.count,
-               frame_state_name(run.state), run.mappings.size(), mappings_text(run.mappings, run.count));
+        print_to(rows, "  {:<15} {:>6}  {:<10} {:>4}  {}\n",
+                 frames_text(run.first.value(), run.first.value() + run.count - 1), run.count,
+                 frame_state_name(run.state), run.mappings.size(), mappings_text(run.mappings, run.count));
     }
     std::string text;
-    append(text, "rmap: {} of user pages mapped\n", counted(mapped, "frame"));
-    append(text, "  {:<15} {:>6}  {:<10} {:>4}  {}\n", "frames", "count", "state", "maps", "process:address");
+    print_to(text, "rmap: {} of user pages mapped\n", counted(mapped, "frame"));
+    print_to(text, "  {:<15} {:>6}  {:<10} {:>4}  {}\n", "frames", "count", "state", "maps", "process:address");
     return text + rows;
 }
 
@@ -278,36 +281,37 @@ std::optional<TableUse> table_use(const Inspection& machine, Pfn pfn) {
 
 std::string show_physical(const Inspection& machine, PhysAddr address) {
     std::string text;
-    append(text, "phys: {:#x}: ", address.value());
+    print_to(text, "phys: {:#x}: ", address.value());
     const Pfn pfn = address.pfn();
     if (pfn.value() >= machine.memory.total_page_count().value()) {
-        append(text, "no memory: RAM ends at {:#x}\n", machine.memory.total_page_count().bytes());
+        print_to(text, "no memory: RAM ends at {:#x}\n", machine.memory.total_page_count().bytes());
         return text;
     }
     const mm::Frame& frame = machine.memory.frames()[pfn];
-    append(text, "frame {:#x}, {}", pfn.value(), frame_state_name(frame.state));
+    print_to(text, "frame {:#x}, {}", pfn.value(), frame_state_name(frame.state));
     if (const auto place = slab_place(machine.memory, address)) text += slab_text(*place);
-    if (const mm::File* file = file_of(frame)) append(text, ", {} page {}", file_name(*file), frame.anchor.index());
+    if (const mm::File* file = file_of(frame)) print_to(text, ", {} page {}", file_name(*file), frame.anchor.index());
     if (frame.state == FrameState::anonymous || file_of(frame) != nullptr) {
-        append(text, ", {}, {}, {}", counted(frame.reference_count, "reference"), counted(frame.map_count, "mapping"),
-               frame_letters(machine.memory, pfn));
-        if (const auto slot = frame.swap_slot()) append(text, ", swap slot {}", slot->value());
+        print_to(text, ", {}, {}, {}", counted(frame.reference_count, "reference"), counted(frame.map_count, "mapping"),
+                 frame_letters(machine.memory, pfn));
+        if (const auto slot = frame.swap_slot()) print_to(text, ", swap slot {}", slot->value());
     }
     text += "\n";
     for (const KernelAddress& at : kernel_addresses_of(machine.memory, address)) {
-        append(text, "  the kernel    {:#x}  {}\n", at.address.value(), at.what);
+        print_to(text, "  the kernel    {:#x}  {}\n", at.address.value(), at.what);
     }
     if (is_table(frame.state)) {
-        if (const auto table = table_use(machine, pfn)) append(text, "  {}\n", table_text(*table));
+        if (const auto table = table_use(machine, pfn)) print_to(text, "  {}\n", table_text(*table));
         return text;
     }
     const std::uint64_t offset = address.value() & page_mask;
     const std::vector<FoundAt> found = all_mappings_of(machine, pfn);
     for (const FoundAt& at : found) {
         const mm::Vma* vma = at.process->mm->vmas().find(at.page);
-        append(text, "  process {} ({})  {:#x}  {}  {}{}\n", at.process->pid, at.process->name,
-               at.page.value() + offset, mm::pte_letters(at.entry),
-               vma != nullptr ? vma_text(*at.process->mm, *vma) : "no mapping", at.is_large ? ", in a large page" : "");
+        print_to(text, "  process {} ({})  {:#x}  {}  {}{}\n", at.process->pid, at.process->name,
+                 at.page.value() + offset, mm::pte_letters(at.entry),
+                 vma != nullptr ? vma_text(*at.process->mm, *vma) : "no mapping",
+                 at.is_large ? ", in a large page" : "");
     }
     const bool is_in_kernel_half = machine.memory.kernel_space() != nullptr;
     if (found.empty()) {

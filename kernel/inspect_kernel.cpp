@@ -3,6 +3,9 @@
 #include "kernel/inspect_data.hpp"
 #include "kernel/proc_meminfo.hpp"
 #include "mm/kernel_space.hpp"
+#include "mm/print_to.hpp"
+
+#include <fmt/format.h>
 
 namespace fl::kernel {
 
@@ -41,25 +44,25 @@ std::string show_kernel_space(const mm::PhysicalMemory& memory) {
     if (memory.kernel_space() == nullptr) return "kernel: no kernel half\n";
     const mm::KernelSpace& kernel = *memory.kernel_space();
     std::string text;
-    append(text, "kernel: {}, {} since boot; the root is frame {:#x}\n",
-           counted(kernel.table_count().value(), "page table"), kernel.later_table_count().value(),
-           kernel.root().value());
+    print_to(text, "kernel: {}, {} since boot; the root is frame {:#x}\n",
+             counted(kernel.table_count().value(), "page table"), kernel.later_table_count().value(),
+             kernel.root().value());
     for (const KernelStretch& stretch : kernel_stretches(kernel)) {
-        append(text, "  {}  {:>6}  {}{}{}\n", range_text(stretch.range), size_text(stretch.used_bytes), stretch.name,
-               *stretch.what != 0 ? ": " : "", stretch.what);
+        print_to(text, "  {}  {:>6}  {}{}{}\n", range_text(stretch.range), size_text(stretch.used_bytes), stretch.name,
+                 *stretch.what != 0 ? ": " : "", stretch.what);
         if (stretch.small_pages > 0) {
-            append(text, "    {:>6} of 4K  {}\n", stretch.small_pages, mm::pte_text(stretch.small_entry));
+            print_to(text, "    {:>6} of 4K  {}\n", stretch.small_pages, mm::pte_text(stretch.small_entry));
         }
         if (stretch.large_pages > 0) {
-            append(text, "    {:>6} of 2M  {}\n", stretch.large_pages, mm::pte_text(stretch.large_entry));
+            print_to(text, "    {:>6} of 2M  {}\n", stretch.large_pages, mm::pte_text(stretch.large_entry));
         }
     }
     text += "  shared: each process's pgd has these entries\n";
     const auto root = memory.ram().table(kernel.root());
     for (unsigned i = 0; i < root.size(); ++i) {
         if (root[i].is_none()) continue;
-        append(text, "    [{:>3}]  {:#018x}  {} -> table {:#x}\n", i, root[i].raw(), mm::pte_text(root[i]),
-               root[i].pfn().value());
+        print_to(text, "    [{:>3}]  {:#018x}  {} -> table {:#x}\n", i, root[i].raw(), mm::pte_text(root[i]),
+                 root[i].pfn().value());
     }
     if (!kernel.vmalloc().areas().empty())
         text += "  vmalloc areas, as /proc/vmallocinfo has them\n" + proc_vmallocinfo(memory);

@@ -2,7 +2,10 @@
 #include "kernel/inspect.hpp"
 #include "kernel/inspect_data.hpp"
 #include "mm/kernel_layout.hpp"
+#include "mm/print_to.hpp"
 #include "mm/slab/slab_allocator.hpp"
+
+#include <fmt/format.h>
 
 namespace fl::kernel {
 
@@ -27,23 +30,23 @@ std::string show_slab(const mm::PhysicalMemory& memory) {
     const mm::SlabAllocator* slab = memory.slab();
     if (slab == nullptr) return "slab: none\n";
     std::string text;
-    append(text, "slab: {}, {} reclaimable, {}\n", counted(slab->page_count().value(), "frame"),
-           slab->reclaimable_page_count().value(), counted(slab->object_count(), "object"));
-    append(text, "  {:<17} {:>6} {:>6} {:>6} {:>5} {:>8} {:>6}  {}\n", "cache", "size", "used", "room", "slabs",
-           "partial", "frames", "first slab");
+    print_to(text, "slab: {}, {} reclaimable, {}\n", counted(slab->page_count().value(), "frame"),
+             slab->reclaimable_page_count().value(), counted(slab->object_count(), "object"));
+    print_to(text, "  {:<17} {:>6} {:>6} {:>6} {:>5} {:>8} {:>6}  {}\n", "cache", "size", "used", "room", "slabs",
+             "partial", "frames", "first slab");
     std::uint64_t empty = 0;
     for (const auto& cache : slab->caches()) {
         if (cache->slab_count() == 0) {
             ++empty;
             continue;
         }
-        append(text, "  {:<17} {:>6} {:>6} {:>6} {:>5} {:>8} {:>6}  {}", cache->name(), cache->layout().bytes,
-               cache->object_count(), cache->room_count(), cache->slab_count(), cache->partial_slab_count(),
-               cache->page_count().value(), slab_text(*first_slab(*cache)));
+        print_to(text, "  {:<17} {:>6} {:>6} {:>6} {:>5} {:>8} {:>6}  {}", cache->name(), cache->layout().bytes,
+                 cache->object_count(), cache->room_count(), cache->slab_count(), cache->partial_slab_count(),
+                 cache->page_count().value(), slab_text(*first_slab(*cache)));
         end_line(text);
     }
-    append(text, "  {} without a slab; {} of kmalloc's beyond {} bytes\n", counted(empty, "cache"),
-           counted(slab->block_count(), "block"), mm::SlabAllocator::max_class_bytes);
+    print_to(text, "  {} without a slab; {} of kmalloc's beyond {} bytes\n", counted(empty, "cache"),
+             counted(slab->block_count(), "block"), mm::SlabAllocator::max_class_bytes);
     return text;
 }
 

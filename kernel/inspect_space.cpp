@@ -1,6 +1,9 @@
 // inspect.hpp: an address space: its mappings, and its page tables as a tree.
 #include "kernel/inspect.hpp"
 #include "kernel/inspect_data.hpp"
+#include "mm/print_to.hpp"
+
+#include <fmt/format.h>
 
 #include <algorithm>
 
@@ -41,8 +44,8 @@ public:
         const std::string indices =
             count_ == 1 ? fmt::format("[{:>3}]", first_index_) : fmt::format("[{:>3}-{:>3}]", first_index_, last_index);
         const VirtRange range{start_, start_ + count_ * page_size};
-        append(text_, "{}{:<10} {:<29} {:>3}  {:<6}  {:<24} {}", indent_, indices, range_text(range), count_,
-               mm::pte_letters(first_), places(), vma_ != nullptr ? vma_text(mm_, *vma_) : "no mapping");
+        print_to(text_, "{}{:<10} {:<29} {:>3}  {:<6}  {:<24} {}", indent_, indices, range_text(range), count_,
+                 mm::pte_letters(first_), places(), vma_ != nullptr ? vma_text(mm_, *vma_) : "no mapping");
         end_line(text_);
         count_ = 0;
     }
@@ -98,8 +101,8 @@ private:
     void add_table(Pfn table, unsigned level, VirtAddr base, std::optional<unsigned> index) {
         const std::string indent(2 * (4 - level), ' ');
         const std::string entry = index ? fmt::format("[{:>3}] ", *index) : "";
-        append(text_, "{}{}{}  frame {:#x}  {}\n", indent, entry, mm::level_name(level), table.value(),
-               range_text({base, base + 512 * span_bytes(level)}));
+        print_to(text_, "{}{}{}  frame {:#x}  {}\n", indent, entry, mm::level_name(level), table.value(),
+                 range_text({base, base + 512 * span_bytes(level)}));
         const auto entries = mm_.memory().ram().table(table);
         Runs runs(mm_, text_, std::string(2 * (5 - level), ' '));
         // The kernel half is everybody's: show_kernel_space().
@@ -121,10 +124,10 @@ private:
     void add_large_page(unsigned index, VirtAddr at, Pte pte) {
         const mm::Vma* vma = mm_.vmas().find(at);
         const std::uint64_t first = pte.pfn().value();
-        append(text_, "      {:<10} {:<29} 2 MiB  {:<6}  {:<24} {}", fmt::format("[{:>3}]", index),
-               range_text(mm::huge_page_range(at)), mm::pte_letters(pte),
-               fmt::format("frame {}", frames_text(first, first + emu::large_page_frames - 1)),
-               vma != nullptr ? vma_text(mm_, *vma) : "no mapping");
+        print_to(text_, "      {:<10} {:<29} 2 MiB  {:<6}  {:<24} {}", fmt::format("[{:>3}]", index),
+                 range_text(mm::huge_page_range(at)), mm::pte_letters(pte),
+                 fmt::format("frame {}", frames_text(first, first + emu::large_page_frames - 1)),
+                 vma != nullptr ? vma_text(mm_, *vma) : "no mapping");
         end_line(text_);
     }
 
@@ -148,17 +151,17 @@ std::string show_maps(const InspectedProcess& process) {
     const mm::MmStruct& mm = *process.mm;
     const Residency all = residency(mm, VirtRange{VirtAddr(0), mm::task_size});
     std::string text;
-    append(text, "maps: {}: {}, {}, {} in memory, {} the zero page, {} in swap\n", title(process),
-           counted(mm.map_count(), "mapping"), counted(mm.vm().total.value(), "page"), all.in_memory, all.zero_page,
-           all.in_swap);
-    append(text, "  {:>14} {:>14}  {} {:>9} {:>7} {:>7} {:>9}  {}\n", "start", "end", "perm", "pages", "memory", "swap",
-           "offset", "name");
+    print_to(text, "maps: {}: {}, {}, {} in memory, {} the zero page, {} in swap\n", title(process),
+             counted(mm.map_count(), "mapping"), counted(mm.vm().total.value(), "page"), all.in_memory, all.zero_page,
+             all.in_swap);
+    print_to(text, "  {:>14} {:>14}  {} {:>9} {:>7} {:>7} {:>9}  {}\n", "start", "end", "perm", "pages", "memory",
+             "swap", "offset", "name");
     for (const mm::Vma* vma = mm.vmas().first(); vma != nullptr; vma = vma->next()) {
         const Residency here = residency(mm, vma->range());
         const std::uint64_t offset = vma->file() != nullptr ? vma->pgoff() << page_shift : 0;
-        append(text, "  {:#14x} {:#14x}  {} {:>9} {:>7} {:>7} {:>#9x}  {}", vma->start().value(), vma->end().value(),
-               mm::protection_string(vma->flags()), vma->page_count().value(), here.in_memory, here.in_swap, offset,
-               vma_text(mm, *vma));
+        print_to(text, "  {:#14x} {:#14x}  {} {:>9} {:>7} {:>7} {:>#9x}  {}", vma->start().value(), vma->end().value(),
+                 mm::protection_string(vma->flags()), vma->page_count().value(), here.in_memory, here.in_swap, offset,
+                 vma_text(mm, *vma));
         end_line(text);
     }
     return text;
@@ -168,9 +171,9 @@ std::string show_page_table(const InspectedProcess& process) {
     const mm::MmStruct& mm = *process.mm;
     const Residency all = residency(mm, VirtRange{VirtAddr(0), mm::task_size});
     std::string text;
-    append(text, "pagetable: {}: {}, {} present, {} in swap\n", title(process),
-           counted(mm.page_table().table_count().value(), "table"), counted(all.in_memory + all.zero_page, "page"),
-           all.in_swap);
+    print_to(text, "pagetable: {}: {}, {} present, {} in swap\n", title(process),
+             counted(mm.page_table().table_count().value(), "table"), counted(all.in_memory + all.zero_page, "page"),
+             all.in_swap);
     text += Tree(mm).text();
     text += "P present, N hidden by PROT_NONE, W writable, U user, A accessed, D dirty, X executable\n";
     return text;

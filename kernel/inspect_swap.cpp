@@ -2,7 +2,10 @@
 #include "kernel/inspect.hpp"
 #include "kernel/inspect_data.hpp"
 #include "kernel/mangle.hpp"
+#include "mm/print_to.hpp"
 #include "mm/reclaimer.hpp"
+
+#include <fmt/format.h>
 
 namespace fl::kernel {
 
@@ -25,7 +28,7 @@ std::string place_of(const Inspection& machine, Pfn pfn) {
         text = file_page_text(*file, machine.memory.frames()[pfn].anchor.index());
     }
     for (const MappedAt& at : mappings)
-        append(text, "{}{}:{:#x}", text.empty() ? "" : ", ", at.pid, at.address.value());
+        print_to(text, "{}{}:{:#x}", text.empty() ? "" : ", ", at.pid, at.address.value());
     return text.empty() ? "nobody maps it" : text;
 }
 
@@ -58,24 +61,24 @@ std::string show_swap(const Inspection& machine) {
     const mm::SwapDevice* swap = swap_of(machine);
     if (swap == nullptr) return "swap: none\n";
     std::string text;
-    append(text, "swap: {} of 4 KiB in {}, {} used, {} of these only beside a frame; {}, {}\n",
-           counted(swap->slot_count().value(), "slot"), swap->file().empty() ? "memory" : mangled(swap->file(), "\n"),
-           swap->used_slot_count().value(), swap->spare_slot_count().value(), counted(swap->counters().reads, "read"),
-           counted(swap->counters().writes, "write"));
+    print_to(text, "swap: {} of 4 KiB in {}, {} used, {} of these only beside a frame; {}, {}\n",
+             counted(swap->slot_count().value(), "slot"), swap->file().empty() ? "memory" : mangled(swap->file(), "\n"),
+             swap->used_slot_count().value(), swap->spare_slot_count().value(), counted(swap->counters().reads, "read"),
+             counted(swap->counters().writes, "write"));
     if (swap->used_slot_count() == PageCount(0)) return text;
-    append(text, "  {:>6} {:>4}  {:<10}  {}\n", "slot", "refs", "frame", "whose (process:address)");
+    print_to(text, "  {:>6} {:>4}  {:<10}  {}\n", "slot", "refs", "frame", "whose (process:address)");
     const auto owners = slot_owners(machine);
     swap->for_each_used([&](mm::SwapSlot slot) {
         const auto frame = swap->frame(slot);
-        append(text, "  {:>6} {:>4}  {:<10}  ", slot.value(), swap->references(slot),
-               frame ? fmt::format("{:#x}", frame->value()) : "-");
+        print_to(text, "  {:>6} {:>4}  {:<10}  ", slot.value(), swap->references(slot),
+                 frame ? fmt::format("{:#x}", frame->value()) : "-");
         std::string whose;
         if (const auto found = owners.find(slot.value()); found != owners.end()) {
             for (const SlotOwner& owner : found->second) {
-                append(whose, "{}{}", whose.empty() ? "" : ", ", owner_text(owner));
+                print_to(whose, "{}{}", whose.empty() ? "" : ", ", owner_text(owner));
             }
         }
-        if (frame) append(whose, "{}in memory: {}", whose.empty() ? "" : "; ", place_of(machine, *frame));
+        if (frame) print_to(whose, "{}in memory: {}", whose.empty() ? "" : "; ", place_of(machine, *frame));
         text += whose;
         end_line(text);
     });
@@ -87,25 +90,26 @@ std::string show_lists(const Inspection& machine) {
     if (reclaimer == nullptr) return "lists: nobody reclaims\n";
     const replacement::PolicyInfo& info = reclaimer->policy_info();
     std::string text;
-    append(text, "lists: policy {} ({}), {} of user pages", info.name, info.title,
-           counted(reclaimer->frames().value(), "frame"));
-    if (const auto limit = reclaimer->frame_limit()) append(text, ", {} at most", limit->value());
+    print_to(text, "lists: policy {} ({}), {} of user pages", info.name, info.title,
+             counted(reclaimer->frames().value(), "frame"));
+    if (const auto limit = reclaimer->frame_limit()) print_to(text, ", {} at most", limit->value());
     text += "\n";
     reclaimer->for_each_pool([&](const mm::MmStruct* mm, std::uint64_t resident, const std::string& state) {
         const std::string whose = mm != nullptr ? fmt::format("process {}", machine.owner_of(*mm)) : "all";
-        append(text, "  {}: {} resident{}{}\n", whose, counted(resident, "page"), state.empty() ? "" : "; ", state);
+        print_to(text, "  {}: {} resident{}{}\n", whose, counted(resident, "page"), state.empty() ? "" : "; ", state);
     });
-    append(text, "  {:>6}  {:<10} {:<5}  {:<38}  {}\n", "page", "frame", "flags", "whose (process:address)",
-           "the policy says");
+    print_to(text, "  {:>6}  {:<10} {:<5}  {:<38}  {}\n", "page", "frame", "flags", "whose (process:address)",
+             "the policy says");
     reclaimer->for_each_page([&](mm::PageId page, std::optional<Pfn> pfn) {
         const std::string said = reclaimer->policy_says_of(page);
         // Of pages that have left only what the policy still knows.
         if (!pfn && said.empty()) return;
-        append(text, "  {:>6}  {:<10} {:<5}  {:<38}  {}", page, pfn ? fmt::format("{:#x}", pfn->value()) : "-",
-               pfn ? frame_letters(machine.memory, *pfn) : "", pfn ? place_of(machine, *pfn) : "has left memory", said);
+        print_to(text, "  {:>6}  {:<10} {:<5}  {:<38}  {}", page, pfn ? fmt::format("{:#x}", pfn->value()) : "-",
+                 pfn ? frame_letters(machine.memory, *pfn) : "", pfn ? place_of(machine, *pfn) : "has left memory",
+                 said);
         end_line(text);
     });
-    append(text, "{}\n", frame_letters_legend);
+    print_to(text, "{}\n", frame_letters_legend);
     return text;
 }
 

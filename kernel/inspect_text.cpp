@@ -3,6 +3,8 @@
 #include "kernel/mangle.hpp"
 #include "mm/rmap.hpp"
 
+#include <fmt/format.h>
+
 namespace fl::kernel {
 
 void end_line(std::string& text) {

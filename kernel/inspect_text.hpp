@@ -4,18 +4,11 @@
 #include "kernel/inspection.hpp"
 #include "mm/vma.hpp"
 
-#include <fmt/format.h>
-
-#include <iterator>
 #include <optional>
 #include <string>
 
 namespace fl::kernel {
 
-template <class... Values>
-void append(std::string& text, fmt::format_string<Values...> format, Values&&... values) {
-    fmt::format_to(std::back_inserter(text), format, std::forward<Values>(values)...);
-}
 // Without the blanks at the end of the last line.
 void end_line(std::string& text);
 

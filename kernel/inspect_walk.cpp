@@ -2,6 +2,9 @@
 #include "kernel/inspect.hpp"
 #include "kernel/inspect_data.hpp"
 #include "mm/kernel_space.hpp"
+#include "mm/print_to.hpp"
+
+#include <fmt/format.h>
 
 #include <array>
 
@@ -15,19 +18,19 @@ using emu::PteKind;
 using mm::FaultKind;
 
 void add_step(std::string& text, const mm::LevelStep& step) {
-    append(text, "  {}  table {:#8x}  [{:>3}]  {:#018x}  {}", mm::level_name(step.level), step.table.value(),
-           step.index, step.entry.raw(), mm::pte_text(step.entry));
+    print_to(text, "  {}  table {:#8x}  [{:>3}]  {:#018x}  {}", mm::level_name(step.level), step.table.value(),
+             step.index, step.entry.raw(), mm::pte_text(step.entry));
     if (step.entry.is_resident()) {
-        append(text, " -> {} {:#x}", step.is_leaf() ? "frame" : "table", step.entry.pfn().value());
+        print_to(text, " -> {} {:#x}", step.is_leaf() ? "frame" : "table", step.entry.pfn().value());
     }
     end_line(text);
 }
 
 void add_mapping(std::string& text, const mm::MmStruct& mm, VirtAddr address) {
     if (const mm::Vma* vma = mapping_at(mm, address)) {
-        append(text, "  mapping: {} {} {}", range_text(vma->range()), mm::protection_string(vma->flags()),
-               vma_text(mm, *vma));
-        if (vma->file() != nullptr) append(text, ", page {} of the file", vma->page_index(address));
+        print_to(text, "  mapping: {} {} {}", range_text(vma->range()), mm::protection_string(vma->flags()),
+                 vma_text(mm, *vma));
+        if (vma->file() != nullptr) print_to(text, ", page {} of the file", vma->page_index(address));
         text += "\n";
     } else {
         text += "  mapping: none\n";
@@ -44,9 +47,9 @@ void add_forecast(std::string& text, const Inspection& machine, const mm::MmStru
     for (const auto& [access, name] : questions) {
         const auto kind = machine.faults.forecast(mm, address, access);
         if (kind) {
-            append(text, "  {:<7}: fault {}: {}\n", name, mm::fault_kind_name(*kind), fault_outcome(*kind));
+            print_to(text, "  {:<7}: fault {}: {}\n", name, mm::fault_kind_name(*kind), fault_outcome(*kind));
         } else {
-            append(text, "  {:<7}: no fault\n", name);
+            print_to(text, "  {:<7}: no fault\n", name);
         }
     }
 }
@@ -117,7 +120,7 @@ std::optional<KernelMapping> kernel_mapping_at(const mm::PhysicalMemory& memory,
 
 std::string show_walk(const Inspection& machine, const InspectedProcess& process, VirtAddr address) {
     std::string text;
-    append(text, "walk: {:#x} in process {} ({})\n", address.value(), process.pid, process.name);
+    print_to(text, "walk: {:#x} in process {} ({})\n", address.value(), process.pid, process.name);
     if (!address.canonical()) {
         text += "  not canonical: bits 63 to 47 are not all equal, so that any access is a general protection fault\n";
         return text;
@@ -128,20 +131,20 @@ std::string show_walk(const Inspection& machine, const InspectedProcess& process
     if (last.is_leaf() && last.entry.is_present()) {
         const Pfn pfn = last.entry.pfn_at(address);
         const mm::Frame& frame = machine.memory.frames()[pfn];
-        append(text, "  physical: {:#x}, {}", pfn.address().value() + address.page_offset(),
-               frame_state_name(frame.state));
+        print_to(text, "  physical: {:#x}, {}", pfn.address().value() + address.page_offset(),
+                 frame_state_name(frame.state));
         if (machine.memory.counts_mappings(pfn)) {
-            append(text, " frame with {} and {}", counted(frame.reference_count, "reference"),
-                   counted(frame.map_count, "mapping"));
+            print_to(text, " frame with {} and {}", counted(frame.reference_count, "reference"),
+                     counted(frame.map_count, "mapping"));
         }
         text += "\n";
     } else {
-        append(text, "  physical: none: {}\n", end_of_walk(last));
+        print_to(text, "  physical: none: {}\n", end_of_walk(last));
     }
     if (address >= mm::task_size) {
         const auto mapping = kernel_mapping_at(machine.memory, address);
-        append(text, "  mapping: {}\n",
-               mapping ? fmt::format("{} {}", range_text(mapping->range), mapping->what) : "none");
+        print_to(text, "  mapping: {}\n",
+                 mapping ? fmt::format("{} {}", range_text(mapping->range), mapping->what) : "none");
         text += "  the kernel's half: any access by the program is SIGSEGV\n";
         return text;
     }

@@ -1,8 +1,7 @@
 #include "kernel/kernel_log.hpp"
 
 #include "kernel/inspect.hpp"
-
-#include <iterator>
+#include "mm/print_to.hpp"
 
 namespace fl::kernel {
 
@@ -43,7 +42,7 @@ std::string kmsg_text(const LogRecord& record) {
         const auto byte = static_cast<unsigned char>(letter);
         constexpr unsigned char first_printable = ' ', last_printable = '~';
         if (byte < first_printable || byte > last_printable || letter == '\\') {
-            fmt::format_to(std::back_inserter(text), "\\x{:02x}", byte);
+            print_to(text, "\\x{:02x}", byte);
         } else {
             text += letter;
         }
@@ -56,8 +55,7 @@ std::string log_lines(const LogRecord& record, LogPrefix prefix) {
     constexpr std::uint64_t ns_per_s = 1'000'000'000, ns_per_us = 1000;
     std::string start;
     if (prefix == LogPrefix::priority_and_time) start = fmt::format("<{}>", record.priority());
-    fmt::format_to(std::back_inserter(start), "[{:>5}.{:06}] ", record.time_ns / ns_per_s,
-                   record.time_ns % ns_per_s / ns_per_us);
+    print_to(start, "[{:>5}.{:06}] ", record.time_ns / ns_per_s, record.time_ns % ns_per_s / ns_per_us);
     std::string lines;
     std::string_view rest = record.text;
     while (true) {

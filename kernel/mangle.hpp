@@ -1,9 +1,8 @@
 // Names inside lines of /proc: what would break the line apart is shown in octal (Linux: fs/seq_file.c, mangle_path).
 #pragma once
 
-#include <fmt/format.h>
+#include "mm/print_to.hpp"
 
-#include <iterator>
 #include <string>
 #include <string_view>
 
@@ -13,7 +12,7 @@ inline std::string mangled(std::string_view name, std::string_view characters) {
     std::string text;
     for (const char c : name) {
         if (characters.find(c) != std::string_view::npos) {
-            fmt::format_to(std::back_inserter(text), "\\{:03o}", static_cast<unsigned char>(c));
+            print_to(text, "\\{:03o}", static_cast<unsigned char>(c));
         } else {
             text += c;
         }

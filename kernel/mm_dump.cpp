@@ -2,6 +2,7 @@
 
 #include "kernel/proc_maps.hpp"
 #include "kernel/proc_smaps.hpp"
+#include "mm/print_to.hpp"
 
 #include <elf.h>
 #include <fmt/format.h>
@@ -72,7 +73,7 @@ public:
 private:
     template <class... Values>
     void add(fmt::format_string<Values...> format, Values&&... values) {
-        fmt::format_to(std::back_inserter(text_), format, std::forward<Values>(values)...);
+        print_to(text_, format, std::forward<Values>(values)...);
     }
 
     struct Field {

@@ -58,7 +58,7 @@ void OomKiller::kill(Process& process) {
     const mm::MmStruct* mm = memory_of(process);
     if (mm != nullptr) {
         log_oom(log_, processes_, memory_, current_(), process);
-        spdlog::error("Out of memory: {}", killed_text(process));
+        spdlog::error("Out of memory: " + killed_text(process));
     }
     if (mm::Reclaimer* reclaimer = memory_.reclaimer()) reclaimer->count_oom_kill();
     const ExitStatus status{128 + SIGKILL, SIGKILL, true};

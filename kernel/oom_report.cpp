@@ -1,10 +1,9 @@
 #include "kernel/oom_report.hpp"
 
 #include "kernel/memory_census.hpp"
+#include "mm/print_to.hpp"
 #include "mm/reclaimer.hpp"
 #include "mm/swap_device.hpp"
-
-#include <iterator>
 
 namespace fl::kernel {
 
@@ -17,7 +16,7 @@ std::string free_blocks_text(const mm::PhysicalMemory& memory) {
     std::string text = "Node 0 Normal:";
     std::uint64_t total_kib = 0, block_kib = page_size / 1024;
     for (const std::uint64_t blocks : memory.buddy().free_blocks()) {
-        fmt::format_to(std::back_inserter(text), " {}*{}kB", blocks, block_kib);
+        print_to(text, " {}*{}kB", blocks, block_kib);
         total_kib += blocks * block_kib;
         block_kib *= 2;
     }

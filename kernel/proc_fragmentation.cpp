@@ -3,12 +3,12 @@
 #include "kernel/proc_meminfo.hpp"
 #include "kernel/system.hpp"
 #include "mm/fragmentation.hpp"
+#include "mm/print_to.hpp"
 
 #include <fmt/format.h>
 
 #include <array>
 #include <charconv>
-#include <iterator>
 #include <vector>
 
 namespace fl::kernel {
@@ -61,7 +61,7 @@ std::string index_line(const mm::PhysicalMemory& memory, Index index, int width)
     for (unsigned order = 0; order < order_count; ++order) {
         const int value = index(memory.buddy(), order);
         // Between 0 and -1 the sign is where Linux has it: " 0.-500".
-        fmt::format_to(std::back_inserter(text), "{:>{}}.{:03} ", value / one, width, value % one);
+        print_to(text, "{:>{}}.{:03} ", value / one, width, value % one);
     }
     return text + "\n";
 }
@@ -88,22 +88,21 @@ std::string proc_pagetypeinfo(const mm::PhysicalMemory& memory) {
     const std::vector<MigrateType> types = pageblock_types(memory.frames());
     const auto free_blocks = free_blocks_by_type(memory.frames(), types);
     std::string text;
-    const auto out = std::back_inserter(text);
-    fmt::format_to(out, "Page block order: {}\nPages per block:  {}\n\n", mm::pageblock_order, pageblock_frames);
-    fmt::format_to(out, "{:<43} ", "Free pages count per migrate type at order");
-    for (unsigned order = 0; order < order_count; ++order) fmt::format_to(out, "{:>6} ", order);
+    print_to(text, "Page block order: {}\nPages per block:  {}\n\n", mm::pageblock_order, pageblock_frames);
+    print_to(text, "{:<43} ", "Free pages count per migrate type at order");
+    for (unsigned order = 0; order < order_count; ++order) print_to(text, "{:>6} ", order);
     text += '\n';
     for (std::size_t type = 0; type < type_names.size(); ++type) {
-        fmt::format_to(out, "Node {:>4}, zone {:>8}, type {:>12} ", 0, zone_name, type_names.at(type));
-        for (const CountByType& counts : free_blocks) fmt::format_to(out, "{:>6} ", counts.at(type));
+        print_to(text, "Node {:>4}, zone {:>8}, type {:>12} ", 0, zone_name, type_names.at(type));
+        for (const CountByType& counts : free_blocks) print_to(text, "{:>6} ", counts.at(type));
         text += '\n';
     }
     CountByType pageblocks{};
     for (const MigrateType type : types) ++pageblocks.at(static_cast<std::size_t>(type));
-    fmt::format_to(out, "\n{:<23}", "Number of blocks type ");
-    for (const char* name : type_names) fmt::format_to(out, "{:>12} ", name);
-    fmt::format_to(out, "\nNode {}, zone {:>8} ", 0, zone_name);
-    for (const std::uint64_t count : pageblocks) fmt::format_to(out, "{:>12} ", count);
+    print_to(text, "\n{:<23}", "Number of blocks type ");
+    for (const char* name : type_names) print_to(text, "{:>12} ", name);
+    print_to(text, "\nNode {}, zone {:>8} ", 0, zone_name);
+    for (const std::uint64_t count : pageblocks) print_to(text, "{:>12} ", count);
     return text + "\n";
 }
 

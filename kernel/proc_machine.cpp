@@ -3,11 +3,11 @@
 #include "kernel/proc_files.hpp"
 #include "kernel/processes.hpp"
 #include "kernel/vfs/kmsg.hpp"
+#include "mm/print_to.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <iterator>
 
 namespace fl::kernel {
 
@@ -33,7 +33,7 @@ std::string load_text(const System& system) {
     std::string text;
     for (const std::uint64_t load : system.scheduler.load_average()) {
         const std::uint64_t rounded = load + half_percent;
-        fmt::format_to(std::back_inserter(text), "{}.{:02} ", rounded / one, rounded % one * 100 / one);
+        print_to(text, "{}.{:02} ", rounded / one, rounded % one * 100 / one);
     }
     return text + fmt::format("{}/{} {}\n", system.scheduler.ready_count() + 1, system.processes.task_count(),
                               system.processes.last_pid());

@@ -1,10 +1,7 @@
 #include "kernel/proc_maps.hpp"
 
 #include "kernel/mangle.hpp"
-
-#include <fmt/format.h>
-
-#include <iterator>
+#include "mm/print_to.hpp"
 
 namespace fl::kernel {
 
@@ -24,9 +21,8 @@ struct Place {
 
 void append_line(std::string& text, const Place& place, std::string_view name) {
     const std::size_t line_start = text.size();
-    fmt::format_to(std::back_inserter(text), "{:08x}-{:08x} {} {:08x} {:02x}:{:02x} {} ", place.range.start.value(),
-                   place.range.end.value(), place.protection, place.offset_bytes, place.device_major,
-                   place.device_minor, place.inode);
+    print_to(text, "{:08x}-{:08x} {} {:08x} {:02x}:{:02x} {} ", place.range.start.value(), place.range.end.value(),
+             place.protection, place.offset_bytes, place.device_major, place.device_minor, place.inode);
     if (!name.empty()) {
         const std::size_t width = text.size() - line_start;
         text.append(width < name_column ? name_column - width : 1, ' ');

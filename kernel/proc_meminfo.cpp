@@ -2,12 +2,12 @@
 
 #include "kernel/mangle.hpp"
 #include "kernel/vmstat_names.hpp"
+#include "mm/print_to.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <filesystem>
-#include <iterator>
 #include <string_view>
 #include <unordered_map>
 
@@ -52,13 +52,9 @@ PageCount commit_limit(const MemoryCensus& census) { return PageCount(census.tot
 
 class Listing {
 public:
-    void kib(std::string_view label, std::uint64_t value) {
-        fmt::format_to(std::back_inserter(text_), "{:<16}{:>8} kB\n", label, value);
-    }
+    void kib(std::string_view label, std::uint64_t value) { print_to(text_, "{:<16}{:>8} kB\n", label, value); }
     void pages(std::string_view label, PageCount count) { kib(label, count.value() * page_kib); }
-    void number(std::string_view label, std::uint64_t value) {
-        fmt::format_to(std::back_inserter(text_), "{:<16}{:>8}\n", label, value);
-    }
+    void number(std::string_view label, std::uint64_t value) { print_to(text_, "{:<16}{:>8}\n", label, value); }
     std::string take() { return std::move(text_); }
 
 private:
@@ -219,7 +215,7 @@ std::string proc_vmstat(const MemoryCensus& census, const mm::FaultCounters& fau
     }
     std::string text;
     for (const std::string_view name : vmstat_names) {
-        fmt::format_to(std::back_inserter(text), "{} {}\n", name, counter(counters, name));
+        print_to(text, "{} {}\n", name, counter(counters, name));
     }
     return text;
 }
@@ -227,19 +223,18 @@ std::string proc_vmstat(const MemoryCensus& census, const mm::FaultCounters& fau
 std::string proc_zoneinfo(const MemoryCensus& census, const mm::PhysicalMemory& memory) {
     const Counters counters = page_counters(census, reclaim_counters(memory));
     std::string text;
-    const auto out = std::back_inserter(text);
     const auto line = [&](std::string_view name) {
-        fmt::format_to(out, "      {:<12} {}\n", name, counter(counters, name));
+        print_to(text, "      {:<12} {}\n", name, counter(counters, name));
     };
-    fmt::format_to(out, zone_line, zone_name);
+    print_to(text, zone_line, zone_name);
     text += "\n  per-node stats\n";
     const auto* const node = name_position(first_node_counter);
     const auto* const events = name_position(first_event_counter);
     std::for_each(node, events, line);
-    fmt::format_to(out, "  pages free     {}\n", census.free.value());
+    print_to(text, "  pages free     {}\n", census.free.value());
     const mm::Watermarks& marks = census.watermarks;
     const auto watermark = [&](std::string_view name, PageCount pages) {
-        fmt::format_to(out, "        {:<8} {}\n", name, pages.value());
+        print_to(text, "        {:<8} {}\n", name, pages.value());
     };
     watermark("boost", PageCount(0));
     watermark("min", marks.min);
@@ -247,8 +242,8 @@ std::string proc_zoneinfo(const MemoryCensus& census, const mm::PhysicalMemory& 
     watermark("high", marks.high);
     watermark("promo", marks.high + (marks.low - marks.min));
     const std::uint64_t present = memory.total_page_count().value();
-    fmt::format_to(out, "        spanned  {}\n        present  {}\n        managed  {}\n        cma      0\n", present,
-                   present, census.total.value());
+    print_to(text, "        spanned  {}\n        present  {}\n        managed  {}\n        cma      0\n", present,
+             present, census.total.value());
     text += "        protection: (0)\n";
     std::for_each(vmstat_names.begin(), node, line);
     text += "  node_unreclaimable:  0\n  start_pfn:           0\n";
@@ -273,10 +268,10 @@ std::string proc_swaps(const mm::PhysicalMemory& memory) {
 
 std::string proc_buddyinfo(const mm::PhysicalMemory& memory) {
     std::string text;
-    fmt::format_to(std::back_inserter(text), zone_line, zone_name);
+    print_to(text, zone_line, zone_name);
     text += ' ';
     for (const std::uint64_t blocks : memory.buddy().free_blocks()) {
-        fmt::format_to(std::back_inserter(text), "{:>6} ", blocks);
+        print_to(text, "{:>6} ", blocks);
     }
     return text + "\n";
 }
@@ -288,8 +283,8 @@ std::string proc_vmallocinfo(const mm::PhysicalMemory& memory) {
     if (kernel == nullptr) return text;
     for (const auto& [start, area] : kernel->vmalloc().areas()) {
         const VirtRange range = area.range();
-        fmt::format_to(std::back_inserter(text), "{:#x}-{:#x} {:>7} {} pages={} vmalloc N0={}\n", range.start.value(),
-                       range.end.value(), range.size_bytes(), area.caller, area.pages.value(), area.pages.value());
+        print_to(text, "{:#x}-{:#x} {:>7} {} pages={} vmalloc N0={}\n", range.start.value(), range.end.value(),
+                 range.size_bytes(), area.caller, area.pages.value(), area.pages.value());
     }
     return text;
 }

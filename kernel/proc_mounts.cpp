@@ -1,10 +1,7 @@
 #include "kernel/proc_mounts.hpp"
 
 #include "kernel/mangle.hpp"
-
-#include <fmt/format.h>
-
-#include <iterator>
+#include "mm/print_to.hpp"
 
 namespace fl::kernel {
 
@@ -23,8 +20,8 @@ std::string proc_mounts(const Vfs& vfs) {
     std::string text;
     for (const DentryPointer& point : vfs.mount_points()) {
         const FileSystem& file_system = point->inode->file_system();
-        fmt::format_to(std::back_inserter(text), "{0} {1} {0} {2} 0 0\n", file_system.type,
-                       mangled(point->path(), path_breakers), options(file_system));
+        print_to(text, "{0} {1} {0} {2} 0 0\n", file_system.type, mangled(point->path(), path_breakers),
+                 options(file_system));
     }
     return text;
 }
@@ -35,10 +32,9 @@ std::string proc_mountinfo(const Vfs& vfs) {
     for (const DentryPointer& point : vfs.mount_points()) {
         const FileSystem& file_system = point->inode->file_system();
         const FileSystem& above = point->parent != nullptr ? point->parent->inode->file_system() : file_system;
-        fmt::format_to(std::back_inserter(text), "{} {} {}:{} / {} {} - {} {} {}\n", file_system.device_minor,
-                       above.device_minor, file_system.device_major, file_system.device_minor,
-                       mangled(point->path(), path_breakers), options(file_system), file_system.type, file_system.type,
-                       own_options(file_system));
+        print_to(text, "{} {} {}:{} / {} {} - {} {} {}\n", file_system.device_minor, above.device_minor,
+                 file_system.device_major, file_system.device_minor, mangled(point->path(), path_breakers),
+                 options(file_system), file_system.type, file_system.type, own_options(file_system));
     }
     return text;
 }

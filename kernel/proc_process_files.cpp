@@ -5,6 +5,7 @@
 #include "kernel/proc_status.hpp"
 #include "kernel/proc_task.hpp"
 #include "kernel/processes.hpp"
+#include "mm/print_to.hpp"
 
 #include <fmt/format.h>
 
@@ -92,9 +93,10 @@ std::string scheduling_text(const Task& task, const Usage& usage) {
     const int priority =
         policy.is_realtime() ? realtime_top - static_cast<int>(policy.priority) : default_kernel_priority + policy.nice;
     std::string text = fmt::format("{} ({}, #threads: {})\n", task.name, task.tid, task.process->threads.size());
-    text += std::string(67, '-') + "\n";
+    text += std::string(67, '-');
+    text += '\n';
     const auto line = [&text](std::string_view name, const std::string& value) {
-        fmt::format_to(std::back_inserter(text), "{:<45}:{:>21}\n", name, value);
+        print_to(text, "{:<45}:{:>21}\n", name, value);
     };
     const std::uint64_t run_ns = usage.time.total_ns();
     line("se.sum_exec_runtime", fmt::format("{}.{:06}", run_ns / ns_per_ms, run_ns % ns_per_ms));

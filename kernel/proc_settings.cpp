@@ -4,13 +4,13 @@
 #include "kernel/proc_files.hpp"
 #include "kernel/processes.hpp"
 #include "mm/mm_struct.hpp"
+#include "mm/print_to.hpp"
 #include "mm/reclaimer.hpp"
 
 #include <fmt/format.h>
 
 #include <array>
 #include <charconv>
-#include <iterator>
 #include <limits>
 #include <memory>
 #include <span>
@@ -41,7 +41,7 @@ std::string random_uuid(Random& random) {
     std::string uuid;
     for (std::size_t i = 0; i < bytes.size(); ++i) {
         const bool starts_group = i == 4 || i == 6 || i == 8 || i == 10;
-        fmt::format_to(std::back_inserter(uuid), "{}{:02x}", starts_group ? "-" : "", bytes[i]);
+        print_to(uuid, "{}{:02x}", starts_group ? "-" : "", bytes[i]);
     }
     return uuid;
 }

@@ -1,10 +1,8 @@
 #include "kernel/proc_slabinfo.hpp"
 
+#include "mm/print_to.hpp"
 #include "mm/slab/slab_allocator.hpp"
 
-#include <fmt/format.h>
-
-#include <iterator>
 #include <ranges>
 
 namespace fl::kernel {
@@ -17,9 +15,8 @@ std::string proc_slabinfo(const mm::PhysicalMemory& memory) {
     if (memory.slab() == nullptr) return text;
     for (const auto& cache : memory.slab()->caches() | std::views::reverse) {
         const mm::SlabLayout& layout = cache->layout();
-        fmt::format_to(
-            std::back_inserter(text),
-            "{:<17} {:>6} {:>6} {:>6} {:>4} {:>4} : tunables {:>4} {:>4} {:>4} : slabdata {:>6} {:>6} {:>6}\n",
+        print_to(
+            text, "{:<17} {:>6} {:>6} {:>6} {:>4} {:>4} : tunables {:>4} {:>4} {:>4} : slabdata {:>6} {:>6} {:>6}\n",
             cache->name(), cache->object_count(), cache->room_count(), layout.bytes, layout.objects_in(layout.order),
             1U << layout.order, 0, 0, 0, cache->slab_count(), cache->slab_count(), 0);
     }

@@ -1,13 +1,11 @@
 #include "kernel/proc_smaps.hpp"
 
 #include "kernel/proc_maps.hpp"
+#include "mm/print_to.hpp"
 #include "mm/reclaimer.hpp"
-
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
-#include <iterator>
 #include <string_view>
 
 namespace fl::kernel {
@@ -35,7 +33,7 @@ constexpr std::array flag_names{
 enum class Tally : std::uint8_t { vma, rollup };
 
 void append_kib(std::string& text, std::string_view label, std::uint64_t bytes) {
-    fmt::format_to(std::back_inserter(text), "{:<16}{:>8} kB\n", label, bytes >> kib_shift);
+    print_to(text, "{:<16}{:>8} kB\n", label, bytes >> kib_shift);
 }
 
 void append_pss(std::string& text, std::string_view label, std::uint64_t pss) {
@@ -75,7 +73,7 @@ void append_entry(std::string& text, VirtRange range, mm::VmFlags flags, const M
     append_kib(text, "KernelPageSize:", page_size);
     append_kib(text, "MMUPageSize:", page_size);
     append_sizes(text, sizes, Tally::vma);
-    fmt::format_to(std::back_inserter(text), "{:<16}{:>8}\n", "THPeligible:", is_thp_eligible ? 1 : 0);
+    print_to(text, "{:<16}{:>8}\n", "THPeligible:", is_thp_eligible ? 1 : 0);
     text += "VmFlags: " + vm_flags_mnemonics(flags) + "\n";
 }
 

@@ -1,13 +1,13 @@
 #include "kernel/proc_status.hpp"
 
 #include "kernel/terminal.hpp"
+#include "mm/print_to.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
 #include <bit>
-#include <iterator>
 #include <string_view>
 
 namespace fl::kernel {
@@ -37,18 +37,13 @@ public:
     void raw(std::string_view text) { text_ += text; }
     template <class Value>
     void field(std::string_view name, const Value& value) {
-        fmt::format_to(std::back_inserter(text_), "{}:\t{}\n", name, value);
+        print_to(text_, "{}:\t{}\n", name, value);
     }
     void identity(std::string_view name, const Identity& id) {
-        fmt::format_to(std::back_inserter(text_), "{}:\t{}\t{}\t{}\t{}\n", name, id.real, id.effective, id.saved,
-                       id.file_system);
+        print_to(text_, "{}:\t{}\t{}\t{}\t{}\n", name, id.real, id.effective, id.saved, id.file_system);
     }
-    void memory(std::string_view name, std::uint64_t value_kib) {
-        fmt::format_to(std::back_inserter(text_), "{}:\t{:>8} kB\n", name, value_kib);
-    }
-    void set(std::string_view name, std::uint64_t bits) {
-        fmt::format_to(std::back_inserter(text_), "{}:\t{:016x}\n", name, bits);
-    }
+    void memory(std::string_view name, std::uint64_t value_kib) { print_to(text_, "{}:\t{:>8} kB\n", name, value_kib); }
+    void set(std::string_view name, std::uint64_t bits) { print_to(text_, "{}:\t{:016x}\n", name, bits); }
     std::string take() { return std::move(text_); }
 
 private:
@@ -233,14 +228,12 @@ void append_stat_head(std::string& text, const Process& process, std::uint32_t n
     const std::int64_t foreground =
         terminal != nullptr && terminal->foreground != 0 ? std::int64_t{terminal->foreground} : -1;
     const Usage& children = process.children;
-    fmt::format_to(std::back_inserter(text), "{} ({}) {} {} {} {} {} {} {}", number, name, state,
-                   process.parent != nullptr ? process.parent->pid : 0, process.group, process.session,
-                   terminal != nullptr ? terminal->device_number() : 0, foreground, process.kernel_thread);
-    fmt::format_to(std::back_inserter(text), " {} {} {} {}", own.minor_faults, children.minor_faults, own.major_faults,
-                   children.major_faults);
-    fmt::format_to(std::back_inserter(text), " {} {} {} {}", own.time.user_ns / clock_tick_ns,
-                   own.time.system_ns / clock_tick_ns, children.time.user_ns / clock_tick_ns,
-                   children.time.system_ns / clock_tick_ns);
+    print_to(text, "{} ({}) {} {} {} {} {} {} {}", number, name, state,
+             process.parent != nullptr ? process.parent->pid : 0, process.group, process.session,
+             terminal != nullptr ? terminal->device_number() : 0, foreground, process.kernel_thread);
+    print_to(text, " {} {} {} {}", own.minor_faults, children.minor_faults, own.major_faults, children.major_faults);
+    print_to(text, " {} {} {} {}", own.time.user_ns / clock_tick_ns, own.time.system_ns / clock_tick_ns,
+             children.time.user_ns / clock_tick_ns, children.time.system_ns / clock_tick_ns);
 }
 
 // As /proc counts: real-time tasks are below -1.
@@ -269,17 +262,17 @@ std::string proc_stat(const Task& task, const Usage& own) {
     const SchedulingPolicy& policy = task.scheduling;
     std::string text;
     append_stat_head(text, process, task.tid, task.name, state_text(task)[0], own);
-    fmt::format_to(std::back_inserter(text), " {} {} {} 0 {}", priority_of(policy), policy.nice, process.threads.size(),
-                   task.start_ns / clock_tick_ns);
-    fmt::format_to(std::back_inserter(text), " {} {} {} {} {} {} 0 0", memory.total.bytes(), memory.resident.value(),
-                   soft_limit(process.limits, Limit::rss), bounds.start_code.value(), bounds.end_code.value(),
-                   bounds.start_stack.value());
-    fmt::format_to(std::back_inserter(text), " {} {} {} {} 0 0 0 {} 0 {} {} 0 0 0", low_signals(signals.pending()),
-                   low_signals(signals.blocked()), low_signals(signals.ignored()), low_signals(signals.caught()),
-                   process.exit_signal, policy.priority, policy.policy);
-    fmt::format_to(std::back_inserter(text), " {} {} {} {} {} {} {} 0\n", bounds.start_data.value(),
-                   bounds.end_data.value(), memory.start_brk.value(), bounds.arg_start.value(), bounds.arg_end.value(),
-                   bounds.env_start.value(), bounds.env_end.value());
+    print_to(text, " {} {} {} 0 {}", priority_of(policy), policy.nice, process.threads.size(),
+             task.start_ns / clock_tick_ns);
+    print_to(text, " {} {} {} {} {} {} 0 0", memory.total.bytes(), memory.resident.value(),
+             soft_limit(process.limits, Limit::rss), bounds.start_code.value(), bounds.end_code.value(),
+             bounds.start_stack.value());
+    print_to(text, " {} {} {} {} 0 0 0 {} 0 {} {} 0 0 0", low_signals(signals.pending()),
+             low_signals(signals.blocked()), low_signals(signals.ignored()), low_signals(signals.caught()),
+             process.exit_signal, policy.priority, policy.policy);
+    print_to(text, " {} {} {} {} {} {} {} 0\n", bounds.start_data.value(), bounds.end_data.value(),
+             memory.start_brk.value(), bounds.arg_start.value(), bounds.arg_end.value(), bounds.env_start.value(),
+             bounds.env_end.value());
     return text;
 }
 
@@ -287,10 +280,9 @@ std::string proc_zombie_stat(const Process& process) {
     std::string text;
     append_stat_head(text, process, process.pid, process.name, 'Z', process.dead_threads);
     const int status = process.exit->signal != 0 ? process.exit->signal : process.exit->status << 8;
-    fmt::format_to(std::back_inserter(text), " {} 0 1 0 {} 0 0 {} 0 0 0 0 0 0 0 0 0 0 0 0 {} 0 0 0 0 0 0",
-                   default_priority, process.start_ns / clock_tick_ns, soft_limit(process.limits, Limit::rss),
-                   process.exit_signal);
-    fmt::format_to(std::back_inserter(text), " 0 0 0 0 0 0 0 {}\n", status);
+    print_to(text, " {} 0 1 0 {} 0 0 {} 0 0 0 0 0 0 0 0 0 0 0 0 {} 0 0 0 0 0 0", default_priority,
+             process.start_ns / clock_tick_ns, soft_limit(process.limits, Limit::rss), process.exit_signal);
+    print_to(text, " 0 0 0 0 0 0 0 {}\n", status);
     return text;
 }
 

@@ -3,12 +3,12 @@
 #include "kernel/memory_census.hpp"
 #include "kernel/oom_killer.hpp"
 #include "kernel/peek.hpp"
+#include "mm/print_to.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
-#include <iterator>
 #include <string_view>
 
 namespace fl::kernel {
@@ -84,9 +84,8 @@ std::string proc_limits(const LimitTable& limits) {
     std::string text = fmt::format(row, "Limit", "Soft Limit", "Hard Limit") + fmt::format("{:<10}\n", "Units");
     for (std::size_t i = 0; i < limit_count; ++i) {
         const LimitName& limit = limit_names[i];
-        fmt::format_to(std::back_inserter(text), row, limit.name, limit_text(limits[i].soft),
-                       limit_text(limits[i].hard));
-        if (!limit.unit.empty()) fmt::format_to(std::back_inserter(text), "{:<10}", limit.unit);
+        print_to(text, row, limit.name, limit_text(limits[i].soft), limit_text(limits[i].hard));
+        if (!limit.unit.empty()) print_to(text, "{:<10}", limit.unit);
         text += '\n';
     }
     return text;

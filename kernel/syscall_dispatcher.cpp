@@ -28,8 +28,9 @@ SyscallDispatcher::SyscallDispatcher(strace::LogOptions strace, const Processes*
 void SyscallDispatcher::warn_once(std::uint64_t syscall_number) {
     if (warned_.size() >= max_warnings || !warned_.insert(syscall_number).second) return;
     const char* name = syscall_name(syscall_number);
-    spdlog::warn("system call {}{} is not implemented; answered ENOSYS", syscall_number,
-                 name != nullptr ? fmt::format(" ({})", name) : "");
+    // One string, so that fmt's core is not compiled here as well.
+    spdlog::warn(fmt::format("system call {}{} is not implemented; answered ENOSYS", syscall_number,
+                             name != nullptr ? fmt::format(" ({})", name) : ""));
 }
 
 Result<std::uint64_t> SyscallDispatcher::call(System& system, const SystemCall* entry, std::uint64_t syscall_number,

@@ -1,11 +1,9 @@
 #include "kernel/sysv_msg.hpp"
 
 #include "kernel/system.hpp"
-
-#include <fmt/format.h>
+#include "mm/print_to.hpp"
 
 #include <algorithm>
-#include <iterator>
 
 namespace fl::kernel {
 
@@ -139,11 +137,10 @@ std::string MessageQueues::proc_text() const {
         "ctime\n";
     for (const auto& [index, queue] : table_.all()) {
         const IpcPermissions& p = queue->permissions;
-        fmt::format_to(
-            std::back_inserter(text),
-            "{:>10} {:>10}  {:>4o}  {:>10} {:>10} {:>5} {:>5} {:>5} {:>5} {:>5} {:>5} {:>10} {:>10} {:>10}\n", p.key,
-            p.id, p.mode, queue->size_bytes, queue->messages.size(), queue->last_sender, queue->last_receiver, p.uid,
-            p.gid, p.cuid, p.cgid, queue->sent_s, queue->received_s, queue->changed_s);
+        print_to(
+            text, "{:>10} {:>10}  {:>4o}  {:>10} {:>10} {:>5} {:>5} {:>5} {:>5} {:>5} {:>5} {:>10} {:>10} {:>10}\n",
+            p.key, p.id, p.mode, queue->size_bytes, queue->messages.size(), queue->last_sender, queue->last_receiver,
+            p.uid, p.gid, p.cuid, p.cgid, queue->sent_s, queue->received_s, queue->changed_s);
     }
     return text;
 }

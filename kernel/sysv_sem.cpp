@@ -1,11 +1,9 @@
 #include "kernel/sysv_sem.hpp"
 
 #include "kernel/system.hpp"
-
-#include <fmt/format.h>
+#include "mm/print_to.hpp"
 
 #include <algorithm>
-#include <iterator>
 
 namespace fl::kernel {
 
@@ -186,9 +184,8 @@ std::string SemaphoreSets::proc_text() const {
     std::string text = "       key      semid perms      nsems   uid   gid  cuid  cgid      otime      ctime\n";
     for (const auto& [index, set] : table_.all()) {
         const IpcPermissions& p = set->permissions;
-        fmt::format_to(std::back_inserter(text), "{:>10} {:>10}  {:>4o} {:>10} {:>5} {:>5} {:>5} {:>5} {:>10} {:>10}\n",
-                       p.key, p.id, p.mode, set->semaphores.size(), p.uid, p.gid, p.cuid, p.cgid, set->operated_s,
-                       set->changed_s);
+        print_to(text, "{:>10} {:>10}  {:>4o} {:>10} {:>5} {:>5} {:>5} {:>5} {:>10} {:>10}\n", p.key, p.id, p.mode,
+                 set->semaphores.size(), p.uid, p.gid, p.cuid, p.cgid, set->operated_s, set->changed_s);
     }
     return text;
 }

@@ -2,11 +2,11 @@
 
 #include "kernel/memory_census.hpp"
 #include "kernel/system.hpp"
+#include "mm/print_to.hpp"
 
 #include <fmt/format.h>
 #include <sys/shm.h>
 
-#include <iterator>
 #include <map>
 
 namespace fl::kernel {
@@ -123,13 +123,12 @@ std::string ShmSegments::proc_text() const {
         "dtime      ctime                   rss                  swap\n";
     for (const auto& [index, segment] : table_.all()) {
         const IpcPermissions& p = segment->permissions;
-        fmt::format_to(std::back_inserter(text),
-                       "{:>10} {:>10}  {:>4o} {:>21} {:>5} {:>5}  {:>5} {:>5} {:>5} {:>5} {:>5} {:>10} {:>10} {:>10} "
-                       "{:>21} {:>21}\n",
-                       p.key, p.id, p.mode, segment->size_bytes, segment->creator_pid, segment->last_pid,
-                       segment->attach_count, p.uid, p.gid, p.cuid, p.cgid, segment->attached_s, segment->detached_s,
-                       segment->changed_s, segment->file->cached_page_count().bytes(),
-                       segment->swapped_page_count().bytes());
+        print_to(text,
+                 "{:>10} {:>10}  {:>4o} {:>21} {:>5} {:>5}  {:>5} {:>5} {:>5} {:>5} {:>5} {:>10} {:>10} {:>10} "
+                 "{:>21} {:>21}\n",
+                 p.key, p.id, p.mode, segment->size_bytes, segment->creator_pid, segment->last_pid,
+                 segment->attach_count, p.uid, p.gid, p.cuid, p.cgid, segment->attached_s, segment->detached_s,
+                 segment->changed_s, segment->file->cached_page_count().bytes(), segment->swapped_page_count().bytes());
     }
     return text;
 }

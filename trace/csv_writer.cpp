@@ -1,12 +1,10 @@
 #include "trace/csv_writer.hpp"
 
 #include "mm/file_identity.hpp"
+#include "mm/print_to.hpp"
 #include "trace/utf8.hpp"
 
-#include <fmt/format.h>
-
 #include <exception>
-#include <iterator>
 
 namespace fl::trace {
 
@@ -21,11 +19,6 @@ constexpr std::string_view header =
 // Fields that only faults have, only reclaim has.
 constexpr std::string_view no_fault_fields = ",,,,,,,,,,,,,,,,,,,,,,,,,";
 constexpr std::string_view no_reclaim_fields = ",,,,,,,,";
-
-template <class... Values>
-void print(std::string& to, fmt::format_string<Values...> format, Values&&... values) {
-    fmt::format_to(std::back_inserter(to), format, std::forward<Values>(values)...);
-}
 
 // Quoted where it has to be. What is not UTF-8, and NUL, readers would stumble over.
 void print_text(std::string& to, std::string_view text) {
@@ -44,17 +37,17 @@ void print_text(std::string& to, std::string_view text) {
     to += is_quoted ? "\"," : ",";
 }
 
-void print_number(std::string& to, std::uint64_t number) { print(to, "{},", number); }
-void print_hex(std::string& to, std::uint64_t number) { print(to, "{:#x},", number); }
+void print_number(std::string& to, std::uint64_t number) { print_to(to, "{},", number); }
+void print_hex(std::string& to, std::uint64_t number) { print_to(to, "{:#x},", number); }
 void print_truth(std::string& to, bool value) { to += value ? "true," : "false,"; }
 
 template <class Index>
 void print_optional(std::string& to, const std::optional<Index>& value) {
-    if (value) print(to, "{}", value->value());
+    if (value) print_to(to, "{}", value->value());
     to += ',';
 }
 void print_optional(std::string& to, const std::optional<std::uint64_t>& value) {
-    if (value) print(to, "{}", *value);
+    if (value) print_to(to, "{}", *value);
     to += ',';
 }
 
@@ -64,15 +57,15 @@ char access_letter(emu::Access access) {
 
 void print_fault(std::string& to, const TracedFault& fault) {
     const mm::FaultEvent& event = fault.event;
-    print(to, "fault,{},{},{:#x},", event.origin.time_ns, event.origin.pid, event.address.value());
+    print_to(to, "fault,{},{},{:#x},", event.origin.time_ns, event.origin.pid, event.address.value());
     print_optional(to, event.pfn);
     print_optional(to, event.slot);
-    print(to, "{},{},{:#x},", event.sequence, event.origin.tid, event.origin.instruction.value());
+    print_to(to, "{},{},{:#x},", event.sequence, event.origin.tid, event.origin.instruction.value());
     print_text(to, fault.instruction.symbol);
     print_text(to, fault.instruction.source);
     print_text(to, fault.instruction.text);
-    print(to, "{},{},{},{},", access_letter(event.access), event.error_code,
-          event.mode == emu::Mode::kernel ? "kernel" : "user", mm::fault_kind_name(event.kind));
+    print_to(to, "{},{},{},{},", access_letter(event.access), event.error_code,
+             event.mode == emu::Mode::kernel ? "kernel" : "user", mm::fault_kind_name(event.kind));
     print_truth(to, event.major);
     print_number(to, fault.cost_ns);
     if (event.vma) {
@@ -98,15 +91,15 @@ void print_fault(std::string& to, const TracedFault& fault) {
 // What eviction and write-back have in common, up to `file_page`.
 template <class Event>
 void print_reclaim(std::string& to, std::string_view name, const Event& event) {
-    print(to, "{},{},", name, event.time_ns);
+    print_to(to, "{},{},", name, event.time_ns);
     print_optional(to, event.page.owner != 0 ? std::optional<std::uint64_t>(event.page.owner) : std::nullopt);
-    if (event.page.address) print(to, "{:#x}", event.page.address->value());
+    if (event.page.address) print_to(to, "{:#x}", event.page.address->value());
     to += ',';
     print_number(to, event.pfn.value());
     print_optional(to, event.slot);
     to += no_fault_fields;
     print_optional(to, event.for_fault != 0 ? std::optional(event.for_fault) : std::nullopt);
-    print(to, "{},{},", mm::reclaim_reason_name(event.reason), event.page.id);
+    print_to(to, "{},{},", mm::reclaim_reason_name(event.reason), event.page.id);
     print_text(to, event.page.file != nullptr ? event.page.file->path : std::string());
     print_optional(to, event.page.file != nullptr ? std::optional(event.page.file_page) : std::nullopt);
 }

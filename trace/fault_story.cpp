@@ -2,6 +2,7 @@
 
 #include "emu/page_fault.hpp"
 #include "mm/file.hpp"
+#include "mm/print_to.hpp"
 #include "trace/fault_kind_text.hpp"
 #include "trace/reclaim_text.hpp"
 #include "trace/text_cell.hpp"
@@ -9,7 +10,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <iterator>
 
 namespace fl::trace {
 
@@ -71,7 +71,7 @@ public:
 private:
     template <class... Values>
     void add(fmt::format_string<Values...> format, Values&&... values) {
-        fmt::format_to(std::back_inserter(text_), format, std::forward<Values>(values)...);
+        print_to(text_, format, std::forward<Values>(values)...);
     }
     void heading(const char* name) { add("\n{}\n", name); }
 

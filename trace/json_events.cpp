@@ -1,21 +1,13 @@
 #include "trace/json_events.hpp"
 
+#include "mm/print_to.hpp"
 #include "trace/json_text.hpp"
 
 #include <fmt/format.h>
 
-#include <iterator>
-
 namespace fl::trace {
 
-namespace {
-
-template <class... Values>
-void print(std::string& to, fmt::format_string<Values...> format, Values&&... values) {
-    fmt::format_to(std::back_inserter(to), format, std::forward<Values>(values)...);
-}
-
-}  // namespace
+namespace {}  // namespace
 
 std::string json_of(const TaskEvent& event) {
     std::string text = fmt::format(R"({{"event":"task","time":{},"kind":"{}","pid":{},"parent":)", event.time_ns,
@@ -28,7 +20,7 @@ std::string json_of(const TaskEvent& event) {
         text += "null";
     }
     if (event.kind == TaskEvent::Kind::exit) {
-        print(text, R"(,"status":{},"signal":)", event.status);
+        print_to(text, R"(,"status":{},"signal":)", event.status);
         text += event.signal != 0 ? fmt::format("{}", event.signal) : "null";
     } else {
         text += R"(,"status":null,"signal":null)";
@@ -41,7 +33,7 @@ std::string json_of(const MappingsEvent& event) {
     std::string text =
         fmt::format(R"({{"event":"mappings","time":{},"pid":{},"all":{},"gone":)", event.time_ns, event.pid, event.all);
     const auto print_range = [&text](VirtRange range) {
-        print(text, R"({{"start":"{:#x}","end":"{:#x}")", range.start.value(), range.end.value());
+        print_to(text, R"({{"start":"{:#x}","end":"{:#x}")", range.start.value(), range.end.value());
     };
     append_json_list(text, event.gone, [&](VirtRange range) {
         print_range(range);
@@ -64,11 +56,11 @@ std::string json_of(const mm::MemorySample& sample) {
     std::string text = fmt::format(
         R"({{"event":"sample","time":{},"free_frames":{},"user_frames":{},"used_swap_slots":{},"free_blocks":)",
         sample.time_ns, sample.free_frames, sample.user_frames, sample.used_swap_slots);
-    append_json_list(text, sample.free_blocks, [&](std::uint64_t count) { print(text, "{}", count); });
+    append_json_list(text, sample.free_blocks, [&](std::uint64_t count) { print_to(text, "{}", count); });
     text += R"(,"processes":)";
     append_json_list(text, sample.processes, [&](const mm::ProcessMemory& memory) {
-        print(text, R"({{"pid":{},"anon":{},"file":{},"shmem":{},"swap":{},"page_tables":{}}})", memory.pid,
-              memory.anonymous, memory.file, memory.shared_memory, memory.swap, memory.page_tables);
+        print_to(text, R"({{"pid":{},"anon":{},"file":{},"shmem":{},"swap":{},"page_tables":{}}})", memory.pid,
+                 memory.anonymous, memory.file, memory.shared_memory, memory.swap, memory.page_tables);
     });
     text += '}';
     return text;
@@ -79,8 +71,8 @@ std::string json_of(const TableTree& tree) {
         fmt::format(R"({{"event":"page_tables","time":{},"pid":{},"root":{},"tables":{},"left_out":{},"rows":)",
                     tree.time_ns, tree.pid, tree.root.value(), tree.table_count, tree.left_out);
     append_json_list(text, tree.rows, [&](const TableRow& row) {
-        print(text, R"({{"level":{},"addr":"{:#x}","count":{},"entry":"{:#x}"}})", row.level, row.page << page_shift,
-              row.count, row.entry.raw());
+        print_to(text, R"({{"level":{},"addr":"{:#x}","count":{},"entry":"{:#x}"}})", row.level, row.page << page_shift,
+                 row.count, row.entry.raw());
     });
     text += '}';
     return text;

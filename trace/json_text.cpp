@@ -1,10 +1,7 @@
 #include "trace/json_text.hpp"
 
+#include "mm/print_to.hpp"
 #include "trace/utf8.hpp"
-
-#include <fmt/format.h>
-
-#include <iterator>
 
 namespace fl::trace {
 
@@ -23,7 +20,7 @@ void append_ascii(std::string& to, char character) {
     }
     // DEL needs no escape in JSON, but people look at these files on terminals.
     if (static_cast<unsigned char>(character) < 0x20 || character == 0x7f) {
-        fmt::format_to(std::back_inserter(to), "\\u{:04x}", static_cast<unsigned>(character));
+        print_to(to, "\\u{:04x}", static_cast<unsigned>(character));
     } else {
         to += character;
     }

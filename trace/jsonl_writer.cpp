@@ -1,6 +1,7 @@
 #include "trace/jsonl_writer.hpp"
 
 #include "mm/file_identity.hpp"
+#include "mm/print_to.hpp"
 #include "trace/json_events.hpp"
 #include "trace/json_text.hpp"
 
@@ -11,7 +12,6 @@
 #include <bit>
 #include <cstring>
 #include <exception>
-#include <iterator>
 #include <string_view>
 
 namespace fl::trace {
@@ -153,8 +153,7 @@ const std::string& JsonlWriter::instruction_fields(const TracedFault& fault) {
     if (instruction.id != 0 && fields.id == instruction.id) return fields.text;
     fields.id = 0;
     fields.text.clear();
-    fmt::format_to(std::back_inserter(fields.text), R"(,"ip":"{:#x}","symbol":)",
-                   fault.event.origin.instruction.value());
+    print_to(fields.text, R"(,"ip":"{:#x}","symbol":)", fault.event.origin.instruction.value());
     append_json_string_or_null(fields.text, instruction.symbol);
     fields.text += R"(,"source":)";
     append_json_string_or_null(fields.text, instruction.source);
@@ -190,8 +189,8 @@ const std::string& JsonlWriter::upper_walk(const mm::PageWalk& walk) {
     last_walk_ = walk;
     std::string text;
     for (const mm::WalkStep& step : upper_of(walk)) {
-        fmt::format_to(std::back_inserter(text), R"({}{{"table":{},"index":{},"entry":"{:#x}"}})",
-                       text.empty() ? "" : ",", step.table.value(), step.index, step.entry.raw());
+        print_to(text, R"({}{{"table":{},"index":{},"entry":"{:#x}"}})", text.empty() ? "" : ",", step.table.value(),
+                 step.index, step.entry.raw());
     }
     last_walk_text_ = std::move(text);
     return last_walk_text_;

@@ -1,20 +1,14 @@
 #include "trace/reclaim_text.hpp"
 
 #include "mm/file_identity.hpp"
+#include "mm/print_to.hpp"
 #include "trace/text_cell.hpp"
 
 #include <fmt/format.h>
 
-#include <iterator>
-
 namespace fl::trace {
 
 namespace {
-
-template <class... Values>
-void print(std::string& to, fmt::format_string<Values...> format, Values&&... values) {
-    fmt::format_to(std::back_inserter(to), format, std::forward<Values>(values)...);
-}
 
 // "hello page 3" of a file's page; empty for private memory.
 std::string file_place(const mm::PageName& page) {
@@ -24,7 +18,7 @@ std::string file_place(const mm::PageName& page) {
 }
 
 void print_owner(std::string& to, const mm::PageName& page) {
-    if (page.owner != 0) print(to, ", of pid {}", page.owner);
+    if (page.owner != 0) print_to(to, ", of pid {}", page.owner);
 }
 
 void print_occasion(std::string& to, mm::ReclaimReason reason, std::uint64_t for_fault) {
@@ -35,13 +29,13 @@ void print_occasion(std::string& to, mm::ReclaimReason reason, std::uint64_t for
         case mm::ReclaimReason::kswapd: to += ", by kswapd"; return;
         case mm::ReclaimReason::advice: to += ", by MADV_PAGEOUT"; return;
     }
-    if (for_fault != 0) print(to, " fault {}", for_fault);
+    if (for_fault != 0) print_to(to, " fault {}", for_fault);
 }
 
 void print_duration(std::string& to, std::uint64_t ns) {
     constexpr std::uint64_t ns_per_us = 1000, ns_per_ms = 1'000'000, ns_per_s = 1'000'000'000;
     const auto print_in = [&](std::uint64_t unit_ns, std::string_view unit) {
-        print(to, "{}.{:03} {}", ns / unit_ns, ns % unit_ns / (unit_ns / 1000), unit);
+        print_to(to, "{}.{:03} {}", ns / unit_ns, ns % unit_ns / (unit_ns / 1000), unit);
     };
     if (ns < ns_per_ms) {
         print_in(ns_per_us, "us");
@@ -63,10 +57,10 @@ std::string eviction_text(const mm::EvictionEvent& event) {
     std::string text;
     if (event.slot) {
         // What is clean was written there before.
-        print(text, "{} slot {}", event.dirty ? "->" : "in", event.slot->value());
-        if (const std::string place = file_place(event.page); !place.empty()) print(text, ", {}", place);
+        print_to(text, "{} slot {}", event.dirty ? "->" : "in", event.slot->value());
+        if (const std::string place = file_place(event.page); !place.empty()) print_to(text, ", {}", place);
     } else if (event.page.file != nullptr) {
-        print(text, "{} {}", event.dirty ? "->" : "of", file_place(event.page));
+        print_to(text, "{} {}", event.dirty ? "->" : "of", file_place(event.page));
     } else {
         text += "given up";
     }
@@ -74,7 +68,7 @@ std::string eviction_text(const mm::EvictionEvent& event) {
     print_duration(text, event.age_ns);
     print_owner(text, event.page);
     print_occasion(text, event.reason, event.for_fault);
-    print(text, ", frame {:x}", event.pfn.value());
+    print_to(text, ", frame {:x}", event.pfn.value());
     return text;
 }
 
@@ -83,15 +77,15 @@ std::string_view write_back_state(const mm::WriteBackEvent& event) { return even
 std::string write_back_text(const mm::WriteBackEvent& event) {
     std::string text;
     if (event.slot) {
-        print(text, "-> slot {}", event.slot->value());
+        print_to(text, "-> slot {}", event.slot->value());
     } else if (event.page.file != nullptr) {
-        print(text, "-> {}", file_place(event.page));
+        print_to(text, "-> {}", file_place(event.page));
     } else {
         text += "no slot is free";
     }
     print_owner(text, event.page);
     print_occasion(text, event.reason, event.for_fault);
-    print(text, ", frame {:x}", event.pfn.value());
+    print_to(text, ", frame {:x}", event.pfn.value());
     return text;
 }
 

@@ -1,5 +1,6 @@
 #include "trace/text_writer.hpp"
 
+#include "mm/print_to.hpp"
 #include "trace/fault_kind_text.hpp"
 #include "trace/reclaim_text.hpp"
 #include "trace/text_cell.hpp"
@@ -8,7 +9,6 @@
 
 #include <algorithm>
 #include <exception>
-#include <iterator>
 #include <string_view>
 
 namespace fl::trace {
@@ -52,11 +52,6 @@ std::string_view kind_tint(mm::FaultKind kind) {
     return plain;
 }
 
-template <class... Values>
-void print(std::string& to, fmt::format_string<Values...> format, Values&&... values) {
-    fmt::format_to(std::back_inserter(to), format, std::forward<Values>(values)...);
-}
-
 std::string_view file_name_of(std::string_view path) { return path.substr(path.rfind('/') + 1); }
 
 // Letters in the order of the legend; a dash where the bit is clear.
@@ -72,7 +67,7 @@ void print_pte_raw(std::string& to, emu::Pte pte) {
     if (pte.is_none()) {
         to += '-';
     } else {
-        print(to, "{:x}", pte.raw());
+        print_to(to, "{:x}", pte.raw());
     }
 }
 
@@ -112,15 +107,15 @@ void print_instruction_address(std::string& to, const TracedFault& fault) {
     if (fault.event.mode == emu::Mode::kernel && address == VirtAddr()) {
         to += "exec";
     } else if (fault.instruction.symbol.empty()) {
-        print(to, "{:#x}", address.value());
+        print_to(to, "{:#x}", address.value());
     } else {
         to += printable(fault.instruction.symbol);
     }
 }
 
-void print_number(std::string& to, std::uint64_t number) { print(to, "{}", number); }
+void print_number(std::string& to, std::uint64_t number) { print_to(to, "{}", number); }
 
-void print_time(std::string& to, std::uint64_t ns) { print(to, "{}.{:03}", ns / 1000, ns % 1000); }
+void print_time(std::string& to, std::uint64_t ns) { print_to(to, "{}.{:03}", ns / 1000, ns % 1000); }
 
 void print_vma_name(std::string& to, const TracedFault& fault) {
     if (!fault.event.vma) {
@@ -151,7 +146,7 @@ struct TextWriter::Column {
 
 constexpr std::array<TextWriter::Column, 22> TextWriter::all_columns = {{
     {"seq", {5, Align::right, Cut::never}, Column::always,
-     [](std::string& to, const TracedFault& fault) { print(to, "{}", fault.event.sequence); }, dim,
+     [](std::string& to, const TracedFault& fault) { print_to(to, "{}", fault.event.sequence); }, dim,
      [](std::string& /*to*/, const ReclaimLine& /*line*/) {}},
     {"time us", {10, Align::right, Cut::never}, 30,
      [](std::string& to, const TracedFault& fault) { print_time(to, fault.event.origin.time_ns); }, plain,
@@ -161,21 +156,21 @@ constexpr std::array<TextWriter::Column, 22> TextWriter::all_columns = {{
      [](std::string& to, const ReclaimLine& line) { to += line.kind; }},
     {"access", {6, Align::left, Cut::never}, Column::always,
      [](std::string& to, const TracedFault& fault) {
-         print(to, "{} {}", access_letter(fault.event.access),
+         print_to(to, "{} {}", access_letter(fault.event.access),
                fault.event.mode == emu::Mode::kernel ? "kern" : "user");
      }, plain,
      [](std::string& to, const ReclaimLine& line) { to += line.state; }},
     {"address", {14, Align::right, Cut::never}, Column::always,
-     [](std::string& to, const TracedFault& fault) { print(to, "{:#x}", fault.event.address.value()); }, bold,
+     [](std::string& to, const TracedFault& fault) { print_to(to, "{:#x}", fault.event.address.value()); }, bold,
      [](std::string& to, const ReclaimLine& line) {
-         if (line.address) print(to, "{:#x}", line.address->value());
+         if (line.address) print_to(to, "{:#x}", line.address->value());
      }},
     {"error", {5, Align::left, Cut::never}, 50,
      [](std::string& to, const TracedFault& fault) { print_error_code(to, fault.event.error_code); }},
     {"mapping", {25, Align::left, Cut::never}, 20,
      [](std::string& to, const TracedFault& fault) {
          if (fault.event.vma) {
-             print(to, "{:x}-{:x}", fault.event.vma->range.start.value(), fault.event.vma->range.end.value());
+             print_to(to, "{:x}-{:x}", fault.event.vma->range.start.value(), fault.event.vma->range.end.value());
          }
      }},
     {"prot", {4, Align::left, Cut::never}, 90,
@@ -186,7 +181,7 @@ constexpr std::array<TextWriter::Column, 22> TextWriter::all_columns = {{
     {"pfn", {6, Align::right, Cut::never}, 60,
      [](std::string& to, const TracedFault& fault) {
          if (fault.event.pfn) {
-             print(to, "{:x}", fault.event.pfn->value());
+             print_to(to, "{:x}", fault.event.pfn->value());
          } else {
              to += '-';
          }
@@ -201,11 +196,11 @@ constexpr std::array<TextWriter::Column, 22> TextWriter::all_columns = {{
      [](std::string& to, const TracedFault& fault) { print_pte_flags(to, fault.event.pte_after); }, bold},
     {"tables", {6, Align::right, Cut::never}, 25,
      [](std::string& to, const TracedFault& fault) {
-         if (fault.event.tables_allocated != 0) print(to, "+{}", fault.event.tables_allocated);
+         if (fault.event.tables_allocated != 0) print_to(to, "+{}", fault.event.tables_allocated);
      }},
     {"around", {6, Align::right, Cut::never}, 10,
      [](std::string& to, const TracedFault& fault) {
-         if (fault.event.pages_around != 0) print(to, "+{}", fault.event.pages_around);
+         if (fault.event.pages_around != 0) print_to(to, "+{}", fault.event.pages_around);
      }},
     {.title = "slot",
      .shape = {6, Align::right, Cut::never},
@@ -406,8 +401,8 @@ void TextWriter::append_legend() {
         if (mm::is_fatal(static_cast<mm::FaultKind>(index))) fatal += counts_[index];
     }
     end_line();
-    print(line_, "{} page faults: {} minor, {} major", total, total - major_count_ - fatal, major_count_);
-    if (fatal != 0) print(line_, ", {} that could not be satisfied", fatal);
+    print_to(line_, "{} page faults: {} minor, {} major", total, total - major_count_ - fatal, major_count_);
+    if (fatal != 0) print_to(line_, ", {} that could not be satisfied", fatal);
     end_line();
     append_kinds();
     if (reclaims_) append_reclaim_counts();
@@ -421,9 +416,9 @@ void TextWriter::append_kinds() {
     for (std::size_t index = 0; index < counts_.size(); ++index) {
         if (counts_[index] == 0) continue;
         const auto kind = static_cast<mm::FaultKind>(index);
-        print(line_, "{:>7}  ", counts_[index]);
+        print_to(line_, "{:>7}  ", counts_[index]);
         append_tinted(kind_tint(kind), fmt::format("{:<12}", mm::fault_kind_name(kind)));
-        print(line_, "  {}", explanation(kind));
+        print_to(line_, "  {}", explanation(kind));
         end_line();
     }
 }
@@ -433,14 +428,14 @@ void TextWriter::append_reclaim_counts() {
     const auto append = [&](std::uint64_t count, std::string_view name, std::string_view tint,
                             const std::string& text) {
         if (count == 0) return;
-        print(line_, "{:>7}  ", count);
+        print_to(line_, "{:>7}  ", count);
         append_tinted(tint, fmt::format("{:<12}", name));
-        print(line_, "  {}", text);
+        print_to(line_, "  {}", text);
         end_line();
     };
     std::string evictions =
         fmt::format("pages left memory: {} dirty, which were written out first, {} clean", counts.dirty, counts.clean);
-    if (counts.dropped != 0) print(evictions, ", {} of them given up for good", counts.dropped);
+    if (counts.dropped != 0) print_to(evictions, ", {} of them given up for good", counts.dropped);
     append(counts.dirty + counts.clean, "evict", blue, evictions);
     append(counts.written_ahead, "write-back", blue,
            "dirty pages were written before they have to leave: they stay, clean");

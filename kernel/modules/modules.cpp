@@ -1,7 +1,8 @@
 #include "kernel/modules/modules.hpp"
 
+#include "mm/print_to.hpp"
+
 #include <algorithm>
-#include <iterator>
 #include <ranges>
 #include <utility>
 
@@ -61,7 +62,7 @@ void Modules::unload_all(std::uint64_t fault_count) {
 std::string Modules::proc_text() const {
     std::string text;
     for (const Loaded& loaded : loaded_ | std::views::reverse) {
-        fmt::format_to(std::back_inserter(text), "{} 0 0 - Live 0x0000000000000000\n", loaded.info->name);
+        print_to(text, "{} 0 0 - Live 0x0000000000000000\n", loaded.info->name);
     }
     return text;
 }

@@ -1,12 +1,12 @@
 #include "trace/report/payload.hpp"
 
+#include "mm/print_to.hpp"
 #include "trace/json_text.hpp"
 
 #include <fmt/format.h>
 #include <zlib.h>
 
 #include <array>
-#include <iterator>
 #include <new>
 #include <utility>
 #include <vector>
@@ -86,14 +86,13 @@ std::string Payload::head() const {
     std::size_t offset = 0;
     const char* between_tables = "";
     for (const Table& table : tables_) {
-        fmt::format_to(std::back_inserter(head), R"({}"{}":{{"rows":{},"columns":{{)",
-                       std::exchange(between_tables, ","), table.name(), table.row_count());
+        print_to(head, R"({}"{}":{{"rows":{},"columns":{{)", std::exchange(between_tables, ","), table.name(),
+                 table.row_count());
         const char* between_columns = "";
         for (const Table::Named& named : table.columns()) {
             const Column& column = named.column;
-            fmt::format_to(std::back_inserter(head), R"({}"{}":["{}",{},{},{}])", std::exchange(between_columns, ","),
-                           named.name, encoding_name(column.encoding()), offset, column.planes().size(),
-                           column.largest());
+            print_to(head, R"({}"{}":["{}",{},{},{}])", std::exchange(between_columns, ","), named.name,
+                     encoding_name(column.encoding()), offset, column.planes().size(), column.largest());
             offset += column.planes().size() * column.row_count();
         }
         head += "}}";

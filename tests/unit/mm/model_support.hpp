@@ -67,6 +67,9 @@ struct Operation {
 inline constexpr std::uint64_t heap_page = 16;
 inline constexpr std::uint64_t initial_file_pages = 3;
 
+// The page of the window that an address lies in.
+inline std::uint64_t page_of(VirtAddr address) { return (address - base_address) >> page_shift; }
+
 // Bytes of private memory have the highest bit set, those of files and shared memory have not: what leaks shows.
 inline constexpr std::uint8_t private_bit = 0x80;
 

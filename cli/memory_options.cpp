@@ -165,6 +165,14 @@ void add_memory_options(CLI::App& subcommand, MemoryOptions& options) {
         ->check(one_of({"always", "madvise", "never"}))
         ->option_text("always|madvise|never");
     subcommand
+        .add_option("--khugepaged", options.khugepaged,
+                    "Whether pages are gathered for those of 2 MiB in the background, too (off)")
+        ->check(one_of({"on", "off"}))
+        ->option_text("on|off");
+    subcommand.add_option("--kcompactd", options.kcompactd, "Whether memory is compacted in the background, too (off)")
+        ->check(one_of({"on", "off"}))
+        ->option_text("on|off");
+    subcommand
         .add_option("--flusher", options.flusher,
                     "Whether files of the host are written back in the background, too (off)")
         ->check(one_of({"on", "off"}))
@@ -187,6 +195,8 @@ void set_memory(kernel::MachineOptions& machine, const MemoryOptions& options) {
     pressure.scope = options.scope == "global" ? mm::ReclaimScope::global : mm::ReclaimScope::per_process;
     pressure.kswapd = options.kswapd == "on";
     machine.thp = thp_from(options.thp);
+    machine.khugepaged = options.khugepaged == "on";
+    machine.kcompactd = options.kcompactd == "on";
     pressure.flusher = options.flusher == "on";
     if (options.swap) pressure.swap = swap_from(*options.swap);
     if (options.swap_file) {

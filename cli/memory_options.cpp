@@ -162,6 +162,13 @@ void add_memory_options(CLI::App& subcommand, MemoryOptions& options) {
                "Where anonymous memory gets pages of 2 MiB: wherever one fits, or is asked for")
         .one_of({"always", "madvise", "never"})
         .option_text("always|madvise|never");
+    add_option(subcommand, "--khugepaged", options.khugepaged,
+               "Whether pages are gathered for those of 2 MiB in the background, too (off)")
+        .one_of({"on", "off"})
+        .option_text("on|off");
+    add_option(subcommand, "--kcompactd", options.kcompactd, "Whether memory is compacted in the background, too (off)")
+        .one_of({"on", "off"})
+        .option_text("on|off");
     add_option(subcommand, "--flusher", options.flusher,
                "Whether files of the host are written back in the background, too (off)")
         .one_of({"on", "off"})
@@ -184,6 +191,8 @@ void set_memory(kernel::MachineOptions& machine, const MemoryOptions& options) {
     pressure.scope = options.scope == "global" ? mm::ReclaimScope::global : mm::ReclaimScope::per_process;
     pressure.kswapd = options.kswapd == "on";
     machine.thp = thp_from(options.thp);
+    machine.khugepaged = options.khugepaged == "on";
+    machine.kcompactd = options.kcompactd == "on";
     pressure.flusher = options.flusher == "on";
     if (options.swap) pressure.swap = swap_from(*options.swap);
     if (options.swap_file) {

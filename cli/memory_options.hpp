@@ -16,6 +16,8 @@ struct MemoryOptions {
     std::optional<std::string> policy;
     std::string kswapd = "off";
     std::string thp = "never";
+    std::string khugepaged = "off";
+    std::string kcompactd = "off";
     std::string flusher = "off";
     std::optional<std::string> swap;
     std::optional<std::string> swap_file;

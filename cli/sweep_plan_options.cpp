@@ -51,8 +51,9 @@ std::vector<std::uint64_t> seeds_from(std::string_view text) {
 // What a run may be told beside what the sweep varies. What is not here writes files, which runs at the same time would
 // take from each other, or makes results depend on the host's time.
 constexpr std::string_view valued_run_options[] = {
-    "--mem",          "--scope",     "--kswapd",           "--thp", "--swap", "--swap-errors",
-    "--fault-around", "--max-tasks", "--max-instructions", "--env", "--root", "--bind"};
+    "--mem",  "--scope",       "--kswapd",       "--thp",       "--khugepaged",       "--kcompactd",
+    "--swap", "--swap-errors", "--fault-around", "--max-tasks", "--max-instructions", "--env",
+    "--root", "--bind"};
 constexpr std::string_view run_flags[] = {"--paranoid"};
 
 void check_run_option(const std::string& name, const std::string& value) {

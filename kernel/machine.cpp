@@ -101,6 +101,8 @@ tl::expected<void, std::string> MachineImplementation::exec(const ProgramSpec& p
     log_boot(kernel_, memory_, reclaim_.swap());
     reclaim_.add_kswapd(like);
     flusher_.add_thread(like);
+    kcompactd_.add_thread(like);
+    khugepaged_.add_thread(like);
     first_ = &processes_.add_first(like);
     first_->task.exe_file =
         vfs_->add_executable(options_.host.guest_path(file->identity().path), host_file->status, file);
@@ -264,6 +266,7 @@ void MachineImplementation::step(System& system) {
     processes_.observers().tell_mappings(task.process->pid, *task.mm);
     load_modules();
     reclaim_.do_due_work();
+    khugepaged_.note_program_ran();
     settle(system);
     check_limits();
     scheduler_.tick();

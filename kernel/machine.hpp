@@ -68,6 +68,8 @@ struct MemoryPressure {
 struct MachineOptions {
     PageCount memory{65536};               // RAM; 256 MiB
     mm::ThpMode thp = mm::ThpMode::never;  // at the start; root may write another one to /sys
+    bool khugepaged = false;               // gathers pages for large ones in the background (khugepaged.hpp)
+    bool kcompactd = false;                // compacts memory in the background (kcompactd.hpp)
     MemoryPressure pressure{};
     ClockMode clock = ClockMode::virtual_time;
     CostModel costs{};

@@ -4,6 +4,8 @@
 
 #include "kernel/flusher.hpp"
 #include "kernel/futex.hpp"
+#include "kernel/kcompactd.hpp"
+#include "kernel/khugepaged.hpp"
 #include "kernel/live_objects.hpp"
 #include "kernel/machine.hpp"
 #include "kernel/mapping_callers.hpp"
@@ -48,6 +50,8 @@ public:
           faults_(memory_),
           clock_(options.clock, *this, options.costs),
           flusher_({options_, scheduler_, processes_, [this] { stop_program_soon(); }}),
+          kcompactd_({options_, memory_, scheduler_, processes_, [this] { stop_program_soon(); }}),
+          khugepaged_({options_, memory_, clock_, scheduler_, processes_}),
           random_(options.seed),
           scheduler_(clock_, [this](Task& task) { switch_to(task); }),
           ipc_(clock_, [this] { return current_ != nullptr ? current_->task.pid : 0; }),
@@ -170,6 +174,8 @@ private:
     mm::FaultHandler faults_;
     Clock clock_;
     Flusher flusher_;
+    Kcompactd kcompactd_;
+    Khugepaged khugepaged_;
     Random random_;
     std::optional<Vfs> vfs_;
     std::unique_ptr<emu::Cpu> cpu_;

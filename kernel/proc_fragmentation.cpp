@@ -124,7 +124,7 @@ void add_fragmentation_files(ProcFs& proc) {
         "sys/vm/compact_memory", [](const System&) -> Result<std::string> { return fail(Errno::eacces); },
         compact_memory, owner_writes);
     proc.add_file("sys/vm/extfrag_threshold", number(mm::extfrag_threshold));
-    // Locked pages move as well, and nobody compacts in the background.
+    // Locked pages move as well, and nobody compacts before a block is asked for.
     proc.add_file("sys/vm/compact_unevictable_allowed", number(1));
     proc.add_file("sys/vm/compaction_proactiveness", number(0));
 }

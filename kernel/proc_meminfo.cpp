@@ -122,6 +122,9 @@ void add_compaction_events(Counters& counters, const mm::CompactionCounters& com
     counters["compact_stall"] = compaction.stalls;
     counters["compact_fail"] = compaction.failures;
     counters["compact_success"] = compaction.successes;
+    counters["compact_daemon_wake"] = compaction.daemon_wakes;
+    counters["compact_daemon_migrate_scanned"] = compaction.daemon_migrate_scanned;
+    counters["compact_daemon_free_scanned"] = compaction.daemon_free_scanned;
 }
 
 mm::ReclaimCounters reclaim_counters(const mm::PhysicalMemory& memory) {
@@ -129,13 +132,17 @@ mm::ReclaimCounters reclaim_counters(const mm::PhysicalMemory& memory) {
     return reclaimer != nullptr ? reclaimer->counters() : mm::ReclaimCounters{};
 }
 
-void add_huge_page_events(Counters& counters, const mm::HugePageCounters& huge) {
+void add_huge_page_events(Counters& counters, const mm::HugePages& huge_pages) {
+    const mm::HugePageCounters& huge = huge_pages.counters;
     counters["thp_fault_alloc"] = huge.fault_alloc;
     counters["thp_fault_fallback"] = huge.fault_fallback;
     counters["thp_collapse_alloc"] = huge.collapse_alloc;
     counters["thp_collapse_alloc_failed"] = huge.collapse_alloc_failed;
     counters["thp_split_pmd"] = huge.split_pmd;
     counters["thp_split_page"] = huge.split_page;
+    counters["thp_scan_exceed_none_pte"] = huge_pages.khugepaged.scan_exceed_none;
+    counters["thp_scan_exceed_swap_pte"] = huge_pages.khugepaged.scan_exceed_swap;
+    counters["thp_scan_exceed_share_pte"] = huge_pages.khugepaged.scan_exceed_shared;
 }
 
 std::uint64_t counter(const Counters& counters, std::string_view name) {
@@ -208,7 +215,7 @@ std::string proc_vmstat(const MemoryCensus& census, const mm::FaultCounters& fau
     counters["pgfault"] = faults.minor + faults.major;
     counters["pgmajfault"] = faults.major;
     counters["pgreuse"] = faults.of(mm::FaultKind::cow_reuse);
-    add_huge_page_events(counters, memory.huge_pages().counters);
+    add_huge_page_events(counters, memory.huge_pages());
     if (const mm::SwapDevice* swap = swap_of(memory)) {
         counters["pswpin"] = swap->counters().reads;
         counters["pswpout"] = swap->counters().writes;

@@ -1,7 +1,8 @@
 // /proc/sys and /sys: the rules that the kernel follows. Most of them cannot be changed (Linux: kernel/sysctl.c,
-// drivers/base/cpu.c, mm/huge_memory.c).
+// drivers/base/cpu.c).
 #include "kernel/kernel_version.hpp"
 #include "kernel/proc_files.hpp"
+#include "kernel/proc_huge_pages.hpp"
 #include "kernel/processes.hpp"
 #include "mm/mm_struct.hpp"
 #include "mm/print_to.hpp"
@@ -168,42 +169,6 @@ void add_file_settings(ProcFs& proc) {
     add("protected_regular", number(0));
 }
 
-std::string thp_modes(mm::ThpMode chosen) {
-    std::string line;
-    for (std::size_t i = 0; i < mm::thp_mode_count; ++i) {
-        const auto mode = static_cast<mm::ThpMode>(i);
-        const char* const name = mm::thp_mode_name(mode);
-        if (!line.empty()) line += ' ';
-        line += mode == chosen ? fmt::format("[{}]", name) : name;
-    }
-    return line + "\n";
-}
-
-// enabled_store(): one of the words, with or without a line's end.
-Result<void> set_thp_mode(System& system, std::string_view written) {
-    if (written.ends_with('\n')) written.remove_suffix(1);
-    for (std::size_t i = 0; i < mm::thp_mode_count; ++i) {
-        const auto mode = static_cast<mm::ThpMode>(i);
-        if (written != mm::thp_mode_name(mode)) continue;
-        system.memory.huge_pages().mode = mode;
-        return {};
-    }
-    return fail(Errno::einval);
-}
-
-// A fault takes nobody's page for a large one, and there is no large page of zeroes.
-void add_huge_pages(ProcFs& proc) {
-    const auto name = [](const char* file) { return fmt::format("kernel/mm/transparent_hugepage/{}", file); };
-    proc.add_writable_sys_file(
-        name("enabled"),
-        [](const System& system) -> Result<std::string> { return thp_modes(system.memory.huge_pages().mode); },
-        set_thp_mode);
-    proc.add_sys_file(name("defrag"), text("always defer defer+madvise madvise [never]"));
-    proc.add_sys_file(name("shmem_enabled"), text("always within_size advise [never] deny force"));
-    proc.add_sys_file(name("hpage_pmd_size"), number(mm::huge_page_bytes));
-    proc.add_sys_file(name("use_zero_page"), number(0));
-}
-
 // One processor and one node.
 void add_devices(ProcFs& proc) {
     for (const char* const set : {"online", "possible", "present"}) {
@@ -223,7 +188,7 @@ void add_settings(ProcFs& proc) {
     add_memory_settings(proc);
     add_file_settings(proc);
     add_devices(proc);
-    add_huge_pages(proc);
+    add_huge_page_files(proc);
 }
 
 }  // namespace fl::kernel

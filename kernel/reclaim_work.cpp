@@ -81,7 +81,10 @@ void ReclaimWork::balance(System& system) {
     std::uint64_t since_ns = parts_.clock.elapsed_ns();
     while (!system.task.exit) {
         (void)reclaimer_->run_kswapd(step_pages);
-        if (!reclaimer_->kswapd_is_awake()) return;
+        if (!reclaimer_->kswapd_is_awake()) {
+            parts_.memory.compaction().kswapd_sleeps();
+            return;
+        }
         parts_.scheduler.tick();
         if (parts_.clock.elapsed_ns() - since_ns < Scheduler::time_slice_instructions) {
             parts_.scheduler.preempt_for_higher(system.task);

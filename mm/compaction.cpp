@@ -5,6 +5,7 @@
 #include "mm/reclaimer.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace fl::mm {
 
@@ -61,6 +62,7 @@ void Compaction::stop_deferring(unsigned order) {
 // __alloc_pages_slowpath(), as far as it is about blocks.
 bool Compaction::make_block(unsigned order, BlockEffort effort) {
     FL_ASSERT(order > 0 && order < BuddyAllocator::order_count);
+    wanted_order_ = std::max(wanted_order_, order);
     if (effort == BlockEffort::take) return false;
     if (!is_deferred(order) && compact_for(order)) return true;
     Reclaimer* reclaimer = memory_.reclaimer();
@@ -76,14 +78,20 @@ bool Compaction::make_block(unsigned order, BlockEffort effort) {
 bool Compaction::compact_for(unsigned order) {
     if (!is_suitable(order)) return false;
     ++counters_.stalls;
+    const bool made = scan(order);
+    ++(made ? counters_.successes : counters_.failures);
+    made ? stop_deferring(order) : defer(order);
+    return made;
+}
+
+// compact_zone(): whether there is a block now.
+bool Compaction::scan(unsigned order) {
     if (Reclaimer* reclaimer = memory_.reclaimer()) reclaimer->settle();
     free_scanner_ = Pfn(memory_.total_page_count().value());
     bool made = false;
     for (Pfn first{0}; !made && end_of_block(first, order) <= free_scanner_; first = end_of_block(first, order)) {
         made = empty_block(first, order) && has_block(order);
     }
-    ++(made ? counters_.successes : counters_.failures);
-    made ? stop_deferring(order) : defer(order);
     return made;
 }
 
@@ -93,6 +101,36 @@ void Compaction::compact_all() {
     for (Pfn pfn = first_frame; pfn < free_scanner_; pfn = pfn + 1) {
         if (can_isolate(pfn) && move(pfn, pfn + 1) == Moved::no_frame_left) return;
     }
+}
+
+// --- in the background ---------------------------------------------------------------------------------------------
+
+void Compaction::wake_daemon(unsigned order) {
+    if (!daemon_) return;
+    daemon_order_ = std::max(daemon_order_, order);
+    // kcompactd_node_suitable()
+    if (!has_block(daemon_order_) && is_suitable(daemon_order_)) daemon_();
+}
+
+void Compaction::kswapd_sleeps() {
+    if (const unsigned order = std::exchange(wanted_order_, 0); order > 0) wake_daemon(order);
+}
+
+// kcompactd_do_work(). What it makes may be gone before it is asked for, so that only the order is not put off any
+// more.
+void Compaction::run_daemon() {
+    const unsigned order = std::exchange(daemon_order_, 0);
+    if (order == 0) return;
+    ++counters_.daemon_wakes;
+    if (has_block(order) || is_deferred(order) || !is_suitable(order)) return;
+    const std::uint64_t migrate_scanned = counters_.migrate_scanned, free_scanned = counters_.free_scanned;
+    if (!scan(order)) {
+        defer(order);
+    } else if (order >= failed_order_) {
+        failed_order_ = order + 1;
+    }
+    counters_.daemon_migrate_scanned += counters_.migrate_scanned - migrate_scanned;
+    counters_.daemon_free_scanned += counters_.free_scanned - free_scanned;
 }
 
 // --- the scanners ----------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 
 namespace fl::mm {
 
@@ -41,6 +42,9 @@ struct CompactionCounters {
     std::uint64_t successes = 0;
     std::uint64_t migrated = 0;      // pgmigrate_success
     std::uint64_t not_migrated = 0;  // pgmigrate_fail
+    std::uint64_t daemon_wakes = 0;  // kcompactd
+    std::uint64_t daemon_migrate_scanned = 0;
+    std::uint64_t daemon_free_scanned = 0;
 };
 
 class Compaction {
@@ -55,6 +59,15 @@ public:
     // Moves every page that can move (/proc/sys/vm/compact_memory).
     void compact_all();
 
+    // The background's part (kcompactd). `wake` is called when there is work for it; empty: nobody does any.
+    void set_daemon(std::function<void()> wake) { daemon_ = std::move(wake); }
+    // A block of 2^order frames is wanted, and nobody waits for it (wakeup_kcompactd).
+    void wake_daemon(unsigned order);
+    // kswapd has done its work: what blocks were asked for meanwhile is the daemon's to make (kswapd_try_to_sleep).
+    void kswapd_sleeps();
+    // Makes the largest block that was asked for since the last call.
+    void run_daemon();
+
     const CompactionCounters& counters() const { return counters_; }
 
 private:
@@ -64,6 +77,7 @@ private:
     void defer(unsigned order);
     void stop_deferring(unsigned order);
     bool compact_for(unsigned order);
+    bool scan(unsigned order);
     bool empty_block(Pfn first, unsigned order);
     bool can_be_emptied(Pfn first, unsigned order);
     bool can_isolate(Pfn pfn);
@@ -78,6 +92,9 @@ private:
     std::uint64_t considered_ = 0;
     unsigned defer_shift_ = 0;
     unsigned failed_order_ = ~0U;  // orders from here on are put off
+    std::function<void()> daemon_;
+    unsigned daemon_order_ = 0;  // that it is to make; 0: none
+    unsigned wanted_order_ = 0;  // the largest that was not there when it was asked for, since kswapd last slept
 };
 
 }  // namespace fl::mm

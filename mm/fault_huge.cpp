@@ -1,5 +1,6 @@
 // FaultHandler: large pages of anonymous memory (mm/huge_memory.c, do_huge_pmd_anonymous_page and do_huge_pmd_wp_page).
 #include "mm/fault_handler.hpp"
+#include "mm/huge_allocation.hpp"
 
 namespace fl::mm {
 
@@ -12,12 +13,12 @@ std::optional<FaultHandler::Resolution> FaultHandler::map_huge_page(FaultKind ki
     if (!slot) return Resolution{FaultKind::oom};
     // A table there means that pages of 4 KiB are, or were.
     if (!(*slot)->is_none()) return std::nullopt;
-    HugePageCounters& counters = memory_.huge_pages().counters;
+    HugePages& huge_pages = memory_.huge_pages();
     const auto reserved = mm_->reserve_anon_vma(vma);
     if (!reserved) return Resolution{FaultKind::oom};
-    const auto first = memory_.allocate_large_page();
+    const auto first = allocate_large_page(memory_, huge_effort_of_fault(huge_pages.defrag, vma));
     if (!first) {
-        ++counters.fault_fallback;
+        ++huge_pages.counters.fault_fallback;
         return std::nullopt;
     }
     if (!mm_->page_table().deposit()) {
@@ -30,7 +31,7 @@ std::optional<FaultHandler::Resolution> FaultHandler::map_huge_page(FaultKind ki
         for (std::uint64_t i = 0; i < emu::large_page_frames; ++i) memory_.frames().set_lazy_free(*first + i, true);
     }
     mm_->install_large(*slot, large_page_entry(vma, *first));
-    ++counters.fault_alloc;
+    ++huge_pages.counters.fault_alloc;
     return Resolution{kind == FaultKind::zero_page ? FaultKind::demand_zero : kind};
 }
 

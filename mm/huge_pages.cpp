@@ -11,4 +11,15 @@ const char* thp_mode_name(ThpMode mode) {
     return "?";
 }
 
+const char* thp_defrag_name(ThpDefrag defrag) {
+    switch (defrag) {
+        case ThpDefrag::always: return "always";
+        case ThpDefrag::defer: return "defer";
+        case ThpDefrag::defer_madvise: return "defer+madvise";
+        case ThpDefrag::madvise: return "madvise";
+        case ThpDefrag::never: return "never";
+    }
+    return "?";
+}
+
 }  // namespace fl::mm

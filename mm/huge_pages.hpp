@@ -4,7 +4,9 @@
 
 #include "emu/pte.hpp"
 
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 
 namespace fl::mm {
 
@@ -17,6 +19,18 @@ enum class ThpMode : std::uint8_t {
 inline constexpr std::size_t thp_mode_count = 3;
 
 const char* thp_mode_name(ThpMode mode);
+
+// /sys/kernel/mm/transparent_hugepage/defrag: what a fault that wants a large page does where no block is free.
+enum class ThpDefrag : std::uint8_t {
+    always,         // memory is compacted for it
+    defer,          // it brings 4 KiB, and wakes kcompactd
+    defer_madvise,  // compacted under MADV_HUGEPAGE, elsewhere as `defer`
+    madvise,        // compacted under MADV_HUGEPAGE, elsewhere as `never`
+    never,
+};
+inline constexpr std::size_t thp_defrag_count = 5;
+
+const char* thp_defrag_name(ThpDefrag defrag);
 
 // Of the buddy allocator's block behind a large page.
 inline constexpr unsigned huge_page_order = 9;
@@ -41,9 +55,27 @@ struct HugePageCounters {
     friend bool operator==(const HugePageCounters&, const HugePageCounters&) = default;
 };
 
+// /sys/kernel/mm/transparent_hugepage/khugepaged: what it goes by, and what it has done.
+struct Khugepaged {
+    bool defrag = true;                   // memory is compacted for what it gathers
+    std::uint32_t pages_to_scan = 4096;   // in one pass
+    std::uint32_t max_ptes_none = 511;    // of the 512 pages of a place: that are not there, or of zeroes
+    std::uint32_t max_ptes_swap = 64;     // in swap
+    std::uint32_t max_ptes_shared = 256;  // that others map as well
+    std::uint32_t scan_sleep_millisecs = 10'000;
+    std::uint32_t alloc_sleep_millisecs = 60'000;  // once no block was to be had
+    std::uint32_t pages_collapsed = 0;
+    std::uint32_t full_scans = 0;
+    // Places that it left alone, as in /proc/vmstat: more are missing, in swap or shared than these allow.
+    std::uint64_t scan_exceed_none = 0, scan_exceed_swap = 0, scan_exceed_shared = 0;
+    std::function<void()> changed{};  // called when somebody has set its times, or ThpMode; empty: nobody cares
+};
+
 struct HugePages {
     ThpMode mode = ThpMode::never;
+    ThpDefrag defrag = ThpDefrag::madvise;
     HugePageCounters counters;
+    Khugepaged khugepaged;
 };
 
 }  // namespace fl::mm

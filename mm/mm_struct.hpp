@@ -251,6 +251,20 @@ public:
     bool is_sole_owner(emu::Pte large) const;
     // The large page at `address`, if there is one, is mapped by 4 KiB entries from here on (__split_huge_pmd).
     void split_large_page(VirtAddr address);
+    // mm_collapse.cpp. How gathering the pages of one place for a large page came out.
+    enum class Collapse : std::uint8_t {
+        done,
+        is_large,       // it is one already
+        nothing_there,  // no table, or somebody answers for its faults
+        refused,        // guards; what is in swap cannot be read
+        busy,           // somebody beside the page tables holds one of the pages
+        unfit,          // khugepaged's: more is missing, in swap or shared than it takes, or nobody uses the pages
+        no_memory,
+    };
+    // khugepaged's: whether `vma` has a place for it at all, and whether the one at `start` is worth it; then gathers
+    // it (hpage_collapse_scan_pmd).
+    bool is_khugepaged_candidate(const Vma& vma) const;
+    Collapse khugepaged_collapse(Vma& vma, VirtAddr start);
     // PR_SET_THP_DISABLE.
     enum class ThpDisabled : std::uint8_t { no, unless_advised, yes };
     ThpDisabled thp_disabled() const { return thp_disabled_; }
@@ -400,9 +414,11 @@ private:
     Result<void> read_ahead(const Vma& vma, VirtRange part);
     static Result<void> remove_pages(const Vma& vma, VirtRange part);
     // mm_collapse.cpp
-    enum class Collapse : std::uint8_t { done, nothing_there, refused, no_memory };
+    enum class CollapseBy : std::uint8_t { advice, khugepaged };
     Result<void> collapse(Vma& vma, VirtRange part);
-    Collapse collapse_one(Vma& vma, VirtAddr start);
+    Collapse collapse_one(Vma& vma, VirtAddr start, CollapseBy by);
+    Collapse examine_place(const Vma& vma, const emu::Pte* entries, CollapseBy by) const;
+    bool is_young(emu::Pte pte) const;
     Result<void> gather_pages(Pfn first, VirtAddr start);
     // mm_huge.cpp
     bool thp_is_disabled(const Vma& vma) const;

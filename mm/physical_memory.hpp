@@ -133,11 +133,11 @@ private:
     SlabAllocator* slab_ = nullptr;
     bool tlb_stale_ = false;
     PageCount locked_;
-    HugePages huge_pages_;
-    Compaction compaction_{*this};
     KernelMemory kernel_memory_{*this};
     BootMemory boot_;
     KernelSpace* kernel_space_ = nullptr;
+    HugePages huge_pages_;
+    Compaction compaction_{*this};
 };
 
 }  // namespace fl::mm

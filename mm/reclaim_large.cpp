@@ -24,6 +24,12 @@ bool Reclaimer::make_room_for_block(PageCount pages) {
     return true;
 }
 
+// What the bits of the entries say, a sample has taken over; without samples these are all there is.
+bool Reclaimer::is_young(Pfn pfn) const {
+    const Frame& frame = memory_.frames()[pfn];
+    return history_.interval_ns != 0 && frame.page != 0 && pages_[frame.page - 1].accessed;
+}
+
 void Reclaimer::split_large_mappings(Pfn pfn) {
     if (!memory_.frames().is_mapped_large(pfn)) return;
     splits_for_policy_ = true;

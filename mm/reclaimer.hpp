@@ -212,6 +212,8 @@ public:
     void on_freed(Pfn pfn);
     // Whether whoever brought the page in is done with it.
     bool is_settled(Pfn pfn) const { return pages_[memory_.frames()[pfn].page - 1].admitted; }
+    // Whether the page was touched since the policy or a sample took its accessed bit (folio_test_young).
+    bool is_young(Pfn pfn) const;
     // A page that has a number lies in another frame now, which the frame table knows already.
     void on_migrated(Pfn from, Pfn to);
     // Takes so many pages out of memory, as for a page of the kernel's; returns how many went.

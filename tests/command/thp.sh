@@ -72,7 +72,7 @@ if [[ -x /bin/busybox ]]; then
     printf never >enabled && busybox cat enabled
     echo perhaps >enabled" --thp madvise
   check "enabled is read and written" is "$stdout" "always [madvise] never
-always defer defer+madvise madvise [never]
+always defer defer+madvise [madvise] never
 2097152
 0
 [always] madvise never

@@ -147,7 +147,7 @@ Json page_table(const InspectedProcess& process) {
 Json buddy(const Inspection& machine) {
     constexpr double one = 1000;
     const mm::PhysicalMemory& memory = machine.memory;
-    const kernel::FreeBlocks blocks = kernel::free_blocks(memory.frames());
+    const kernel::FreeBlocks blocks = kernel::free_blocks(memory.buddy());
     Json orders = Json::array();
     for (unsigned order = 0; order < blocks.size(); ++order) {
         Json firsts = Json::array();

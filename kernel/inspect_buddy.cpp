@@ -42,11 +42,11 @@ void add_blocks(std::string& text, const std::vector<Pfn>& blocks, unsigned orde
 
 }  // namespace
 
-FreeBlocks free_blocks(const mm::FrameTable& frames) {
+FreeBlocks free_blocks(const mm::BuddyAllocator& buddy) {
     FreeBlocks blocks;
-    for (std::uint64_t i = 0; i < frames.page_count().value(); ++i) {
-        const mm::Frame& frame = frames[Pfn(i)];
-        if (frame.heads_free_block) blocks.at(frame.order).emplace_back(i);
+    for (unsigned order = 0; order < order_count; ++order) {
+        blocks.at(order) = buddy.free_list(order);
+        std::ranges::sort(blocks.at(order));
     }
     return blocks;
 }
@@ -63,7 +63,7 @@ std::uint64_t longest_free_run(const mm::FrameTable& frames) {
 // The columns unusable and extfrag are the indices of mm/fragmentation.hpp.
 std::string show_buddy(const mm::PhysicalMemory& memory) {
     const std::uint64_t free = memory.buddy().free_page_count().value();
-    const auto blocks = free_blocks(memory.frames());
+    const auto blocks = free_blocks(memory.buddy());
     std::string text;
     print_to(text, "buddy: {} frames, {} free\n", memory.buddy().managed_page_count().value(), free);
     print_to(text, "  {:>5} {:>6} {:>7} {:>7} {:>8} {:>7}  {}\n", "order", "block", "free", "pages", "unusable",

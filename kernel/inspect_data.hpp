@@ -65,9 +65,9 @@ struct MappedRun {
 };
 std::vector<MappedRun> mapped_runs(const Inspection& machine);
 
-// By order, the first frame of each.
+// By order and by place, the first frame of each.
 using FreeBlocks = std::array<std::vector<Pfn>, mm::BuddyAllocator::order_count>;
-FreeBlocks free_blocks(const mm::FrameTable& frames);
+FreeBlocks free_blocks(const mm::BuddyAllocator& buddy);
 // The longest stretch of free frames, whatever blocks they are in.
 std::uint64_t longest_free_run(const mm::FrameTable& frames);
 

@@ -4,6 +4,7 @@
 #include "kernel/system.hpp"
 #include "mm/fragmentation.hpp"
 #include "mm/print_to.hpp"
+#include "mm/slab/kmem_cache.hpp"
 
 #include <fmt/format.h>
 
@@ -18,37 +19,49 @@ namespace {
 constexpr unsigned order_count = mm::BuddyAllocator::order_count;
 constexpr std::uint64_t pageblock_frames = std::uint64_t{1} << mm::pageblock_order;
 
-enum class MigrateType : std::uint8_t { unmovable, movable };
-// migratetype_names. What is slab memory that can be given up, or kept back for atomic allocations, is not told apart.
+enum class MigrateType : std::uint8_t { unmovable, movable, reclaimable };
+// migratetype_names, without CONFIG_CMA. Nothing is kept back for atomic allocations, and nothing is isolated for
+// longer than compaction looks at it.
 constexpr std::array<const char*, 5> type_names = {"Unmovable", "Movable", "Reclaimable", "HighAtomic", "Isolate"};
 using CountByType = std::array<std::uint64_t, type_names.size()>;
 
-bool is_unmovable(mm::FrameState state) {
-    switch (state) {
+// gfp_migratetype(), of the allocation that the frame came from; a free frame is nobody's.
+MigrateType migrate_type(const mm::Frame& frame) {
+    switch (frame.state) {
         case mm::FrameState::free:
         case mm::FrameState::anonymous:
         case mm::FrameState::file_cache:
-        case mm::FrameState::shared_memory: return false;
-        default: return true;
+        case mm::FrameState::shared_memory: return MigrateType::movable;
+        case mm::FrameState::slab: {
+            const mm::Slab* slab = frame.slab();
+            const bool is_reclaimable =
+                slab != nullptr && slab->cache != nullptr && slab->cache->kind() == mm::SlabKind::reclaimable;
+            return is_reclaimable ? MigrateType::reclaimable : MigrateType::unmovable;
+        }
+        default: return MigrateType::unmovable;
     }
 }
 
+// The buddy allocator does not keep types apart, so that a pageblock's is that of the least willing page in it.
 std::vector<MigrateType> pageblock_types(const mm::FrameTable& frames) {
     const std::uint64_t count = frames.page_count().value();
     std::vector<MigrateType> types((count + pageblock_frames - 1) / pageblock_frames, MigrateType::movable);
     for (std::uint64_t i = 0; i < count; ++i) {
-        if (is_unmovable(frames[Pfn(i)].state)) types[i / pageblock_frames] = MigrateType::unmovable;
+        MigrateType& type = types[i / pageblock_frames];
+        const MigrateType frames_type = migrate_type(frames[Pfn(i)]);
+        if (frames_type == MigrateType::movable || type == MigrateType::unmovable) continue;
+        type = frames_type;
     }
     return types;
 }
 
-std::array<CountByType, order_count> free_blocks_by_type(const mm::FrameTable& frames,
+std::array<CountByType, order_count> free_blocks_by_type(const mm::BuddyAllocator& buddy,
                                                          const std::vector<MigrateType>& types) {
     std::array<CountByType, order_count> counts{};
-    for (std::uint64_t i = 0; i < frames.page_count().value(); ++i) {
-        const mm::Frame& frame = frames[Pfn(i)];
-        if (!frame.heads_free_block) continue;
-        ++counts.at(frame.order).at(static_cast<std::size_t>(types[i / pageblock_frames]));
+    for (unsigned order = 0; order < order_count; ++order) {
+        for (const Pfn first : buddy.free_list(order)) {
+            ++counts.at(order).at(static_cast<std::size_t>(types[first.value() / pageblock_frames]));
+        }
     }
     return counts;
 }
@@ -86,7 +99,7 @@ ProcGenerator number(int value) {
 
 std::string proc_pagetypeinfo(const mm::PhysicalMemory& memory) {
     const std::vector<MigrateType> types = pageblock_types(memory.frames());
-    const auto free_blocks = free_blocks_by_type(memory.frames(), types);
+    const auto free_blocks = free_blocks_by_type(memory.buddy(), types);
     std::string text;
     print_to(text, "Page block order: {}\nPages per block:  {}\n\n", mm::pageblock_order, pageblock_frames);
     print_to(text, "{:<43} ", "Free pages count per migrate type at order");

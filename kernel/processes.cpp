@@ -545,7 +545,7 @@ std::optional<std::string> Processes::memory_inconsistency(const mm::PhysicalMem
     std::uint64_t held = 0, stacks = 0;
     const auto count = [&](const Entry& entry) {
         held += entry.task.memory.task_struct ? 1 : 0;
-        stacks += entry.task.memory.stack.held_frame_count();
+        stacks += entry.task.memory.stack.start() ? 1 : 0;
     };
     for (const auto& [tid, entry] : tasks_) count(*entry);
     for (const Entry* entry : in_making_) count(*entry);
@@ -556,7 +556,9 @@ std::optional<std::string> Processes::memory_inconsistency(const mm::PhysicalMem
     for (std::uint64_t i = 0; i < memory.total_page_count().value(); ++i) {
         frames += memory.frames()[Pfn(i)].state == mm::FrameState::kernel_stack ? 1 : 0;
     }
-    if (frames != stacks) return fmt::format("kernel stacks: {} frames, tasks hold {}", frames, stacks);
+    if (frames != stacks * mm::KernelStack::size.value()) {
+        return fmt::format("kernel stacks: {} frames, {} tasks have one", frames, stacks);
+    }
     return std::nullopt;
 }
 

@@ -100,6 +100,15 @@ void BuddyAllocator::pull(Pfn pfn, unsigned order) {
 
 std::array<std::uint64_t, BuddyAllocator::order_count> BuddyAllocator::free_blocks() const { return block_counts_; }
 
+std::vector<Pfn> BuddyAllocator::free_list(unsigned order) const {
+    std::vector<Pfn> blocks;
+    blocks.reserve(block_counts_.at(order));
+    for (std::uint32_t head = heads_.at(order); head != 0; head = frames_[Pfn(head)].list_next) {
+        blocks.emplace_back(head);
+    }
+    return blocks;
+}
+
 std::optional<std::string> BuddyAllocator::inconsistency() const {
     std::uint64_t free_pages = 0;
     for (unsigned order = 0; order < order_count; ++order) {

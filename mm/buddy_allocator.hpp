@@ -11,6 +11,7 @@
 #include <array>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace fl::mm {
 
@@ -52,6 +53,9 @@ public:
     }
     // Free blocks of each order: a line of /proc/buddyinfo.
     std::array<std::uint64_t, order_count> free_blocks() const;
+    // The first frame of each free block of one order, as its list has them: the one that is handed out next comes
+    // first.
+    std::vector<Pfn> free_list(unsigned order) const;
 
     // Recomputes everything from the free lists; empty when all is well.
     std::optional<std::string> inconsistency() const;

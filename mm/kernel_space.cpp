@@ -295,7 +295,8 @@ std::vector<std::string> KernelSpace::inconsistencies() const {
         } else {
             vmalloc_pages += PageCount(1);
             wanted = pte.pfn().address();
-            const bool is_vmalloc = memory_.frames()[wanted.pfn()].state == FrameState::vmalloc;
+            const FrameState state = memory_.frames()[wanted.pfn()].state;
+            const bool is_vmalloc = state == FrameState::vmalloc || state == FrameState::kernel_stack;
             if (is_large || !is_vmalloc || vmalloc_.find(at) == nullptr) {
                 wrong.push_back(fmt::format("kernel page {:#x}: in no area", at.value()));
             }

@@ -1,23 +1,24 @@
 #include "mm/kernel_stack.hpp"
 
-#include "mm/physical_memory.hpp"
+#include "mm/kernel_space.hpp"
 
 namespace fl::mm {
 
+// alloc_thread_stack_node(): aligned to its size (THREAD_ALIGN). Linux 6.18 names as its caller the function that the
+// compiler has put all of copy_process() into.
 Result<KernelStack> KernelStack::create(PhysicalMemory& memory) {
-    if (memory.slab() == nullptr) return KernelStack();
-    KernelStack stack(memory);
-    while (stack.count_ < frame_count) {
-        const auto frame = memory.allocate(FrameState::kernel_stack, Fill::caller);
-        if (!frame) return fail(frame.error());
-        stack.frames_[stack.count_++] = *frame;
-    }
-    return stack;
+    KernelSpace* space = memory.kernel_space();
+    if (space == nullptr) return KernelStack();
+    const auto start = space->vmalloc().allocate({.size_bytes = size.bytes(),
+                                                  .caller = "kernel_clone",
+                                                  .align_bytes = size.bytes(),
+                                                  .state = FrameState::kernel_stack});
+    if (!start) return fail(start.error());
+    return KernelStack(memory, *start);
 }
 
 KernelStack::~KernelStack() {
-    if (memory_ == nullptr) return;
-    for (std::size_t i = 0; i < count_; ++i) memory_->release(frames_[i]);
+    if (start_) memory_->kernel_space()->vmalloc().free(*start_);
 }
 
 }  // namespace fl::mm

@@ -1,11 +1,12 @@
-// KernelStack: the 16 KiB that a thread runs on inside of the kernel (THREAD_SIZE): four frames, anywhere in RAM, as
-// CONFIG_VMAP_STACK has them. The kernel of this machine runs on the host's stacks; these are what it would take.
+// KernelStack: the 16 KiB that a thread runs on inside of the kernel (THREAD_SIZE): an area of vmalloc()'s, as
+// CONFIG_VMAP_STACK has it: four frames, anywhere in RAM, and behind them a page that is not mapped, where a stack that
+// runs over ends. The kernel of this machine runs on the host's stacks; these are what it would take.
 #pragma once
 
 #include "emu/address.hpp"
 #include "mm/errno.hpp"
 
-#include <array>
+#include <optional>
 #include <utility>
 
 namespace fl::mm {
@@ -14,29 +15,28 @@ class PhysicalMemory;
 
 class KernelStack {
 public:
-    static constexpr std::size_t frame_count = 4;
+    static constexpr PageCount size{4};
 
     KernelStack() = default;
     KernelStack(KernelStack&& other) noexcept
-        : memory_(std::exchange(other.memory_, nullptr)), frames_(other.frames_), count_(other.count_) {}
+        : memory_(other.memory_), start_(std::exchange(other.start_, std::nullopt)) {}
     KernelStack& operator=(KernelStack&& other) noexcept {
         std::swap(memory_, other.memory_);
-        std::swap(frames_, other.frames_);
-        std::swap(count_, other.count_);
+        std::swap(start_, other.start_);
         return *this;
     }
     ~KernelStack();
-    // ENOMEM. Of a machine that does not account for its objects the stack takes nothing.
+    // ENOMEM. In a machine without a kernel half the stack takes nothing.
     static Result<KernelStack> create(PhysicalMemory& memory);
 
-    std::size_t held_frame_count() const { return memory_ != nullptr ? count_ : 0; }
+    // Its lowest byte; nullopt: it takes nothing.
+    std::optional<VirtAddr> start() const { return start_; }
 
 private:
-    explicit KernelStack(PhysicalMemory& memory) : memory_(&memory) {}
+    KernelStack(PhysicalMemory& memory, VirtAddr start) : memory_(&memory), start_(start) {}
 
     PhysicalMemory* memory_ = nullptr;
-    std::array<Pfn, frame_count> frames_{};
-    std::size_t count_ = 0;
+    std::optional<VirtAddr> start_;
 };
 
 }  // namespace fl::mm

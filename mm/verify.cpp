@@ -382,8 +382,7 @@ private:
                 complain("frame {}: its only entry is not where it says", number);
             }
             const bool kernels_own = frame.state == FrameState::reserved || frame.state == FrameState::zero_page ||
-                                     frame.state == FrameState::memory_map || frame.state == FrameState::slab ||
-                                     frame.state == FrameState::kernel_stack;
+                                     frame.state == FrameState::memory_map || frame.state == FrameState::slab;
             // A special page belongs to its SpecialPages, beside those who map it.
             const bool in_swap_cache = frame.state == FrameState::anonymous && frame.slot != 0;
             const std::uint32_t owners = frame.state == FrameState::special || in_swap_cache ? 1 : 0;

@@ -25,10 +25,14 @@ Vmalloc::~Vmalloc() {
 }
 
 // Linux takes the lowest place as well (find_vmap_lowest_match()).
-std::optional<VirtAddr> Vmalloc::find_hole(std::uint64_t size_bytes, std::uint64_t align_bytes) const {
-    for (const auto& [start, end] : holes_) {
+std::optional<VirtAddr> Vmalloc::find_hole(std::uint64_t size_bytes, std::uint64_t align_bytes) {
+    const bool knows_more = passed_ && size_bytes >= passed_->size_bytes && align_bytes >= passed_->align_bytes;
+    for (auto hole = knows_more ? holes_.lower_bound(passed_->from) : holes_.begin(); hole != holes_.end(); ++hole) {
+        const auto& [start, end] = *hole;
         const VirtAddr at = aligned(start, align_bytes);
-        if (at < end && end - at >= size_bytes) return at;
+        if (at >= end || end - at < size_bytes) continue;
+        passed_ = Passed{size_bytes, align_bytes, start};
+        return at;
     }
     return std::nullopt;
 }
@@ -56,6 +60,7 @@ void Vmalloc::give_hole(VirtRange range) {
         next = holes_.erase(next);
     }
     holes_.emplace_hint(next, range.start, range.end);
+    if (passed_) passed_->from = std::min(passed_->from, range.start);
 }
 
 Result<VirtAddr> Vmalloc::allocate(const VmallocRequest& request) {
@@ -68,7 +73,7 @@ Result<VirtAddr> Vmalloc::allocate(const VmallocRequest& request) {
     area.start = *start;
     const VirtRange range = area.range();
     take_hole(range);
-    if (const auto populated = populate({range.start, range.end - page_size}, request.fill); !populated) {
+    if (const auto populated = populate({range.start, range.end - page_size}, request); !populated) {
         give_hole(range);
         return fail(populated.error());
     }
@@ -77,17 +82,17 @@ Result<VirtAddr> Vmalloc::allocate(const VmallocRequest& request) {
     return *start;
 }
 
-Result<void> Vmalloc::populate(VirtRange pages, Fill fill) {
+Result<void> Vmalloc::populate(VirtRange pages, const VmallocRequest& request) {
     const auto added = space_.add_tables(pages);
     if (!added) return fail(added.error());
     for (VirtAddr page = pages.start; page < pages.end; page = page + page_size) {
-        const auto frame = memory_.allocate(FrameState::vmalloc, fill);
+        const auto frame = memory_.allocate(request.state, request.fill);
         if (!frame) {
             unmap({pages.start, page});
             space_.remove_tables(*added);
             return fail(frame.error());
         }
-        if (poisoning_ == Poisoning::on && fill == Fill::caller) {
+        if (poisoning_ == Poisoning::on && request.fill == Fill::caller) {
             std::ranges::fill(memory_.ram().frame(*frame), poison_in_use);
         }
         space_.map(page, *frame);
@@ -146,6 +151,12 @@ std::optional<std::string> Vmalloc::inconsistency() const {
     pass_hole();
     if (end != range_.end || hole != holes_.end()) return "vmalloc: areas and holes do not make up the range";
     if (pages != pages_) return "vmalloc: the page count is wrong";
+    for (const auto& [hole_start, hole_end] : holes_) {
+        if (!passed_ || hole_start >= passed_->from) break;
+        const VirtAddr at = aligned(hole_start, passed_->align_bytes);
+        if (at < hole_end && hole_end - at >= passed_->size_bytes)
+            return "vmalloc: a search passes a hole that is large enough";
+    }
     return std::nullopt;
 }
 

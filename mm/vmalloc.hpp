@@ -1,8 +1,8 @@
 // Vmalloc: ranges of the kernel half that are contiguous although their frames are not (Linux: mm/vmalloc.c).
 //
 // Invariants: areas do not overlap, and behind each lies a page that is not mapped; every page before that is mapped to
-// a frame in state vmalloc, which holds one reference; page_count() is their sum. A call that fails changes nothing,
-// page tables included. Tables that were needed once stay, as on Linux.
+// a frame in state vmalloc or kernel_stack, which holds one reference; page_count() is their sum. A call that fails
+// changes nothing, page tables included. Tables that were needed once stay, as on Linux.
 #pragma once
 
 #include "mm/physical_memory.hpp"
@@ -17,9 +17,10 @@ class KernelSpace;
 
 struct VmallocRequest {
     std::uint64_t size_bytes = 0;
-    std::string caller{};                   // the function that asks, as /proc/vmallocinfo names it
-    std::uint64_t align_bytes = page_size;  // of the first byte; a power of two, a page at least
-    Fill fill = Fill::caller;               // zeroed: vzalloc()
+    std::string caller{};                    // the function that asks, as /proc/vmallocinfo names it
+    std::uint64_t align_bytes = page_size;   // of the first byte; a power of two, a page at least
+    Fill fill = Fill::caller;                // zeroed: vzalloc()
+    FrameState state = FrameState::vmalloc;  // of its frames; kernel_stack: they are counted as such, too
 };
 
 // Bytes that the kernel writes over memory that nobody may rely on.
@@ -63,10 +64,10 @@ public:
 
 private:
     // The lowest place for that many bytes.
-    std::optional<VirtAddr> find_hole(std::uint64_t size_bytes, std::uint64_t align_bytes) const;
+    std::optional<VirtAddr> find_hole(std::uint64_t size_bytes, std::uint64_t align_bytes);
     void take_hole(VirtRange range);
     void give_hole(VirtRange range);
-    Result<void> populate(VirtRange pages, Fill fill);
+    Result<void> populate(VirtRange pages, const VmallocRequest& request);
     void unmap(VirtRange pages);
 
     KernelSpace& space_;
@@ -74,6 +75,12 @@ private:
     VirtRange range_;
     std::map<VirtAddr, VmallocArea> areas_;
     std::map<VirtAddr, VirtAddr> holes_;  // from where to where no area is; no two touch each other
+    // No hole that begins before `from` has room for so many bytes (free_vmap_cache, before Linux had a tree of holes).
+    struct Passed {
+        std::uint64_t size_bytes, align_bytes;
+        VirtAddr from;
+    };
+    std::optional<Passed> passed_;
     PageCount pages_;
     Poisoning poisoning_ = Poisoning::off;
 };

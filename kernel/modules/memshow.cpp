@@ -2,6 +2,7 @@
 // the buddy allocator and an object of kmalloc() lie in the direct map, what vmalloc() gathers lies in an area of its
 // own.
 #include "kernel/modules/built_in.hpp"
+#include "mm/free_pages.hpp"
 #include "mm/kernel_space.hpp"
 #include "mm/page_walk_text.hpp"
 #include "mm/slab/slab_allocator.hpp"
@@ -19,8 +20,8 @@ public:
             give_back(context.memory);
             return taken;
         }
-        show(context, fmt::format("__get_free_page: {} bytes", page_size), mm::direct_map_address(page_->address()));
-        show_walk(context, mm::direct_map_address(page_->address()));
+        show(context, fmt::format("__get_free_page: {} bytes", page_size), *page_);
+        show_walk(context, *page_);
         if (object_) {
             show(context, fmt::format("kmalloc: {} bytes", kmalloc_bytes), *object_);
             show_walk(context, *object_);
@@ -32,7 +33,7 @@ public:
 
 private:
     tl::expected<void, std::string> take(mm::PhysicalMemory& memory) {
-        const auto page = memory.allocate(mm::FrameState::reserved, mm::Fill::zeroed);
+        const auto page = mm::get_free_pages(memory, 0, mm::Fill::zeroed);
         if (!page) return tl::unexpected(std::string("no frame is free for its page"));
         page_ = *page;
         if (mm::SlabAllocator* slab = memory.slab()) {
@@ -52,7 +53,7 @@ private:
     void give_back(mm::PhysicalMemory& memory) {
         if (area_) memory.kernel_space()->vmalloc().free(*std::exchange(area_, std::nullopt));
         if (object_) memory.slab()->kfree(*std::exchange(object_, std::nullopt));
-        if (page_) memory.release(*std::exchange(page_, std::nullopt));
+        if (page_) mm::free_pages(memory, *std::exchange(page_, std::nullopt), 0);
     }
 
     // Its pages have one table, and frames of their own.
@@ -83,8 +84,7 @@ private:
         }
     }
 
-    std::optional<Pfn> page_;
-    std::optional<VirtAddr> object_, area_;
+    std::optional<VirtAddr> page_, object_, area_;
 };
 
 }  // namespace

@@ -17,7 +17,8 @@ check "and its address space" matches "$stdout" $'\n''  mm_struct +1600 +1 '
 check "caches without a slab are counted" matches "$stdout" $'\n''  [0-9]+ caches without a slab; 0 blocks of kmalloc'
 faultline inspect --at-exit --show frames "$GUESTS/hello-musl"
 check "frames say whose slab they are: $stderr" matches "$stdout" ' slab +vm_area_struct'$'\n'
-check "and that four are the thread's stack" matches "$stdout" ' 4  stack *'$'\n'
+check "and that four are the thread's stack" matches "$stdout" \
+  ' 4  stack +kernel_clone, 0xffffc90000000000-0xffffc90000005000'$'\n'
 
 if busybox=$(command -v busybox) && ! ldd "$busybox" >/dev/null 2>&1; then
   show() { faultline run --bind "$busybox:/bin/busybox" --env PATH=/bin "$@"; }
@@ -26,6 +27,15 @@ if busybox=$(command -v busybox) && ! ldd "$busybox" >/dev/null 2>&1; then
   check "Slab is its two parts" is "$(field Slab)" $(($(field SReclaimable) + $(field SUnreclaim)))
   check "there is one" test "$(field Slab)" -gt 0
   check "one thread, one stack" is "$(field KernelStack)" 16
+  check "which is all that vmalloc has" is "$(field VmallocUsed)" 16
+  show "$busybox" cat /proc/vmallocinfo
+  check "whose it is" is "$stdout" \
+    "0xffffc90000000000-0xffffc90000005000   20480 kernel_clone pages=4 vmalloc N0=4"
+  # shellcheck disable=SC2016
+  show "$busybox" sh -c 'busybox cat /proc/vmallocinfo; busybox grep -E "^(KernelStack|VmallocUsed)" /proc/meminfo; true'
+  check "two tasks, two stacks" is "$(grep -c ' kernel_clone pages=4 vmalloc N0=4$' <<<"$stdout")" 2
+  check "each aligned to its size" contains "$stdout" "0xffffc90000008000-0xffffc9000000d000"
+  check "with the one of the next child" is "$(field KernelStack):$(field VmallocUsed)" 32:32
   show "$busybox" cat /proc/slabinfo
   check "slabinfo: $stderr" is "$status" 0
   check "its version" is "$(head -n 1 <<<"$stdout")" "slabinfo - version: 2.1"

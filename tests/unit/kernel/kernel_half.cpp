@@ -2,6 +2,7 @@
 #include "kernel/inspect.hpp"
 #include "kernel/proc_frames.hpp"
 #include "kernel/proc_meminfo.hpp"
+#include "mm/kernel_stack.hpp"
 
 #include "tests/unit/mm/kernel_machine.hpp"
 
@@ -60,13 +61,30 @@ TEST_CASE("meminfo: RAM less what boot took, the direct map, and what vmalloc ha
     CHECK(line_of(meminfo(machine), "PageTables:") == "PageTables:            8 kB");
 }
 
+TEST_CASE("kernel stacks: areas of vmalloc's, counted as stacks and as what vmalloc has") {
+    KernelMachine machine(2048);
+    const KernelStack first = std::move(*KernelStack::create(machine.memory));
+    const KernelStack second = std::move(*KernelStack::create(machine.memory));
+    CHECK(kernel::proc_vmallocinfo(machine.memory) ==
+          "0xffffc90000000000-0xffffc90000005000   20480 kernel_clone pages=4 vmalloc N0=4\n"
+          "0xffffc90000008000-0xffffc9000000d000   20480 kernel_clone pages=4 vmalloc N0=4\n");
+    CHECK(line_of(meminfo(machine), "KernelStack:") == "KernelStack:          32 kB");
+    CHECK(line_of(meminfo(machine), "VmallocUsed:") == "VmallocUsed:          32 kB");
+    const kernel::MemoryCensus census = kernel::take_census(machine.memory, {});
+    CHECK(line_of(kernel::proc_vmstat(census, {}, machine.memory), "nr_kernel_stack") == "nr_kernel_stack 32");
+    const Standing standing(machine);
+    const std::string frames = kernel::show_frames(standing.inspection());
+    CAPTURE(frames);
+    CHECK(std::regex_search(frames, std::regex(" 4  stack +kernel_clone, 0xffffc90000008000-0xffffc9000000d000\n")));
+}
+
 TEST_CASE("vmallocinfo: Linux's lines") {
     KernelMachine machine;
     CHECK(kernel::proc_vmallocinfo(machine.memory).empty());
-    REQUIRE(machine.vmalloc().allocate({.size_bytes = 16384, .caller = "alloc_thread_stack_node"}));
+    REQUIRE(machine.vmalloc().allocate({.size_bytes = 16384, .caller = "n_tty_open"}));
     REQUIRE(machine.vmalloc().allocate({.size_bytes = 1, .caller = "swapon"}));
     CHECK(kernel::proc_vmallocinfo(machine.memory) ==
-          "0xffffc90000000000-0xffffc90000005000   20480 alloc_thread_stack_node pages=4 vmalloc N0=4\n"
+          "0xffffc90000000000-0xffffc90000005000   20480 n_tty_open pages=4 vmalloc N0=4\n"
           "0xffffc90000005000-0xffffc90000007000    8192 swapon pages=1 vmalloc N0=1\n");
     Machine without;
     CHECK(kernel::proc_vmallocinfo(without.memory).empty());

@@ -82,6 +82,39 @@ TEST_CASE("pagetypeinfo: pageblocks by what lies in them, and free blocks by the
     machine.memory.release(Pfn(600));
 }
 
+TEST_CASE(
+    "pagetypeinfo: a pageblock with slabs that can be given up is reclaimable, until a page of another kind joins") {
+    Machine machine(1100, {}, mm::SlabChecks::off);
+    // Frames are handed out from below: those of the first pageblock are used up, so that what comes lies in the
+    // second.
+    std::vector<Pfn> first;
+    while (first.empty() || first.back() < Pfn(511)) {
+        first.push_back(machine.memory.allocate(mm::FrameState::reserved, mm::Fill::caller).value());
+        if (first.back() >= Pfn(512)) {
+            machine.memory.release(first.back());
+            first.pop_back();
+            break;
+        }
+    }
+    const auto counts = [&] {
+        const std::string text = kernel::proc_pagetypeinfo(machine.memory);
+        return text.substr(text.rfind("Normal ") + 7);
+    };
+    CHECK(counts() == "           1            2            0            0            0 \n");
+    {
+        const auto dentry = mm::new_kernel_object(machine.memory, mm::KernelObject::dentry);
+        REQUIRE(dentry.has_value());
+        CHECK(counts() == "           1            1            1            0            0 \n");
+        const std::string text = kernel::proc_pagetypeinfo(machine.memory);
+        CHECK(text.find("type  Reclaimable      0      0      0      0      0      0      0      0      0      0") ==
+              std::string::npos);
+        const auto pid = mm::new_kernel_object(machine.memory, mm::KernelObject::pid);
+        REQUIRE(pid.has_value());
+        CHECK(counts() == "           2            1            0            0            0 \n");
+    }
+    for (const Pfn pfn : first) machine.memory.release(pfn);
+}
+
 TEST_CASE("extfrag: each order's index as Linux prints it") {
     Machine machine(16);
     // 3, 4-7 and 8-15 are free: 13 frames.

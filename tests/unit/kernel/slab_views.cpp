@@ -4,7 +4,6 @@
 #include "kernel/proc_meminfo.hpp"
 #include "kernel/proc_slabinfo.hpp"
 #include "mm/kernel_layout.hpp"
-#include "mm/kernel_stack.hpp"
 #include "tests/unit/mm/machine.hpp"
 
 #include <fmt/format.h>
@@ -33,7 +32,6 @@ struct Example {
     Machine machine{256, {}, SlabChecks::off};
     SlabObject task = std::move(*new_kernel_object(machine.memory, KernelObject::task_struct));
     SlabObject dentry = std::move(*new_kernel_object(machine.memory, KernelObject::dentry));
-    KernelStack stack = std::move(*KernelStack::create(machine.memory));
     VirtAddr block = *machine.slab->kmalloc(3 * page_size);
 
     ~Example() { machine.slab->kfree(block); }
@@ -56,24 +54,21 @@ struct Example {
 
 }  // namespace
 
-TEST_CASE("meminfo and vmstat: slabs and kernel stacks") {
+TEST_CASE("meminfo and vmstat: slabs") {
     Example example;
     const MmStruct* const spaces[] = {example.machine.mm.get()};
     const kernel::MemoryCensus census = kernel::take_census(example.machine.memory, spaces);
     // An mm_struct, a task of two frames and a block of four; a dentry.
     CHECK(census.slab_unreclaimable == PageCount(1 + 2 + 4));
     CHECK(census.slab_reclaimable == PageCount(1));
-    CHECK(census.kernel_stacks == PageCount(4));
     const std::string meminfo = kernel::proc_meminfo(census);
     CHECK(line_of(meminfo, "Slab:") == "Slab:                 32 kB");
     CHECK(line_of(meminfo, "SReclaimable:") == "SReclaimable:          4 kB");
     CHECK(line_of(meminfo, "SUnreclaim:") == "SUnreclaim:           28 kB");
     CHECK(line_of(meminfo, "KReclaimable:") == "KReclaimable:          4 kB");
-    CHECK(line_of(meminfo, "KernelStack:") == "KernelStack:          16 kB");
     const std::string vmstat = kernel::proc_vmstat(census, {}, example.machine.memory);
     CHECK(line_of(vmstat, "nr_slab_unreclaimable") == "nr_slab_unreclaimable 7");
     CHECK(line_of(vmstat, "nr_slab_reclaimable") == "nr_slab_reclaimable 1");
-    CHECK(line_of(vmstat, "nr_kernel_stack") == "nr_kernel_stack 16");
 }
 
 TEST_CASE("slabinfo: a line for each cache, in Linux's columns") {
@@ -113,7 +108,6 @@ TEST_CASE("inspect: the slab view, whose frames are whose, and what a physical a
     const std::string frames = kernel::show_frames(example.standing());
     CHECK(contains(frames, fmt::format("  {:<10} {:18}task_struct\n", "slab", "")));
     CHECK(contains(frames, fmt::format("  {:<10} {:18}kmalloc, a block\n", "slab", "")));
-    CHECK(contains(frames, "  stack\n"));
     const PhysAddr inside = physical_address(example.task.address() + 100);
     CHECK(contains(kernel::show_physical(example.standing(), inside),
                    ", slab, of task_struct, object " + first + " in use\n"));

@@ -52,6 +52,20 @@ TEST_CASE("buddy: all of memory is free at first, in the largest aligned blocks"
     CHECK(odd.allocator.free_blocks() == Blocks{2, 0, 2, 2, 1, 1, 0, 0, 0, 0, 0});
 }
 
+TEST_CASE("buddy: a free list has the block first that is handed out next") {
+    Buddy buddy(64);
+    CHECK(buddy.allocator.free_list(5) == std::vector<Pfn>{Pfn(32)});
+    CHECK(buddy.allocator.free_list(6).empty());
+    std::vector<Pfn> taken;
+    while (const auto pfn = buddy.allocate(0)) taken.push_back(*pfn);
+    for (const std::uint64_t odd : {5, 9, 3, 31}) buddy.free(Pfn(odd), 0);
+    CHECK(buddy.allocator.free_list(0) == std::vector<Pfn>{Pfn(31), Pfn(3), Pfn(9), Pfn(5)});
+    for (unsigned order = 1; order < BuddyAllocator::order_count; ++order) {
+        CHECK(buddy.allocator.free_list(order).empty());
+    }
+    CHECK(buddy.allocate(0) == Pfn(31));
+}
+
 TEST_CASE("buddy: every order is found at its alignment, split from larger blocks and joined again") {
     Buddy buddy(4096);
     const Blocks untouched = buddy.allocator.free_blocks();

@@ -1,5 +1,4 @@
 // What address spaces and files take of the slab allocator.
-#include "mm/kernel_stack.hpp"
 #include "mm/page_cache_nodes.hpp"
 #include "tests/unit/mm/machine.hpp"
 
@@ -259,25 +258,6 @@ TEST_CASE("accounting: short of memory, pages leave for the kernel's objects, an
     (void)machine.slab->shrink();
     CHECK(machine.slab->object_count() == 1);
     CHECK(machine.broken() == "");
-}
-
-TEST_CASE("a kernel stack is four frames, or none") {
-    Accounted machine(64);
-    const PageCount before = machine.free_frames();
-    {
-        const auto stack = KernelStack::create(machine.memory);
-        REQUIRE(stack.has_value());
-        CHECK(stack->held_frame_count() == 4);
-        CHECK(machine.free_frames() == before - PageCount(4));
-        CHECK(machine.broken() == "");
-    }
-    CHECK(machine.free_frames() == before);
-    machine.memory.buddy().fail_after(3);
-    CHECK(outcome(KernelStack::create(machine.memory)) == "ENOMEM");
-    machine.memory.buddy().fail_after(std::nullopt);
-    CHECK(machine.free_frames() == before);
-    Machine plain(64);
-    CHECK(KernelStack::create(plain.memory)->held_frame_count() == 0);
 }
 
 }  // namespace fl::mm

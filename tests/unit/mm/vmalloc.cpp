@@ -18,11 +18,11 @@ VirtAddr at(std::uint64_t page) { return vmalloc_start + page * page_size; }
 // Where areas are, as the simplest of models has it: a page is taken or not, and the lowest place is the one.
 class Model {
 public:
-    std::uint64_t allocate(std::uint64_t pages) {
+    std::uint64_t allocate(std::uint64_t pages, std::uint64_t align_pages) {
         std::uint64_t start = 0;
         while (std::any_of(taken_.begin() + static_cast<std::ptrdiff_t>(start),
                            taken_.begin() + static_cast<std::ptrdiff_t>(start + pages + 1), [](bool is) { return is; }))
-            ++start;
+            start += align_pages;
         mark(start, pages, true);
         return start;
     }
@@ -46,9 +46,10 @@ public:
     Checked(const Checked&) = delete;
     Checked& operator=(const Checked&) = delete;
 
-    void allocate(std::uint64_t pages) {
-        const VirtAddr wanted = at(model_.allocate(pages));
-        const auto start = machine.vmalloc().allocate({.size_bytes = pages * page_size, .caller = "test"});
+    void allocate(std::uint64_t pages, std::uint64_t align_pages = 1) {
+        const VirtAddr wanted = at(model_.allocate(pages, align_pages));
+        const auto start = machine.vmalloc().allocate(
+            {.size_bytes = pages * page_size, .caller = "test", .align_bytes = align_pages * page_size});
         REQUIRE(start.has_value());
         CHECK(*start == wanted);
         areas.emplace_back(*start, pages);
@@ -171,9 +172,11 @@ TEST_CASE("vmalloc: long random sequences, beside the model") {
         Checked checked(1024);
         std::uint64_t pages = 0;
         for (unsigned step = 0; step < 300; ++step) {
-            const std::uint64_t wanted = 1 + random() % 40;
+            // Kernel stacks among them, which are aligned.
+            const bool is_stack = random() % 3 == 0;
+            const std::uint64_t wanted = is_stack ? 4 : 1 + random() % 40;
             if (random() % 2 == 0 && pages + wanted < 900) {
-                checked.allocate(wanted);
+                checked.allocate(wanted, is_stack ? 4 : 1);
                 pages += wanted;
             } else if (!checked.areas.empty()) {
                 const std::size_t index = random() % checked.areas.size();

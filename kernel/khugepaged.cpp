@@ -43,8 +43,8 @@ void Khugepaged::run(System& system) {
     thread_ = nullptr;
 }
 
-// khugepaged_do_scan(): nobody's pages are gone over twice in one pass, and it ends when no block is free the second
-// time.
+// khugepaged_do_scan(): a pass begins at the first address space once at most, and ends when no block is free for the
+// second time.
 void Khugepaged::scan(System& system) {
     has_run_ = false;
     const mm::Khugepaged& settings = parts_.memory.huge_pages().khugepaged;
@@ -65,7 +65,7 @@ void Khugepaged::scan(System& system) {
 }
 
 // khugepaged_scan_mm_slot(): goes on in the address space where it stopped, up to its end, to a place that was
-// gathered, or to so many pages. Returns how many it went over, others' trifles counted as one.
+// gathered, or to so many pages. Returns how many it went over; a mapping that it passes by counts as one.
 std::uint64_t Khugepaged::scan_next(std::uint64_t pages) {
     const auto mm = next_space();
     if (mm == nullptr) {
@@ -108,12 +108,15 @@ std::uint64_t Khugepaged::scan_space(mm::MmStruct& mm, std::uint64_t pages) {
     return progress;
 }
 
-// What it takes is the address space's, not its own.
+// What it takes is the address space's, not its own, and no fault brought it.
 Collapse Khugepaged::collapse(mm::Vma& vma) {
     mm::Reclaimer* reclaimer = parts_.memory.reclaimer();
     if (reclaimer != nullptr) reclaimer->set_current(&vma.mm());
     const Collapse outcome = vma.mm().khugepaged_collapse(vma, *at_);
-    if (reclaimer != nullptr) reclaimer->set_current(nullptr);
+    if (reclaimer != nullptr) {
+        reclaimer->settle();
+        reclaimer->set_current(nullptr);
+    }
     if (outcome == Collapse::done) ++parts_.memory.huge_pages().khugepaged.pages_collapsed;
     return outcome;
 }

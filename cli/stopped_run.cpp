@@ -1,5 +1,6 @@
 #include "cli/stopped_run.hpp"
 
+#include "cli/enough_memory.hpp"
 #include "cli/exit_status.hpp"
 #include "cli/messages.hpp"
 #include "cli/program_options.hpp"
@@ -167,7 +168,9 @@ int run_machine(kernel::MachineOptions options, const kernel::ProgramSpec& progr
         if (!created) return fail_to_start(fmt::format("{}: {}", program.path, created.error()));
         machine = *std::move(created);
         stopper.attach(*machine);
-        if (const auto started = machine->exec(program); !started) return fail_to_start(started.error());
+        const auto started = machine->exec(program);
+        want_enough_memory(started ? machine.get() : nullptr, options, program);
+        if (!started) return fail_to_start(started.error());
         if (file) file->begin();
         (void)machine->run();
     }

@@ -55,8 +55,9 @@ public:
     }
     void on_write_back(const mm::WriteBackEvent& event) override { story_.write_backs.push_back(event); }
 
-    std::string look(const kernel::Machine& machine, const mm::FaultEvent* event) override {
+    std::string look(const kernel::Machine& machine, const StoppedAt& at) override {
         const kernel::Inspection standing = machine.inspection();
+        const mm::FaultEvent* event = at.fault;
         story_.event = *event;
         const kernel::InspectedProcess* process = standing.find(event->origin.pid);
         story_.process = process != nullptr ? process->name : "";

@@ -8,6 +8,7 @@
 #include "cli/stopped_run.hpp"
 #include "kernel/inspect.hpp"
 #include "kernel/mm_dump.hpp"
+#include "mm/file_identity.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -36,7 +37,8 @@ Exit status: 0; 1: the point was never reached, or what was shown could not be w
   faultline inspect --at-fault 7 --show maps,pagetable ./program
   faultline inspect --at-exit --walk 0x404000 --walk 0x7fffffffe000 ./program
   faultline inspect --at-exit --show pagetable --json ./program | jq '.pagetable.tables'
-  faultline inspect --at-instruction 10000 --frames 16 --show lists,swap ./program)";
+  faultline inspect --at-instruction 10000 --frames 16 --show lists,swap ./program
+  faultline inspect --at-eviction 3 --frames 32 --kswapd on --show mm ./program)";
 
 constexpr std::array view_names = {"maps", "mm",   "pagetable", "buddy",  "slab", "frames",
                                    "rmap", "swap", "lists",     "kernel", "log"};
@@ -73,9 +75,34 @@ std::vector<std::string> views_from(const std::string& text) {
     }
 }
 
+std::string eviction_text(const mm::EvictionEvent& event) {
+    const mm::PageName& page = event.page;
+    const std::string what = page.file != nullptr ? fmt::format("page {} of {}", page.file_page, page.file->path)
+                             : page.address
+                                 ? fmt::format("the page at {:#x} of process {}", page.address->value(), page.owner)
+                                 : "a page that nobody maps";
+    if (event.for_fault != 0) return fmt::format("{} left memory for page fault {}", what, event.for_fault);
+    return fmt::format("{} left memory; reason: {}", what, mm::reclaim_reason_name(event.reason));
+}
+
+std::string borrower_text(const kernel::Inspection& standing, const kernel::Borrower& borrower) {
+    const std::string who = fmt::format("{} ({})", borrower.pid, borrower.name);
+    if (borrower.active_mm == nullptr) return who + ", which has no active_mm";
+    const kernel::InspectedProcess* lender = standing.find(standing.owner_of(*borrower.active_mm));
+    if (lender == nullptr) return who + ", whose active_mm has no users any more";
+    return fmt::format("{}, whose active_mm is that of process {} ({})", who, lender->pid, lender->name);
+}
+
+// What mm_count counts beside the users; empty: nobody runs on it who is none of them.
+std::string loan_text(const kernel::Inspection& standing, const kernel::InspectedProcess& process) {
+    if (!standing.borrower || standing.borrower->active_mm != process.mm) return "";
+    return fmt::format("\nactive_mm of {} ({}): one of mm_count, none of mm_users\n", standing.borrower->pid,
+                       standing.borrower->name);
+}
+
 class Views final : public StopView {
 public:
-    explicit Views(const InspectOptions& options) : is_json_(options.json) {
+    Views(const InspectOptions& options, const StopPoint& point) : point_(point), is_json_(options.json) {
         for (const std::string& text : options.walks) walks_.emplace_back(address_from("--walk", text));
         for (const std::string& text : options.physicals) physicals_.emplace_back(address_from("--phys", text));
         if (options.pid) pid_ = count_from("--pid", *options.pid);
@@ -86,11 +113,11 @@ public:
         }
     }
 
-    std::string look(const kernel::Machine& machine, const mm::FaultEvent* event) override {
+    std::string look(const kernel::Machine& machine, const StoppedAt& at) override {
         const kernel::Inspection standing = machine.inspection();
         const kernel::InspectedProcess& process = process_of(standing);
-        if (is_json_) return json(standing, process, event);
-        std::string text = occasion(standing, event);
+        if (is_json_) return json(standing, process, at);
+        std::string text = occasion(standing, at);
         for (const std::string& view : views_) text += "\n" + show(view, standing, process);
         for (const VirtAddr address : walks_) text += "\n" + kernel::show_walk(standing, process, address);
         for (const PhysAddr address : physicals_) text += "\n" + kernel::show_physical(standing, address);
@@ -99,8 +126,8 @@ public:
 
 private:
     std::string json(const kernel::Inspection& standing, const kernel::InspectedProcess& process,
-                     const mm::FaultEvent* event) const {
-        Json all{{"stopped", json_standing(standing, event)},
+                     const StoppedAt& at) const {
+        Json all{{"stopped", json_standing(standing, at, point_)},
                  {"process", {{"pid", process.pid}, {"program", process.name}}}};
         for (const std::string& view : views_) all[view] = json_view(view, standing, process);
         for (const VirtAddr address : walks_) all["walks"].push_back(json_walk(standing, process, address));
@@ -119,9 +146,12 @@ private:
             fmt::format("--pid {}: there is no such process then; there are {}", wanted, fmt::join(pids, ", ")));
     }
 
-    static std::string occasion(const kernel::Inspection& standing, const mm::FaultEvent* event) {
+    std::string occasion(const kernel::Inspection& standing, const StoppedAt& at) const {
         std::string text = "stopped";
-        if (event != nullptr) {
+        if (at.eviction != nullptr) {
+            text += fmt::format(" after eviction {} ({})", *point_.eviction, eviction_text(*at.eviction));
+        }
+        if (const mm::FaultEvent* event = at.fault) {
             text +=
                 fmt::format(" after page fault {} ({}, {} {:#x})", event->sequence, mm::fault_kind_name(event->kind),
                             event->access == emu::Access::write     ? "a write to"
@@ -130,7 +160,11 @@ private:
                             event->address.value());
         }
         const kernel::InspectedProcess* current = standing.find(standing.current_pid);
-        if (current != nullptr) text += fmt::format(", in process {} ({})", current->pid, current->name);
+        if (standing.borrower) {
+            text += ", in " + borrower_text(standing, *standing.borrower);
+        } else if (current != nullptr) {
+            text += fmt::format(", in process {} ({})", current->pid, current->name);
+        }
         if (standing.instructions > 0) text += fmt::format(", after {} instructions", standing.instructions);
         return text + fmt::format(", at {} ns\n", standing.time_ns);
     }
@@ -140,7 +174,8 @@ private:
         if (view == "maps") return kernel::show_maps(process);
         if (view == "mm") {
             return kernel::dump_mm(*process.mm, process.pid,
-                                   fmt::format("mm: process {} ({})", process.pid, process.name));
+                                   fmt::format("mm: process {} ({})", process.pid, process.name)) +
+                   loan_text(standing, process);
         }
         if (view == "pagetable") return kernel::show_page_table(process);
         if (view == "buddy") return kernel::show_buddy(standing.memory);
@@ -153,6 +188,7 @@ private:
         return kernel::show_lists(standing);
     }
 
+    const StopPoint& point_;
     bool is_json_;
     std::vector<std::string> views_;
     std::vector<VirtAddr> walks_;
@@ -161,11 +197,13 @@ private:
 };
 
 StopPoint point_from(const InspectOptions& options) {
-    const int points = (options.at_fault ? 1 : 0) + (options.at_instruction ? 1 : 0) + (options.at_exit ? 1 : 0);
-    if (points != 1) throw UsageError("inspect: say one of --at-fault, --at-instruction and --at-exit");
+    const int points = (options.at_fault ? 1 : 0) + (options.at_instruction ? 1 : 0) + (options.at_eviction ? 1 : 0) +
+                       (options.at_exit ? 1 : 0);
+    if (points != 1) throw UsageError("inspect: say one of --at-fault, --at-instruction, --at-eviction and --at-exit");
     StopPoint point;
     if (options.at_fault) point.fault = count_from("--at-fault", *options.at_fault);
     if (options.at_instruction) point.instruction = count_from("--at-instruction", *options.at_instruction);
+    if (options.at_eviction) point.eviction = count_from("--at-eviction", *options.at_eviction);
     point.exit = options.at_exit;
     return point;
 }
@@ -181,6 +219,8 @@ InspectCommand::InspectCommand(CLI::App& application)
     add_value_option(subcommand_, "--at-fault", options_.at_fault, "Stop once the N-th page fault is handled", "N");
     add_value_option(subcommand_, "--at-instruction", options_.at_instruction,
                      "Stop once N instructions were executed, at the end of the block (up to a jump) of the N-th", "N");
+    add_value_option(subcommand_, "--at-eviction", options_.at_eviction,
+                     "Stop once the N-th page has left memory, for a page fault, by kswapd or on advice", "N");
     add_flag(subcommand_, "--at-exit", options_.at_exit, "Stop at the program's end, its memory still there");
     add_value_option(subcommand_, "--show", options_.show, "Which views", "VIEW[,VIEW...]");
     add_flag(subcommand_, "--json", options_.json, "The views as JSON, on one line (docs/inspect.md)");
@@ -200,8 +240,9 @@ InspectCommand::InspectCommand(CLI::App& application)
 int InspectCommand::execute(const std::vector<std::string>& program_words) const {
     try {
         if (program_words.empty()) throw UsageError("inspect: PROGRAM is missing; see faultline inspect --help");
-        Views views(options_);
-        return run_to_stop(options_.machine, program_words, point_from(options_), views, options_.output);
+        const StopPoint point = point_from(options_);
+        Views views(options_, point);
+        return run_to_stop(options_.machine, program_words, point, views, options_.output);
     } catch (const UsageError& error) {
         report(error.what());
         return exit_usage;

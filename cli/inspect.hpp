@@ -1,4 +1,4 @@
-// faultline inspect: views on the machine, stopped at a page fault, an instruction or the program's end.
+// faultline inspect: views on the machine, stopped at a page fault, an instruction, an eviction or the program's end.
 #pragma once
 
 #include "cli/cli11.hpp"
@@ -12,7 +12,7 @@ namespace fl::cli {
 
 struct InspectOptions {
     MachineTexts machine;
-    std::optional<std::string> at_fault, at_instruction;
+    std::optional<std::string> at_fault, at_instruction, at_eviction;
     bool at_exit = false;
     std::optional<std::string> show;
     bool json = false;

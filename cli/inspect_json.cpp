@@ -1,6 +1,7 @@
 #include "cli/inspect_json.hpp"
 
 #include "kernel/inspect_data.hpp"
+#include "mm/file_identity.hpp"
 #include "mm/fragmentation.hpp"
 #include "mm/kernel_space.hpp"
 #include "mm/reclaimer.hpp"
@@ -351,6 +352,23 @@ Json forecast(const Inspection& machine, const mm::MmStruct& mm, VirtAddr addres
             {"fetch", kind_of(emu::Access::execute)}};
 }
 
+Json json_eviction(const mm::EvictionEvent& event, std::uint64_t number) {
+    const mm::PageName& page = event.page;
+    return {{"number", number},
+            {"reason", mm::reclaim_reason_name(event.reason)},
+            {"for_fault", event.for_fault != 0 ? Json(event.for_fault) : Json()},
+            {"page", page.id},
+            {"pid", page.address ? Json(page.owner) : Json()},
+            {"addr", page.address ? Json(hex(*page.address)) : Json()},
+            {"file", page.file != nullptr ? Json(page.file->path) : Json()},
+            {"file_page", page.file != nullptr ? Json(page.file_page) : Json()}};
+}
+
+Json json_borrower(const Inspection& machine, const kernel::Borrower& borrower) {
+    const std::uint32_t lender = borrower.active_mm != nullptr ? machine.owner_of(*borrower.active_mm) : 0;
+    return {{"pid", borrower.pid}, {"name", borrower.name}, {"active_mm", lender != 0 ? Json(lender) : Json()}};
+}
+
 }  // namespace
 
 Json json_view(std::string_view view, const Inspection& machine, const InspectedProcess& process) {
@@ -430,11 +448,11 @@ Json json_physical(const Inspection& machine, PhysAddr address) {
     return json;
 }
 
-Json json_standing(const Inspection& machine, const mm::FaultEvent* event) {
+Json json_standing(const Inspection& machine, const StoppedAt& at, const StopPoint& point) {
     constexpr std::array letters{"r", "w", "x"};
     const InspectedProcess* current = machine.find(machine.current_pid);
     Json fault;
-    if (event != nullptr) {
+    if (const mm::FaultEvent* event = at.fault) {
         fault = {{"seq", event->sequence},
                  {"kind", mm::fault_kind_name(event->kind)},
                  {"access", letters.at(event->access == emu::Access::read    ? 0
@@ -443,6 +461,8 @@ Json json_standing(const Inspection& machine, const mm::FaultEvent* event) {
                  {"addr", hex(event->address)}};
     }
     return {{"fault", std::move(fault)},
+            {"eviction", at.eviction != nullptr ? json_eviction(*at.eviction, *point.eviction) : Json()},
+            {"borrower", machine.borrower ? json_borrower(machine, *machine.borrower) : Json()},
             {"pid", current != nullptr ? Json(current->pid) : Json()},
             {"program", current != nullptr ? Json(current->name) : Json()},
             {"instructions", machine.instructions > 0 ? Json(machine.instructions) : Json()},

@@ -4,6 +4,7 @@
 // What there is none of is null.
 #pragma once
 
+#include "cli/stopped_run.hpp"
 #include "kernel/inspection.hpp"
 
 #include <nlohmann/json.hpp>
@@ -18,8 +19,8 @@ using Json = nlohmann::ordered_json;
 Json json_view(std::string_view view, const kernel::Inspection& machine, const kernel::InspectedProcess& process);
 Json json_walk(const kernel::Inspection& machine, const kernel::InspectedProcess& process, VirtAddr address);
 Json json_physical(const kernel::Inspection& machine, PhysAddr address);
-// Where the machine stands; `event`: the fault that it was stopped at; nullptr: it was no fault.
-Json json_standing(const kernel::Inspection& machine, const mm::FaultEvent* event);
+// Where the machine stands, and what it was stopped at.
+Json json_standing(const kernel::Inspection& machine, const StoppedAt& at, const StopPoint& point);
 
 // One line, in ASCII, with its end.
 std::string json_line(const Json& json);

@@ -2,6 +2,7 @@
 
 #include "cli/crash_lesson.hpp"
 #include "cli/dmesg_session.hpp"
+#include "cli/enough_memory.hpp"
 #include "cli/exit_status.hpp"
 #include "cli/messages.hpp"
 #include "cli/mm_dump_session.hpp"
@@ -242,7 +243,9 @@ int run_program(kernel::MachineOptions options, const kernel::ProgramSpec& progr
     kernel::Machine& machine = **created;
     running = &machine;
     outputs.attach(machine, options);
-    if (const auto started = machine.exec(program); !started) return fail_to_start(started.error());
+    const auto started = machine.exec(program);
+    want_enough_memory(started ? &machine : nullptr, options, program);
+    if (!started) return fail_to_start(started.error());
     outputs.begin();
     const auto& policy = options.pressure.policy;
     if (policy && policy->info->needs == replacement::Needs::every_reference) {

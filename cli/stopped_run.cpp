@@ -1,5 +1,6 @@
 #include "cli/stopped_run.hpp"
 
+#include "cli/enough_memory.hpp"
 #include "cli/exit_status.hpp"
 #include "cli/messages.hpp"
 #include "cli/program_options.hpp"
@@ -63,16 +64,17 @@ public:
     }
     void on_eviction(const mm::EvictionEvent& event) override {
         if (event.for_fault != 0 && is_due(event.for_fault)) guard([&] { view_.on_eviction(event); });
+        if (++evictions_ == point_.eviction) look({.fault = nullptr, .eviction = &event});
     }
     void on_write_back(const mm::WriteBackEvent& event) override {
         if (event.for_fault != 0 && is_due(event.for_fault)) guard([&] { view_.on_write_back(event); });
     }
     void on_fault(const mm::FaultEvent& event) override {
-        if (is_due(event.sequence)) look(&event);
+        if (is_due(event.sequence)) look({.fault = &event, .eviction = nullptr});
     }
-    void look(const mm::FaultEvent* event) {
+    void look(const StoppedAt& at) {
         if (text_ || machine_ == nullptr) return;
-        guard([&] { text_ = view_.look(*machine_, event); });
+        guard([&] { text_ = view_.look(*machine_, at); });
         machine_->stop();
     }
 
@@ -94,6 +96,7 @@ private:
     const StopPoint& point_;
     StopView& view_;
     kernel::Machine* machine_ = nullptr;
+    std::uint64_t evictions_ = 0;
     std::optional<std::string> text_;
     std::string failure_;
 };
@@ -102,18 +105,20 @@ void set_stop(kernel::MachineOptions& options, const StopPoint& point, Stopper& 
     if (point.instruction && options.clock == kernel::ClockMode::host) {
         throw UsageError("--at-instruction: nothing counts instructions under --clock host");
     }
-    if (point.fault) options.fault_observer = &stopper;
-    if (point.exit) options.at_end = [&stopper] { stopper.look(nullptr); };
+    if (point.fault || point.eviction) options.fault_observer = &stopper;
+    if (point.exit) options.at_end = [&stopper] { stopper.look({}); };
     options.stop_at_instruction = point.instruction;
-    options.at_stop = [&stopper] { stopper.look(nullptr); };
+    options.at_stop = [&stopper] { stopper.look({}); };
+}
+
+std::string never_happened(const char* what, std::uint64_t wanted, std::uint64_t count) {
+    return fmt::format("{0} {1} did not happen; there {2} {3} {0}{4}", what, wanted, count == 1 ? "was" : "were", count,
+                       count == 1 ? "" : "s");
 }
 
 std::string never_reached(const StopPoint& point, const kernel::MachineStatistics& run) {
-    if (point.fault) {
-        const std::uint64_t faults = run.faults.total();
-        return fmt::format("page fault {} did not happen; there {} {} page fault{}", *point.fault,
-                           faults == 1 ? "was" : "were", faults, faults == 1 ? "" : "s");
-    }
+    if (point.fault) return never_happened("page fault", *point.fault, run.faults.total());
+    if (point.eviction) return never_happened("eviction", *point.eviction, run.reclaim.evicted());
     if (point.instruction) {
         return fmt::format("instruction {} was never reached; there were {}", *point.instruction, run.instructions);
     }
@@ -167,7 +172,9 @@ int run_machine(kernel::MachineOptions options, const kernel::ProgramSpec& progr
         if (!created) return fail_to_start(fmt::format("{}: {}", program.path, created.error()));
         machine = *std::move(created);
         stopper.attach(*machine);
-        if (const auto started = machine->exec(program); !started) return fail_to_start(started.error());
+        const auto started = machine->exec(program);
+        want_enough_memory(started ? machine.get() : nullptr, options, program);
+        if (!started) return fail_to_start(started.error());
         if (file) file->begin();
         (void)machine->run();
     }

@@ -17,7 +17,14 @@ namespace fl::cli {
 struct StopPoint {
     std::optional<std::uint64_t> fault;        // once it is handled
     std::optional<std::uint64_t> instruction;  // once so many have been executed
+    std::optional<std::uint64_t> eviction;     // once so many pages have left memory
     bool exit = false;                         // the program's end
+};
+
+// What it was stopped at; both nullptr: at neither.
+struct StoppedAt {
+    const mm::FaultEvent* fault = nullptr;
+    const mm::EvictionEvent* eviction = nullptr;
 };
 
 // Looks at the machine when it stands still. Called from inside the machine: what is thrown ends the run, and is kept.
@@ -26,8 +33,8 @@ public:
     virtual void before_fault(const kernel::Machine& /*machine*/, const mm::MmStruct& /*mm*/, VirtAddr /*address*/) {}
     virtual void on_eviction(const mm::EvictionEvent& /*event*/) {}
     virtual void on_write_back(const mm::WriteBackEvent& /*event*/) {}
-    // The text to print. `event` is the fault that it was stopped at; nullptr: it was no fault.
-    virtual std::string look(const kernel::Machine& machine, const mm::FaultEvent* event) = 0;
+    // The text to print.
+    virtual std::string look(const kernel::Machine& machine, const StoppedAt& at) = 0;
     // The machine is about to go: nothing of it may be kept.
     virtual void forget() {}
 

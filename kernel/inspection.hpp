@@ -25,11 +25,19 @@ struct InspectedProcess {
     const mm::MmStruct* mm = nullptr;  // never nullptr; several processes may share one (vfork)
 };
 
+// A task that runs and has no address space of its own: a kernel thread, or a program's that is ending (LazyTlb).
+struct Borrower {
+    std::uint32_t pid = 0;
+    std::string name;
+    const mm::MmStruct* active_mm = nullptr;  // in whose page tables the processor is; nullptr: the kernel's own
+};
+
 struct Inspection {
     const mm::PhysicalMemory& memory;
     const mm::FaultHandler& faults;
     std::vector<InspectedProcess> processes{};  // those that have an address space, by their numbers
-    std::uint32_t current_pid = 0;              // whose turn it is
+    std::uint32_t current_pid = 0;              // whose turn it is; of a loan who lends
+    std::optional<Borrower> borrower{};         // nullopt: whose turn it is has the processor itself
     std::vector<std::shared_ptr<mm::File>> files;
     std::uint64_t instructions = 0;  // executed so far, by all; 0 under ClockMode::host
     std::uint64_t time_ns = 0;       // virtual

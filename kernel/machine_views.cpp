@@ -38,6 +38,11 @@ Inspection MachineImplementation::inspection() const {
     }
     const System* system = current_ != nullptr && current_->task.mm != nullptr ? current_ : first_;
     if (system != nullptr) inspection.current_pid = system->task.pid;
+    if (current_ == nullptr || current_->task.mm != nullptr) return inspection;
+    const mm::MmStruct* active_mm = processes_.lazy_tlb().active_mm();
+    inspection.borrower = Borrower{current_->task.pid, current_->task.name, active_mm};
+    const std::uint32_t lender = active_mm != nullptr ? inspection.owner_of(*active_mm) : 0;
+    if (lender != 0) inspection.current_pid = lender;
     return inspection;
 }
 

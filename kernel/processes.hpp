@@ -109,6 +109,7 @@ public:
     const KernelState& kernel() const { return kernel_; }
     // Whose page tables tasks run in that have none; told of every switch.
     LazyTlb& lazy_tlb() { return lazy_tlb_; }
+    const LazyTlb& lazy_tlb() const { return lazy_tlb_; }
     // A user of the address space goes (mmput); the last one takes it apart.
     static void put_mm(std::shared_ptr<mm::MmStruct> mm);
 

@@ -79,6 +79,45 @@ fi
 faultline run $'./two\nlines\e[1m'
 expect_complaint 125 "./two?lines?[1m: No such file or directory"
 
-faultline run --mem 68K "$hello"
-expect_complaint 125 "not enough memory"
+# Too little RAM is refused, with the least that works. Anything else that is wrong with the program comes first.
+# least OPTIONS... PROGRAM: what the refusal of 68 KiB names, in KiB.
+least() {
+  faultline run --mem 68K "$@"
+  expect_complaint 2 "--mem: 68 KiB is too small for ${*: -1}; the least is "
+  least=$(sed -n 's/.*; the least is \([0-9]*\) KiB$/\1/p' <<<"$stderr")
+}
+# runs_from OPTIONS... PROGRAM: with that much it runs, and with a page less it is refused in the same words.
+runs_from() {
+  least "$@"
+  local program=${*: -1}
+  run timeout -k 1 60 "$FAULTLINE" run --mem "$((least - 4))K" "$@"
+  expect_complaint 2 "--mem: $((least - 4)) KiB is too small for $program; the least is $least KiB"
+  run timeout -k 1 60 "$FAULTLINE" run --mem "${least}K" "$@"
+  check "$* in $least KiB: $stderr" is "$status:$stderr" 0:
+}
+runs_from "$GUESTS/touch-musl"
+runs_from "$GUESTS/touch-glibc"
+runs_from "$GUESTS/hello-musl-pie"
+pie=$least
+runs_from --paranoid "$hello"
+runs_from --kswapd on --flusher on "$hello"
+with_threads=$least
+runs_from "$hello"
+check "a program whose parts lie close together needs fewer page tables" test "$pie" -lt "$least"
+check "kernel threads have stacks, too" test "$with_threads" -gt $((least + 3 * 16))
+for subcommand in 'inspect --at-exit' 'explain 1'; do
+  read -ra words <<<"$subcommand"
+  faultline "${words[0]}" --mem "$((least - 4))K" "${words[@]:1}" "$hello"
+  expect_complaint 2 "too small for $hello; the least is $least KiB"
+done
+faultline inspect --at-exit --mem "${least}K" "$hello"
+check "inspect in $least KiB" is "$status" 0
+echo kept >trace.txt
+faultline run --mem 68K --trace=trace.txt "$hello"
+expect_complaint 2 "is too small"
+check "what was in a file stays" is "$(<trace.txt)" kept
+faultline run --mem 68K ./missing
+expect_complaint 125 "./missing: No such file or directory"
+faultline run --mem 68K ./arm
+expect_complaint 125 "not for x86-64"
 passed

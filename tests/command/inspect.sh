@@ -101,6 +101,39 @@ check "lists of their own" contains "$stdout" "  process 2: "
 faultline inspect --at-exit --frames 64 --swap 0 --show swap "$scan"
 check "no swap" contains "$stdout" "swap: none"
 
+# Where a page has left memory. kswapd runs in the address space of whoever ran before it: it counts in mm_count.
+both_counts() { sed -nE 's/.* (mm_users|mm_count) +([0-9]+)$/\1=\2/p' <<<"$stdout" | paste -sd ' '; }
+faultline run --frames 16 --kswapd on --trace=t.jsonl --trace-format jsonl "$scan"
+line=$(grep '"event":"eviction"' t.jsonl | grep -n '"reason":"kswapd".*"pid":4' | sed -n 2p)
+number=${line%%:*}
+address=${line##*\"addr\":\"}
+address=${address%%\"*}
+faultline inspect --at-eviction "$number" --frames 16 --kswapd on --show mm "$scan"
+check "at an eviction of kswapd's: $stderr" matches "${stdout%%$'\n'*}" "^stopped after eviction $number \
+\(the page at $address of process 4 left memory; reason: kswapd\), in 3 \(kswapd0\), whose active_mm is that of process 4 \
+\(loop-scan-musl\), after [0-9]+ instructions, at [0-9]+ ns\$"
+check "the lender's address space" contains "$stdout" "mm: process 4 (loop-scan-musl)"
+check "with the loan in mm_count alone" is "$(both_counts)" "mm_users=1 mm_count=2"
+check "and who it is" contains "$stdout" "${new_line}active_mm of 3 (kswapd0): one of mm_count, none of mm_users"
+faultline inspect --at-fault 20 --frames 16 --kswapd on --show mm "$scan"
+check "nobody else borrows it" is "$(both_counts)" "mm_users=1 mm_count=1"
+check "nor is it said" lacks "$stdout" active_mm
+faultline inspect --at-eviction "$number" --frames 16 --kswapd on --json "$scan"
+check "json: the loan" contains "$stdout" '"borrower":{"pid":3,"name":"kswapd0","active_mm":4}'
+check "json: the eviction" contains "$stdout" "\"eviction\":{\"number\":$number,\"reason\":\"kswapd\",\"for_fault\":null,"
+faultline inspect --at-eviction 5 --frames 16 --show rmap --walk 0x7fffffffe000 "$scan"
+check "for a page fault: $stderr" matches "${stdout%%$'\n'*}" \
+  '^stopped after eviction 5 \(.* left memory for page fault [0-9]+\), in process 2 \(loop-scan-musl\)'
+faultline inspect --at-eviction 1000 --frames 16 "$scan"
+check "one that does not come" is "$status:$stdout" 1:
+check "how many there were" matches "$stderr" 'eviction 1000 did not happen; there were [0-9]+ evictions$'
+for wrong in 0 x -1 ''; do
+  faultline inspect --at-eviction "$wrong" "$scan"
+  expect_complaint 2 --at-eviction
+done
+faultline inspect --at-eviction 1 --at-exit "$scan"
+expect_complaint 2 "say one of --at-fault, --at-instruction, --at-eviction and --at-exit"
+
 # The same at each run, and --output.
 faultline inspect --at-fault 7 --show all ./walk
 first=$stdout
@@ -194,7 +227,7 @@ check "no such instruction" matches "$stderr" 'instruction 999999999 was never r
 
 # What the command line gets wrong.
 faultline inspect ./walk
-expect_complaint 2 "inspect: say one of --at-fault, --at-instruction and --at-exit"
+expect_complaint 2 "inspect: say one of --at-fault, --at-instruction, --at-eviction and --at-exit"
 faultline inspect --at-fault 1 --at-exit ./walk
 expect_complaint 2 "inspect: say one of"
 faultline inspect --at-exit

@@ -5,7 +5,6 @@
 #include <fmt/format.h>
 
 #include <iterator>
-#include <ranges>
 
 namespace fl::kernel {
 
@@ -15,13 +14,15 @@ std::string proc_slabinfo(const mm::PhysicalMemory& memory) {
         "# name            <active_objs> <num_objs> <objsize> <objperslab> <pagesperslab>"
         " : tunables <limit> <batchcount> <sharedfactor> : slabdata <active_slabs> <num_slabs> <sharedavail>\n";
     if (memory.slab() == nullptr) return text;
-    for (const auto& cache : memory.slab()->caches() | std::views::reverse) {
-        const mm::SlabLayout& layout = cache->layout();
+    const auto& caches = memory.slab()->caches();
+    for (auto newest = caches.rbegin(); newest != caches.rend(); ++newest) {
+        const mm::KmemCache& cache = **newest;
+        const mm::SlabLayout& layout = cache.layout();
         fmt::format_to(
             std::back_inserter(text),
             "{:<17} {:>6} {:>6} {:>6} {:>4} {:>4} : tunables {:>4} {:>4} {:>4} : slabdata {:>6} {:>6} {:>6}\n",
-            cache->name(), cache->object_count(), cache->room_count(), layout.bytes, layout.objects_in(layout.order),
-            1U << layout.order, 0, 0, 0, cache->slab_count(), cache->slab_count(), 0);
+            cache.name(), cache.object_count(), cache.room_count(), layout.bytes, layout.objects_in(layout.order),
+            1U << layout.order, 0, 0, 0, cache.slab_count(), cache.slab_count(), 0);
     }
     return text;
 }

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <iterator>
-#include <ranges>
 #include <utility>
 
 namespace fl::kernel {
@@ -60,8 +59,8 @@ void Modules::unload_all(std::uint64_t fault_count) {
 // Built in, they take nothing of the machine's memory and have no address there; nobody depends on them.
 std::string Modules::proc_text() const {
     std::string text;
-    for (const Loaded& loaded : loaded_ | std::views::reverse) {
-        fmt::format_to(std::back_inserter(text), "{} 0 0 - Live 0x0000000000000000\n", loaded.info->name);
+    for (auto newest = loaded_.rbegin(); newest != loaded_.rend(); ++newest) {
+        fmt::format_to(std::back_inserter(text), "{} 0 0 - Live 0x0000000000000000\n", newest->info->name);
     }
     return text;
 }

@@ -223,7 +223,7 @@ private:
     void add_see_also() {
         source_ += ".SH SEE ALSO\n";
         std::vector<std::string> names;
-        if (!is_all()) names.push_back("faultline");
+        if (!is_all()) names.emplace_back("faultline");
         for (const CommandModel& other : all_.subcommands)
             if (other.words != command_.words) names.push_back(manual_page_name(other));
         for (const std::string& name : names)

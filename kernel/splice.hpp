@@ -7,6 +7,9 @@
 
 namespace fl::kernel {
 
+// Whether it has a splice_read and a splice_write: files, devices, sockets, streams; but not the kernel's log.
+bool can_splice(const System& system, const FileDescription& file);
+
 // splice_file_to_pipe(): as much as the pipe has room for, once it has any. `at` moves on. EPIPE with a signal, EAGAIN,
 // EINTR, EINVAL for what cannot be read so.
 Result<std::uint64_t> splice_into_pipe(System& system, FileDescription& from, std::uint64_t& at, ByteChannel& to,

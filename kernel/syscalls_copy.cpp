@@ -126,6 +126,7 @@ Result<std::uint64_t> sys_sendfile(System& system, const Arguments& a) {
         if (auto stored = from.store(system); !stored) return fail(stored.error());
         return moved;
     }
+    if (length_bytes > 0 && !can_splice(system, **to)) return fail(Errno::einval);
     const auto sent = move_bytes(system, {*from.file, from.position(), **to, (*to)->position, length_bytes});
     if (auto stored = from.store(system); !stored) return fail(stored.error());
     return sent;

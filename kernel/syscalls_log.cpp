@@ -44,7 +44,7 @@ Result<std::uint64_t> read_log(System& system, std::int32_t action, std::uint64_
     const auto size_bytes = static_cast<std::uint64_t>(length);
     auto into = UserSegments::single(system.user(), address, size_bytes);
     if (!into) return fail(into.error());
-    if (action == read) return read_syslog(system, *into, Blocking::yes);
+    if (action == read) return read_syslog(system, *into, UntilRecord::waited);
     const auto done = print_all(system, address, size_bytes);
     if (action == read_clear) system.processes.kernel().log.clear();
     return done;

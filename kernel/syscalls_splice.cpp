@@ -1,6 +1,7 @@
 // splice, tee and vmsplice (Linux: fs/splice.c).
 #include "kernel/net/socket_description.hpp"
 #include "kernel/splice.hpp"
+#include "kernel/vfs/kmsg.hpp"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -22,14 +23,6 @@ Blocking blocking_by(std::uint64_t flags, bool nonblocking_file = false) {
 
 PipeDescription* pipe_of(const DescriptionPointer& file) { return dynamic_cast<PipeDescription*>(file.get()); }
 bool is_nonblocking(const PipeDescription& pipe) { return pipe.blocking() == Blocking::no; }
-
-// Whether it has a splice_read and a splice_write: files, devices, sockets, streams.
-bool can_splice(const System& system, const FileDescription& file) {
-    const auto status = file.status(system);
-    if (!status || S_ISDIR(status->st_mode)) return false;
-    const bool has_name = dynamic_cast<const NamelessDescription*>(&file) == nullptr;
-    return has_name || dynamic_cast<const SocketDescription*>(&file) != nullptr;
-}
 
 // wait_for_space()
 Result<void> wait_for_room(System& system, ByteChannel& pipe, Blocking blocking) {
@@ -167,6 +160,13 @@ Result<std::uint64_t> memory_to_pipe(System& system, const std::vector<Segment>&
 }
 
 }  // namespace
+
+bool can_splice(const System& system, const FileDescription& file) {
+    const auto status = file.status(system);
+    if (!status || S_ISDIR(status->st_mode) || is_kernel_log(file)) return false;
+    const bool has_name = dynamic_cast<const NamelessDescription*>(&file) == nullptr;
+    return has_name || dynamic_cast<const SocketDescription*>(&file) != nullptr;
+}
 
 Result<std::uint64_t> splice_into_pipe(System& system, FileDescription& from, std::uint64_t& at, ByteChannel& to,
                                        std::uint64_t length_bytes, Blocking blocking) {

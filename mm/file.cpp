@@ -125,8 +125,9 @@ Result<void> File::fill_page(std::uint64_t page_index, Pfn pfn) {
 }
 
 void File::pay_zeroes(std::uint64_t page_index, std::span<std::byte> bytes) const {
-    const auto [owed, end] = zeroes_owed_.equal_range(page_index);
-    for (const auto& [index, part] : std::ranges::subrange(owed, end)) {
+    const auto [first, end] = zeroes_owed_.equal_range(page_index);
+    for (auto owed = first; owed != end; ++owed) {
+        const ByteRange part = owed->second;
         std::ranges::fill(bytes.subspan(part.first, part.end - part.first), std::byte{0});
     }
 }
@@ -344,8 +345,9 @@ Result<void> File::resize(std::uint64_t size_bytes) {
     }
     const std::uint64_t boundary = std::min(size_bytes, size_bytes_);
     // What a mapping wrote past the end must not become part of the file. Only a page in memory can hold such bytes.
-    if (const auto cut = boundary >> page_shift; (boundary & page_mask) != 0 && (cached(cut) || is_in_swap(cut))) {
-        if (const auto done = zero_part(cut, boundary & page_mask, page_size); !done) return done;
+    if (const auto page_index = boundary >> page_shift;
+        (boundary & page_mask) != 0 && (cached(page_index) || is_in_swap(page_index))) {
+        if (const auto done = zero_part(page_index, boundary & page_mask, page_size); !done) return done;
     }
     const std::uint64_t old_pages = page_count().value();
     const bool shrinks = size_bytes < size_bytes_;

@@ -3,7 +3,6 @@
 #include "mm/print_to.hpp"
 
 #include <algorithm>
-#include <ranges>
 #include <utility>
 
 namespace fl::kernel {
@@ -61,8 +60,8 @@ void Modules::unload_all(std::uint64_t fault_count) {
 // Built in, they take nothing of the machine's memory and have no address there; nobody depends on them.
 std::string Modules::proc_text() const {
     std::string text;
-    for (const Loaded& loaded : loaded_ | std::views::reverse) {
-        print_to(text, "{} 0 0 - Live 0x0000000000000000\n", loaded.info->name);
+    for (auto newest = loaded_.rbegin(); newest != loaded_.rend(); ++newest) {
+        print_to(text, "{} 0 0 - Live 0x0000000000000000\n", newest->info->name);
     }
     return text;
 }

@@ -4,7 +4,6 @@
 
 #include <unistd.h>
 
-#include <charconv>
 #include <string>
 
 namespace fl::kernel {
@@ -17,17 +16,22 @@ struct WrittenText {
     std::string_view text;
 };
 
-// "<13>text": the level in the lower three bits; a program cannot speak as the kernel.
+// "<13>text": the level in the lower three bits; a program cannot speak as the kernel. As simple_strtoul() has it, no
+// digit at all is a 0, and too many overflow.
 WrittenText parse_written(std::string_view text) {
     WrittenText written{.text = text};
     if (!text.starts_with('<')) return written;
-    unsigned priority = 0;
-    const auto [end, error] = std::from_chars(text.data() + 1, text.data() + text.size(), priority);
-    if (error != std::errc() || end == text.data() + text.size() || *end != '>') return written;
-    constexpr unsigned level_bits = 3, facility_mask = 0xff;
+    std::size_t end = 1;
+    std::uint32_t priority = 0;
+    for (; end < text.size() && text[end] >= '0' && text[end] <= '9'; ++end) {
+        constexpr std::uint32_t base = 10;
+        priority = priority * base + static_cast<std::uint32_t>(text[end] - '0');
+    }
+    if (end == text.size() || text[end] != '>') return written;
+    constexpr std::uint32_t level_bits = 3, facility_mask = 0xff;
     written.level = static_cast<LogLevel>(priority & ((1U << level_bits) - 1));
-    if (const unsigned facility = priority >> level_bits & facility_mask; facility != 0) written.facility = facility;
-    written.text.remove_prefix(static_cast<std::size_t>(end + 1 - text.data()));
+    if (const auto facility = priority >> level_bits & facility_mask; facility != 0) written.facility = facility;
+    written.text.remove_prefix(end + 1);
     return written;
 }
 
@@ -111,7 +115,7 @@ public:
         : FileDescription(dentry, flags), log_(system.processes.kernel().log) {}
 
     Result<std::uint64_t> read(System& system, UserSegments& into, std::uint64_t&) override {
-        return read_syslog(system, into, (flags() & O_NONBLOCK) != 0 ? Blocking::no : Blocking::yes);
+        return read_syslog(system, into, (flags() & O_NONBLOCK) != 0 ? UntilRecord::not_waited : UntilRecord::waited);
     }
     Result<std::uint64_t> seek(System&, std::int64_t offset, int whence) override {  // generic_file_llseek()
         const auto moved = moved_position(position, 0, offset, whence);
@@ -144,27 +148,32 @@ Result<std::shared_ptr<FileDescription>> open_proc_kmsg(System& system, const De
     return std::make_shared<ProcKmsg>(system, dentry, flags);
 }
 
-Result<std::uint64_t> read_syslog(System& system, UserSegments& into, Blocking blocking) {
+bool is_kernel_log(const FileDescription& file) {
+    return dynamic_cast<const DevKmsg*>(&file) != nullptr || dynamic_cast<const ProcKmsg*>(&file) != nullptr;
+}
+
+Result<std::uint64_t> read_syslog(System& system, UserSegments& into, UntilRecord until) {
     KernelLog& log = system.processes.kernel().log;
     while (valid_cursor(log).sequence == log.next_sequence()) {
-        if (blocking == Blocking::no) return fail(Errno::eagain);
+        if (until == UntilRecord::not_waited) return fail(Errno::eagain);
         if (system.scheduler.wait(system.task, log.changed()) == WakeReason::signal)
             return fail(interrupted(system.task));
     }
-    KernelLog::Cursor& cursor = log.syslog_cursor();
     std::uint64_t done = 0;
-    while (cursor.sequence < log.next_sequence() && into.bytes_left() > 0) {
+    while (into.bytes_left() > 0 && valid_cursor(log).sequence < log.next_sequence()) {
+        KernelLog::Cursor& cursor = log.syslog_cursor();
         const std::string lines = log_lines(*log.find(cursor.sequence), LogPrefix::priority_and_time);
         const std::string_view rest = std::string_view(lines).substr(cursor.done_bytes);
         const bool fits = rest.size() <= into.bytes_left();
         if (!fits && done > 0) break;
         const std::string_view part = rest.substr(0, into.bytes_left());
+        // First: while the copy waits for the program's memory, others may read on, and the record may be pushed out.
+        cursor = fits ? KernelLog::Cursor{.sequence = cursor.sequence + 1}
+                      : KernelLog::Cursor{cursor.sequence, cursor.done_bytes + part.size()};
         if (into.copy_to_guest(std::as_bytes(std::span(part))) < part.size()) {
             return done > 0 ? Result<std::uint64_t>(done) : fail(Errno::efault);
         }
         done += part.size();
-        cursor = fits ? KernelLog::Cursor{.sequence = cursor.sequence + 1}
-                      : KernelLog::Cursor{cursor.sequence, cursor.done_bytes + part.size()};
     }
     return done;
 }

@@ -11,10 +11,13 @@ Result<std::shared_ptr<FileDescription>> open_dev_kmsg(System& system, const Den
 // EPERM without CAP_SYSLOG.
 Result<std::shared_ptr<FileDescription>> open_proc_kmsg(System& system, const DentryPointer& dentry, int flags);
 
-enum class Blocking : std::uint8_t { no, yes };
+// Whether it is one of these: neither can be spliced (kmsg_fops, kmsg_proc_ops).
+bool is_kernel_log(const FileDescription& file);
+
+enum class UntilRecord : std::uint8_t { waited, not_waited };
 // Whole lines that nobody has read yet by this way, as many as fit, or a part of one (syslog_print). EFAULT; EAGAIN;
 // a signal ends the wait.
-Result<std::uint64_t> read_syslog(System& system, UserSegments& into, Blocking blocking);
+Result<std::uint64_t> read_syslog(System& system, UserSegments& into, UntilRecord until);
 // How many bytes that would be.
 std::uint64_t unread_syslog_bytes(KernelLog& log);
 

@@ -6,6 +6,9 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <array>
+#include <functional>
+#include <memory>
 #include <string>
 
 namespace fl::kernel {
@@ -47,6 +50,30 @@ struct KmsgSystem : TestSystem {
         const std::int64_t got = call(SYS_syslog, {static_cast<std::uint64_t>(action), text_at, size_bytes});
         return got < 0 ? "(" + std::to_string(-got) + ")" : get_text(text_at, static_cast<std::size_t>(got));
     }
+};
+
+// Memory that a userfaultfd looks after: `meanwhile` is what others do while the kernel waits for it.
+struct AnsweredFaults final : mm::UserfaultWaiter {
+    struct Context final : mm::UserfaultContext {
+        Context() : UserfaultContext(false) {}
+        std::shared_ptr<UserfaultContext> for_child() const override { return nullptr; }
+    };
+    AnsweredFaults(KmsgSystem& system, std::function<void()> work) : test(system), meanwhile(std::move(work)) {
+        const VirtRange pages{VirtAddr(text_at), VirtAddr(text_at + text_bytes)};
+        REQUIRE(test.task().mm->register_userfault(pages, mm::vm_uffd_missing, context));
+        test.system().faults.set_userfault_waiter(this);
+    }
+    AnsweredFaults(const AnsweredFaults&) = delete;
+    AnsweredFaults& operator=(const AnsweredFaults&) = delete;
+    ~AnsweredFaults() { test.system().faults.set_userfault_waiter(nullptr); }
+    bool wait_for_userfault(const mm::Userfault&) override {
+        test.task().mm->release_userfault(*context);
+        meanwhile();
+        return true;
+    }
+    KmsgSystem& test;
+    std::function<void()> meanwhile;
+    std::shared_ptr<Context> context = std::make_shared<Context>();
 };
 
 constexpr std::int32_t read_once = 2, read_all = 3, read_clear = 4, clear = 5, console_level = 8, size_unread = 9;
@@ -129,16 +156,40 @@ TEST_CASE("what is written to /dev/kmsg is a record, with the level and facility
     CHECK(written("<0>not the kernel's") == "8;not the kernel's\n");
     CHECK(written("<x>no number") == "12;<x>no number\n");
     CHECK(written("<7 unclosed") == "12;<7 unclosed\n");
+    CHECK(written("<3") == "12;<3\n");
+    CHECK(written("<-1>") == "12;<-1>\n");
+    CHECK(written("<>no digit") == "8;no digit\n");
+    // So many may be said at a time.
+    system.work().done.instructions += RateLimit::interval_ns + 1;
     CHECK(written("two\nlines\n") == "12;two\\x0alines\n");
     CHECK(written(std::string("up to\0here", 10)) == "12;up to\n");
+    CHECK(written("<99999999999>too many digits") == "2047;too many digits\n");
+    CHECK(written("<18446744073709551620>even more") == "12;even more\n");
     const std::string longest(KernelLog::max_text_bytes, 'x');
     CHECK(written(longest) == "12;" + longest + "\n");
     const std::uint64_t last = system.log().next_sequence();
     CHECK(system.write(fd, longest + "x") == minus(Errno::einval));
-    // So many may be said at a time.
-    system.work().done.instructions += RateLimit::interval_ns + 1;
     CHECK(system.call(SYS_write, {fd, TestSystem::nowhere, 4}) == minus(Errno::efault));
     CHECK(system.log().next_sequence() == last);
+}
+
+TEST_CASE("the log is spliced nowhere, neither by its device nor by /proc/kmsg") {
+    KmsgSystem system;
+    system.log().print(LogLevel::info, "one");
+    REQUIRE(system.call(SYS_pipe, {text_at}) == 0);
+    const auto ends = system.get<std::array<std::int32_t, 2>>(text_at);
+    const auto from = static_cast<std::uint64_t>(ends[0]), to = static_cast<std::uint64_t>(ends[1]);
+    for (const char* path : {"/dev/kmsg", "/proc/kmsg"}) {
+        const std::uint64_t log = system.open(path, O_RDONLY | O_NONBLOCK);
+        CHECK(system.call(SYS_splice, {log, 0, to, 0, 100, 0}) == minus(Errno::einval));
+        CHECK(system.call(SYS_sendfile, {to, log, 0, 100}) == minus(Errno::einval));
+    }
+    const std::uint64_t log = system.open("/dev/kmsg", O_WRONLY), file = system.open("/proc/version", O_RDONLY);
+    CHECK(system.write(to, "piped") == 5);
+    CHECK(system.call(SYS_splice, {from, 0, log, 0, 5, 0}) == minus(Errno::einval));
+    CHECK(system.call(SYS_sendfile, {log, file, 0, 100}) == minus(Errno::einval));
+    CHECK(system.call(SYS_sendfile, {log, file, 0, 0}) == 0);
+    CHECK(system.log().next_sequence() == 1);
 }
 
 TEST_CASE("a program that writes too much is not heard, and that is told when it closes the file") {
@@ -199,6 +250,36 @@ TEST_CASE("SYSLOG_ACTION_READ and /proc/kmsg go on from one place, and waits whe
     system.log().print(LogLevel::info, "two");
     CHECK(system.syslog(clear) == "");
     CHECK(system.syslog(read_once) == two);
+}
+
+TEST_CASE("SYSLOG_ACTION_READ into bad memory loses what it was about to read") {
+    KmsgSystem system;
+    for (const char* text : {"one", "two", "three"}) system.log().print(LogLevel::info, "{}", text);
+    CHECK(system.call(SYS_syslog, {read_once, TestSystem::nowhere, 5}) == minus(Errno::efault));
+    CHECK(system.syslog(read_once, 17) == "   0.000000] one\n");
+    CHECK(system.call(SYS_syslog, {read_once, TestSystem::nowhere, 100}) == minus(Errno::efault));
+    CHECK(system.syslog(read_once) == "<6>[    0.000000] three\n");
+}
+
+TEST_CASE("while SYSLOG_ACTION_READ waits for its memory, others read on, and records are pushed out") {
+    const std::string one = "<6>[    0.000000] one\n";
+    SUBCASE("read") {
+        KmsgSystem system;
+        for (const char* text : {"one", "two", "three"}) system.log().print(LogLevel::info, "{}", text);
+        const AnsweredFaults faults(system, [&] {
+            const auto got = system.call(SYS_syslog, {read_once, TestSystem::data + 4 * page_size, one.size()});
+            CHECK(got == static_cast<std::int64_t>(one.size()));
+        });
+        CHECK(system.syslog(read_once) == one + "<6>[    0.000000] three\n");
+    }
+    SUBCASE("pushed out") {
+        KmsgSystem system;
+        for (const char* text : {"one", "two"}) system.log().print(LogLevel::info, "{}", text);
+        const AnsweredFaults faults(system, [&] {
+            for (int i = 0; i < 4096; ++i) system.log().print(LogLevel::info, "{}", i);
+        });
+        CHECK(system.syslog(read_once, one.size() + 20) == one + "<6>[    0.000000] 0\n");
+    }
 }
 
 TEST_CASE("the level of the console can be set, and everybody may read, who is not root no more than that") {

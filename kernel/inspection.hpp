@@ -7,8 +7,6 @@
 #include "mm/file.hpp"
 #include "mm/mm_struct.hpp"
 
-#include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <tl/expected.hpp>
 
 #include <cstdint>
@@ -45,30 +43,11 @@ struct Inspection {
     const KernelLog* log = nullptr;  // never nullptr in a machine
 
     // nullptr: there is no such process.
-    const InspectedProcess* find(std::uint32_t pid) const {
-        for (const InspectedProcess& process : processes) {
-            if (process.pid == pid) return &process;
-        }
-        return nullptr;
-    }
+    const InspectedProcess* find(std::uint32_t pid) const;
     // The one with this number, or the one whose turn it is; the error is one line.
-    tl::expected<const InspectedProcess*, std::string> find_or_current(std::optional<std::uint64_t> pid) const {
-        const std::uint64_t wanted = pid.value_or(current_pid);
-        std::vector<std::uint32_t> pids;
-        for (const InspectedProcess& process : processes) {
-            if (process.pid == wanted) return &process;
-            pids.push_back(process.pid);
-        }
-        return tl::unexpected(
-            fmt::format("there is no process {} then that has memory; there are {}", wanted, fmt::join(pids, ", ")));
-    }
+    tl::expected<const InspectedProcess*, std::string> find_or_current(std::optional<std::uint64_t> pid) const;
     // The first that has this address space; 0: nobody.
-    std::uint32_t owner_of(const mm::MmStruct& mm) const {
-        for (const InspectedProcess& process : processes) {
-            if (process.mm == &mm) return process.pid;
-        }
-        return 0;
-    }
+    std::uint32_t owner_of(const mm::MmStruct& mm) const;
 };
 
 }  // namespace fl::kernel

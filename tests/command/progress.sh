@@ -16,14 +16,14 @@ in_terminal "'$FAULTLINE' replay short.txt --policy lru --frames 10 >out.txt"
 check "short work succeeds" is "$status" 0
 check "and shows nothing" is "$stdout" ""
 
-# interrupted COMMAND: the same, but that it stands still for more than a second on the way, as under Ctrl-Z; so work that is
-# short as such takes long. COMMAND is one command, whose process is stopped.
+# interrupted COMMAND: the same, but that it stands still for more than a second on the way, as under Ctrl-Z; so work that
+# is short as such takes long. COMMAND is one command, whose process is stopped.
 interrupted() {
   in_terminal "$1 & sleep 0.2; kill -STOP \$! 2>&-; sleep 1.1; kill -CONT \$! 2>&-; wait \$!"
 }
 
-# try NAME COMMAND COUNT: COMMAND works on `long.txt`, COUNT references or, until it is still at work when it is stopped, more.
-# Elsewhere than in a terminal it shows nothing.
+# try NAME COMMAND COUNT: COMMAND works on `long.txt`, COUNT references, or more where it would be done before it is
+# stopped. Elsewhere than in a terminal it shows nothing.
 try() {
   local name=$1 command="$2 >out.txt" count=$3
   for ((; count <= 64000000; count *= 3)); do

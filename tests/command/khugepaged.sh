@@ -140,7 +140,7 @@ always defer defer+madvise madvise [never]"
   try() {
     local defrag=$1
     shift
-    script "echo $defrag >../defrag; gather-musl scattered 10; busybox grep ^compact_ /proc/vmstat" --thp always --mem 32M "$@"
+    script "echo $defrag >../defrag; gather-musl scattered 10; busybox grep ^compact_ /proc/vmstat" --thp always --mem 14M "$@"
     check "defrag $defrag ($*): $stderr" is "$status:$stderr" "0:"
   }
   for word in always defer+madvise madvise; do

@@ -228,10 +228,13 @@ void KernelSpace::remove_tables(std::span<const AddedTable> added) {
 }
 
 Pte* KernelSpace::find(VirtAddr page) const {
-    const PageWalk walk = walk_to(page);
-    if (walk.count < top_level) return nullptr;
-    const WalkStep& last = walk.steps.back();
-    return &memory_.ram().table(last.table)[last.index];
+    Pfn table = root_;
+    for (unsigned level = top_level; level > 1; --level) {
+        const Pte entry = memory_.ram().table(table)[page.table_index(level)];
+        if (!entry.is_present() || (level == 2 && entry.is_large())) return nullptr;
+        table = entry.pfn();
+    }
+    return &memory_.ram().table(table)[page.table_index(1)];
 }
 
 void KernelSpace::map(VirtAddr page, Pfn frame) {

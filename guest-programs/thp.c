@@ -162,6 +162,7 @@ static void collapse(void) {
     say("MADV_COLLAPSE of nothing: %s", error_name(madvise(start + huge_page, huge_page, madv_collapse)));
     say("MADV_COLLAPSE of both: %s", error_name(madvise(start, 2 * huge_page, madv_collapse)));
     say("MADV_COLLAPSE of less: %s", error_name(madvise(start + page_size, huge_page, madv_collapse)));
+    say("MADV_COLLAPSE within: %s", error_name(madvise(start + page_size, page_size, madv_collapse)));
 }
 
 int main(void) {

@@ -30,8 +30,9 @@ Result<void> MmStruct::collapse(Vma& vma, VirtRange part) {
     if (!could_be_huge || vma.flags().has_any(vm_special) || is_disabled || !holds_huge_page(vma.range())) {
         return fail(Errno::einval);
     }
-    if (!holds_huge_page(part)) return {};
-    const VirtAddr first = huge_page_ceil(part.start);
+    const VirtAddr first = huge_page_ceil(part.start), end = huge_page_floor(part.end);
+    // Linux counts what lies in between without a sign: of a part within one large page not even none was gathered.
+    if (first >= end) return first == end ? Result<void>{} : fail(Errno::einval);
     if (is_shared_memory) {
         bool any = false;
         page_table_.for_each_page(huge_page_range(first), [&](VirtAddr, const Pte&) { any = true; });

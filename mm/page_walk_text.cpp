@@ -40,9 +40,10 @@ std::string resident_text(Pte pte) {
 }  // namespace
 
 std::vector<LevelStep> walk_levels(const PageTable& table, VirtAddr address) {
+    const PageWalk walk = table.walk_to(address);
     std::vector<LevelStep> steps;
     unsigned level = 4;
-    for (const WalkStep& step : table.walk_to(address).all()) steps.push_back({step, level--});
+    for (const WalkStep& step : walk.all()) steps.push_back({step, level--});
     return steps;
 }
 

@@ -73,6 +73,23 @@ TEST_CASE("collapse: refused where a large page may not be, or none is free") {
     CHECK(machine.broken() == "");
 }
 
+TEST_CASE(
+    "collapse: a part without a whole large page is left alone, and one within a large page is wrong, as on Linux") {
+    HugeMachine machine;
+    come_small(machine);
+    REQUIRE(machine.map(huge(0), 1024).has_value());
+    machine.number_pages(huge(0), 1024);
+    constexpr std::uint64_t half = huge_page_bytes / 2;
+    CHECK(collapse(machine, huge(0), half) == "ok");
+    CHECK(collapse(machine, huge(0) + half, half) == "ok");
+    CHECK(collapse(machine, huge(0) + half, huge_page_bytes) == "ok");
+    CHECK(collapse(machine, huge(0) + half, 0) == "ok");
+    CHECK(collapse(machine, huge(0) + page_size, page_size) == "EINVAL");
+    CHECK(collapse(machine, huge(1) + page_size, huge_page_bytes - 2 * page_size) == "EINVAL");
+    CHECK(machine.memory.huge_pages().counters.collapse_alloc == 0);
+    CHECK(machine.numbers_are(huge(0), 1024));
+}
+
 TEST_CASE("collapse: what fork shares is copied, and the other side keeps its own") {
     HugeMachine machine;
     come_small(machine);

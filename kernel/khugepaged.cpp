@@ -25,12 +25,7 @@ void Khugepaged::add_thread(const System& like) {
         parts_.processes.add_kernel_thread(like, {.name = "khugepaged", .work = [this](System& own) { run(own); }});
     system.task.scheduling.nice = max_nice;
     thread_ = &system.task;
-    parts_.memory.huge_pages().khugepaged.changed = [this] { wake(); };
-}
-
-void Khugepaged::wake() {
-    is_asked_ = true;
-    parts_.scheduler.wake(*thread_, WakeReason::event);
+    parts_.memory.huge_pages().khugepaged.changed = [this] { parts_.scheduler.wake(*thread_, WakeReason::event); };
 }
 
 void Khugepaged::run(System& system) {
@@ -157,7 +152,6 @@ void Khugepaged::sleep(System& system, std::uint64_t nanoseconds) {
 // host can bring one about: time is not to run away meanwhile. With scan_sleep_millisecs at 0 programs have a time
 // slice.
 void Khugepaged::sleep_between_scans(System& system) {
-    is_asked_ = false;
     if (!is_on()) {
         (void)parts_.scheduler.wait(system.task, WaitRequest{});
         return;
@@ -166,7 +160,6 @@ void Khugepaged::sleep_between_scans(System& system) {
         is_parked_ = true;
         (void)parts_.scheduler.wait(system.task, WaitRequest{});
         is_parked_ = false;
-        if (is_asked_) return;
     }
     const std::uint64_t wanted_ns = parts_.memory.huge_pages().khugepaged.scan_sleep_millisecs * ns_per_millisecond;
     sleep(system, std::max(wanted_ns, Scheduler::time_slice_instructions));

@@ -43,7 +43,6 @@ public:
 
 private:
     void run(System& system);
-    void wake();
     bool is_on() const { return parts_.memory.huge_pages().mode != mm::ThpMode::never; }
     void scan(System& system);
     std::uint64_t scan_next(std::uint64_t pages);
@@ -61,7 +60,6 @@ private:
     std::optional<VirtAddr> at_;  // up to where that is done; nullopt: all of it
     bool needs_block_ = false;    // the last place found none
     bool has_run_ = true;         // a program, since the last pass
-    bool is_asked_ = false;       // somebody has set something since it went to sleep
     bool is_parked_ = false;      // until one does
 };
 

@@ -24,18 +24,17 @@ enum Action : std::int32_t {
     size_buffer
 };
 
-// syslog_print_all(): the newest records since the log was cleared, as many as fit.
-Result<std::uint64_t> print_all(System& system, std::uint64_t address, std::uint64_t size_bytes) {
-    const KernelLog& log = system.processes.kernel().log;
-    std::string text;
-    std::uint64_t first = log.next_sequence();
+// The newest records since the log was cleared, as many as fit (syslog_print_all, find_first_fitting_seq).
+std::string newest_lines(const KernelLog& log, std::uint64_t size_bytes) {
+    const auto lines = [&log](std::uint64_t at) { return log_lines(*log.find(at), LogPrefix::priority_and_time); };
+    std::uint64_t first = log.next_sequence(), bytes = 0;
     for (const std::uint64_t end = std::max(log.cleared_to(), log.first_sequence()); first > end; --first) {
-        std::string lines = log_lines(*log.find(first - 1), LogPrefix::priority_and_time);
-        if (text.size() + lines.size() > size_bytes) break;
-        text = lines + text;
+        bytes += lines(first - 1).size();
+        if (bytes > size_bytes) break;
     }
-    auto done = system.user().copy_to(VirtAddr(address), std::as_bytes(std::span(text)));
-    return done ? Result<std::uint64_t>(text.size()) : fail(done.error());
+    std::string text;
+    for (; first < log.next_sequence(); ++first) text += lines(first);
+    return text;
 }
 
 Result<std::uint64_t> read_log(System& system, std::int32_t action, std::uint64_t address, std::int32_t length) {
@@ -45,9 +44,12 @@ Result<std::uint64_t> read_log(System& system, std::int32_t action, std::uint64_
     auto into = UserSegments::single(system.user(), address, size_bytes);
     if (!into) return fail(into.error());
     if (action == read) return read_syslog(system, *into, UntilRecord::waited);
-    const auto done = print_all(system, address, size_bytes);
-    if (action == read_clear) system.processes.kernel().log.clear();
-    return done;
+    KernelLog& log = system.processes.kernel().log;
+    const std::string text = newest_lines(log, size_bytes);
+    // What is said while the copy waits for the program's memory has not been read.
+    if (action == read_clear) log.clear();
+    const auto done = system.user().copy_to(VirtAddr(address), std::as_bytes(std::span(text)));
+    return done ? Result<std::uint64_t>(text.size()) : fail(done.error());
 }
 
 Result<std::uint64_t> set_console_level(KernelLog& log, std::int32_t level) {

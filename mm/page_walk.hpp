@@ -22,7 +22,9 @@ struct PageWalk {
     std::array<WalkStep, 4> steps{};
     std::uint8_t count = 0;  // 0: the address is not one of a program's
 
-    std::span<const WalkStep> all() const { return std::span(steps).first(count); }
+    std::span<const WalkStep> all() const& { return std::span(steps).first(count); }
+    // They end with the walk.
+    std::span<const WalkStep> all() const&& = delete;
     bool ends_large() const { return count == 3 && steps[2].entry.is_large(); }
     // none() where a table is missing.
     emu::Pte leaf() const {

@@ -1,5 +1,5 @@
 // Any bytes as a trace of JSON lines: they are refused with one clear line, or read as events that every writer can
-// write; and what was read is the same again after it was JSON lines.
+// write, a report's page among them; and what was read is the same again after it was JSON lines.
 #include "trace/csv_writer.hpp"
 #include "trace/filter.hpp"
 #include "trace/filter_writer.hpp"
@@ -7,6 +7,7 @@
 #include "trace/jsonl_writer.hpp"
 #include "trace/last_writer.hpp"
 #include "trace/perfetto_writer.hpp"
+#include "trace/report/report_writer.hpp"
 #include "trace/text_writer.hpp"
 
 #include <sys/mman.h>
@@ -109,6 +110,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     (void)read_into(text, to_text);
     (void)read_into(text, to_csv);
     (void)read_into(text, last);
+    report::ReportWriter to_report(others.output());
+    (void)read_into(text, to_report);
     check_filter(filter, text);
     return 0;
 }

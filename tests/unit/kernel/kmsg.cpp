@@ -261,7 +261,7 @@ TEST_CASE("SYSLOG_ACTION_READ into bad memory loses what it was about to read") 
     CHECK(system.syslog(read_once) == "<6>[    0.000000] three\n");
 }
 
-TEST_CASE("while SYSLOG_ACTION_READ waits for its memory, others read on, and records are pushed out") {
+TEST_CASE("while syslog(2) waits for its memory, others read on, and records come and go") {
     const std::string one = "<6>[    0.000000] one\n";
     SUBCASE("read") {
         KmsgSystem system;
@@ -271,6 +271,13 @@ TEST_CASE("while SYSLOG_ACTION_READ waits for its memory, others read on, and re
             CHECK(got == static_cast<std::int64_t>(one.size()));
         });
         CHECK(system.syslog(read_once) == one + "<6>[    0.000000] three\n");
+    }
+    SUBCASE("clear") {
+        KmsgSystem system;
+        system.log().print(LogLevel::info, "one");
+        const AnsweredFaults faults(system, [&] { system.log().print(LogLevel::info, "two"); });
+        CHECK(system.syslog(read_clear) == one);
+        CHECK(system.syslog(read_all) == "<6>[    0.000000] two\n");
     }
     SUBCASE("pushed out") {
         KmsgSystem system;

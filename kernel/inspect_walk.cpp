@@ -13,7 +13,6 @@ namespace fl::kernel {
 namespace {
 
 using emu::Access;
-using emu::Pte;
 using emu::PteKind;
 using mm::FaultKind;
 

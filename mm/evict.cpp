@@ -287,12 +287,10 @@ PageCount Reclaimer::reclaim(PageCount wanted) {
     settle();
     let_go();
     ++counters_.direct_reclaims;
-    PageCount reclaimed;
-    for (PageCount before = frames_; reclaimed < wanted && reclaim_one(kernel_page, ReclaimReason::fault);) {
-        reclaimed += before - frames_;
-        before = frames_;
+    const PageCount before = frames_;
+    while (before - frames_ < wanted && reclaim_one(kernel_page, ReclaimReason::fault)) {
     }
-    return reclaimed;
+    return before - frames_;
 }
 
 bool Reclaimer::page_out(Pfn pfn) {

@@ -160,18 +160,14 @@ std::optional<std::uint32_t> Reclaimer::pool_after(std::optional<std::uint32_t> 
 PageCount Reclaimer::run_kswapd(PageCount at_most) {
     settle();
     pinned_.applies = true;
-    PageCount reclaimed;
-    while (reclaimed < at_most && kswapd_awake_) {
-        const PageCount before = frames_;
-        if (free_frames(true) < watermarks_.high && reclaim_one(kernel_page, ReclaimReason::kswapd)) {
-            reclaimed += before - frames_;
-        } else {
-            kswapd_awake_ = false;
-            ++counters_.kswapd_runs;
-        }
+    const PageCount before = frames_;
+    while (before - frames_ < at_most && kswapd_awake_) {
+        if (free_frames(true) < watermarks_.high && reclaim_one(kernel_page, ReclaimReason::kswapd)) continue;
+        kswapd_awake_ = false;
+        ++counters_.kswapd_runs;
     }
     pinned_.applies = false;
-    return reclaimed;
+    return before - frames_;
 }
 
 }  // namespace fl::mm

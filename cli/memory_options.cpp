@@ -141,6 +141,10 @@ replacement::PolicyChoice policy_from(const std::string& text) {
     return *std::move(choice);
 }
 
+void add_switch(CLI::App& subcommand, const std::string& name, std::string& value, const std::string& meaning) {
+    add_option(subcommand, name, value, meaning).one_of({"on", "off"}).option_text("on|off");
+}
+
 }  // namespace
 
 void add_memory_options(CLI::App& subcommand, MemoryOptions& options) {
@@ -155,24 +159,17 @@ void add_memory_options(CLI::App& subcommand, MemoryOptions& options) {
                "Whose pages are candidates: everybody's (global), or who needs the frame")
         .one_of({"global", "per-process"})
         .option_text("global|per-process");
-    add_option(subcommand, "--kswapd", options.kswapd, "Whether frames are made free in the background, too (off)")
-        .one_of({"on", "off"})
-        .option_text("on|off");
+    add_switch(subcommand, "--kswapd", options.kswapd, "Whether frames are made free in the background, too (off)");
     add_option(subcommand, "--thp", options.thp,
                "Where anonymous memory gets pages of 2 MiB: wherever one fits, or is asked for")
         .one_of({"always", "madvise", "never"})
         .option_text("always|madvise|never");
-    add_option(subcommand, "--khugepaged", options.khugepaged,
-               "Whether pages are gathered for those of 2 MiB in the background, too (off)")
-        .one_of({"on", "off"})
-        .option_text("on|off");
-    add_option(subcommand, "--kcompactd", options.kcompactd, "Whether memory is compacted in the background, too (off)")
-        .one_of({"on", "off"})
-        .option_text("on|off");
-    add_option(subcommand, "--flusher", options.flusher,
-               "Whether files of the host are written back in the background, too (off)")
-        .one_of({"on", "off"})
-        .option_text("on|off");
+    add_switch(subcommand, "--khugepaged", options.khugepaged,
+               "Whether pages are gathered for those of 2 MiB in the background, too (off)");
+    add_switch(subcommand, "--kcompactd", options.kcompactd,
+               "Whether memory is compacted in the background, too (off)");
+    add_switch(subcommand, "--flusher", options.flusher,
+               "Whether files of the host are written back in the background, too (off)");
     add_value_option(subcommand, "--swap", options.swap, "Swap space (as much as --mem); 0: none", "SIZE");
     add_value_option(subcommand, "--swap-file", options.swap_file, "Keep what is swapped out in FILE, not in memory",
                      "FILE");

@@ -1,5 +1,6 @@
 #include "kernel/khugepaged.hpp"
 
+#include "kernel/cond_resched.hpp"
 #include "mm/reclaimer.hpp"
 
 #include <algorithm>
@@ -55,7 +56,7 @@ void Khugepaged::scan(System& system) {
             may_wait = false;
             sleep(system, settings.alloc_sleep_millisecs * ns_per_millisecond);
         }
-        reschedule(system, since_ns);
+        cond_resched(parts_.scheduler, parts_.clock, system.task, since_ns);
     }
 }
 
@@ -130,17 +131,6 @@ std::shared_ptr<mm::MmStruct> Khugepaged::next_space() const {
         if (is_candidate) next = mm;
     }
     return next;
-}
-
-// cond_resched()
-void Khugepaged::reschedule(System& system, std::uint64_t& since_ns) {
-    parts_.scheduler.tick();
-    if (parts_.clock.elapsed_ns() - since_ns < Scheduler::time_slice_instructions) {
-        parts_.scheduler.preempt_for_higher(system.task);
-    } else {
-        parts_.scheduler.slice_over(system.task);
-        since_ns = parts_.clock.elapsed_ns();
-    }
 }
 
 void Khugepaged::sleep(System& system, std::uint64_t nanoseconds) {

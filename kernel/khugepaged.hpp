@@ -50,7 +50,6 @@ private:
     void end_full_scan();
     mm::MmStruct::Collapse collapse(mm::Vma& vma);
     std::shared_ptr<mm::MmStruct> next_space() const;
-    void reschedule(System& system, std::uint64_t& since_ns);
     void sleep(System& system, std::uint64_t nanoseconds);
     void sleep_between_scans(System& system);
 

@@ -1,5 +1,6 @@
 #include "kernel/reclaim_work.hpp"
 
+#include "kernel/cond_resched.hpp"
 #include "kernel/reclaim_options.hpp"
 
 namespace fl::kernel {
@@ -85,13 +86,7 @@ void ReclaimWork::balance(System& system) {
             parts_.memory.compaction().kswapd_sleeps();
             return;
         }
-        parts_.scheduler.tick();
-        if (parts_.clock.elapsed_ns() - since_ns < Scheduler::time_slice_instructions) {
-            parts_.scheduler.preempt_for_higher(system.task);
-        } else {
-            parts_.scheduler.slice_over(system.task);
-            since_ns = parts_.clock.elapsed_ns();
-        }
+        cond_resched(parts_.scheduler, parts_.clock, system.task, since_ns);
     }
 }
 

@@ -122,9 +122,24 @@ PageId Reclaimer::choose_victim(PageId incoming) {
         const bool may_unpin =
             none_left && looks_for_ != ReclaimReason::kswapd && pinned_.applies && !pinned_.pages.empty();
         if (victim != no_page || !may_unpin) return victim;
-        // An instruction that needs more pages than there are frames, page by page, gets on with the latest.
-        pinned_.pages.erase(pinned_.pages.begin());
+        if (!give_up_oldest_pin()) return no_page;
     }
+}
+
+// An instruction that needs more pages than there are frames, page by page, gets on with the latest. False: it needs
+// them all at once and goes round among them, so that nothing but another's memory gets it any further.
+bool Reclaimer::give_up_oldest_pin() {
+    const PageId oldest = pinned_.pages.front();
+    if (std::ranges::find(pinned_.given_up, oldest) == pinned_.given_up.end()) {
+        if (pinned_.given_up.size() == Pinned::most_given_up) pinned_.given_up.erase(pinned_.given_up.begin());
+        pinned_.given_up.push_back(oldest);
+        pinned_.rounds = 0;
+    } else if (pinned_.rounds++ == Pinned::most_rounds) {
+        pinned_.rounds = 0;
+        return false;
+    }
+    pinned_.pages.erase(pinned_.pages.begin());
+    return true;
 }
 
 // Local replacement looks at the process's own pages first; who has none evictable takes from what is nobody's, then

@@ -328,10 +328,14 @@ private:
     // would not get any further.
     struct Pinned {
         static constexpr std::size_t most = 8;
+        static constexpr std::size_t most_given_up = 32;  // more than any instruction needs
+        static constexpr unsigned most_rounds = 16;       // MAX_RECLAIM_RETRIES
         emu::InstructionAttempt attempt;
         const MmStruct* mm = nullptr;
-        std::vector<PageId> pages{};  // the oldest first
-        bool applies = false;         // to the present fault
+        std::vector<PageId> pages{};     // the oldest first
+        std::vector<PageId> given_up{};  // those that had to make room all the same, the oldest first
+        unsigned rounds = 0;             // how often one of them was given up again, and none for the first time
+        bool applies = false;            // to the present fault
     };
 
     Reclaimer(PhysicalMemory& memory, SwapDevice* swap, const ReclaimOptions& options);
@@ -373,6 +377,7 @@ private:
     PageId ask_pool(std::uint32_t number, PageId incoming);
     std::optional<std::uint32_t> pool_after(std::optional<std::uint32_t> asked, std::uint32_t own) const;
     void pin_attempt();
+    bool give_up_oldest_pin();
     bool is_pinned(PageId page) const;
     bool evict(PageId page, ReclaimReason reason);
     void leave_memory(PageId page, Pfn pfn, std::optional<SwapSlot> slot);

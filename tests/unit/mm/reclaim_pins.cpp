@@ -85,6 +85,68 @@ TEST_CASE("pins: of an instruction that needs more pages than there are frames t
     CHECK(machine.gone(3) == Indices{2});
 }
 
+TEST_CASE("pins: an instruction that goes round among pages that do not fit together is out of memory") {
+    constexpr int patience = 1000;
+    const auto accesses_until_oom = [](PinMachine& machine, auto&& next_page) {
+        for (int accesses = 1; accesses <= patience; ++accesses) {
+            if (machine.access(next_page(accesses)) == FaultKind::oom) return accesses;
+        }
+        return patience + 1;
+    };
+    const auto round = [](int accesses) { return std::uint64_t(accesses) % 3; };
+
+    SUBCASE("and not at once") {
+        PinMachine machine(2);
+        // Every second access finds its page.
+        const int accesses = accesses_until_oom(machine, round);
+        CHECK_GT(accesses, 2 * 16);
+        CHECK_LE(accesses, 2 * 24);
+        // The next instruction is none the worse for it.
+        machine.instruction.next();
+        CHECK(machine.access(5) == FaultKind::demand_zero);
+        CHECK(machine.access(6) == FaultKind::demand_zero);
+    }
+    SUBCASE("unless it is another one each time") {
+        PinMachine machine(2);
+        CHECK_GT(accesses_until_oom(machine,
+                                    [&](int accesses) {
+                                        machine.instruction.next();
+                                        return round(accesses);
+                                    }),
+                 patience);
+    }
+    SUBCASE("unless it moves on, as a string instruction does") {
+        PinMachine machine(2);
+        // The code and the source again and again, the destination a page further each time.
+        CHECK_GT(accesses_until_oom(machine,
+                                    [](int accesses) -> std::uint64_t {
+                                        const int third = accesses % 3;
+                                        return third < 2 ? std::uint64_t(third) : 2 + std::uint64_t(accesses) / 3 % 60;
+                                    }),
+                 patience);
+    }
+    SUBCASE("and gets on where another's end gives it room") {
+        struct Killer final : OomHandler {
+            explicit Killer(PinMachine& its_machine) : machine(its_machine) {}
+            bool kill_for_memory() override {
+                ++kills;
+                return machine.mm->unlock(page(40), page_size).has_value() &&
+                       machine.mm->unmap(page(40), page_size).has_value();
+            }
+            PinMachine& machine;
+            int kills = 0;
+        };
+        PinMachine machine(3);
+        machine.put(40, 1);
+        REQUIRE(machine.mm->lock(page(40), page_size, VmFlags()).has_value());
+        Killer killer(machine);
+        machine.reclaimer->set_oom_handler(&killer);
+        CHECK_GT(accesses_until_oom(machine, round), patience);
+        CHECK(killer.kills == 1);
+        for (std::uint64_t i = 0; i < 3; ++i) CHECK(machine.resident(i));
+    }
+}
+
 TEST_CASE("pins: they are no more than so many, the latest") {
     constexpr std::uint64_t most = 8, frames = most + 2;
     PinMachine machine(frames);

@@ -2,6 +2,7 @@
 
 #include "kernel/proc_meminfo.hpp"
 #include "kernel/system.hpp"
+#include "kernel/written_number.hpp"
 #include "mm/fragmentation.hpp"
 #include "mm/print_to.hpp"
 #include "mm/slab/kmem_cache.hpp"
@@ -9,7 +10,6 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <charconv>
 #include <vector>
 
 namespace fl::kernel {
@@ -81,12 +81,7 @@ std::string index_line(const mm::PhysicalMemory& memory, Index index, int width)
 
 // sysctl_compaction_handler()
 Result<void> compact_memory(System& system, std::string_view written) {
-    const std::size_t first = std::min(written.find_first_not_of(" \t\n"), written.size());
-    const std::size_t last = written.find_last_not_of(" \t\n");
-    written = written.substr(first, last + 1 - first);
-    int value = 0;
-    const auto [end, error] = std::from_chars(written.data(), written.data() + written.size(), value);
-    if (error != std::errc{} || end != written.data() + written.size() || value != 1) return fail(Errno::einval);
+    if (written_setting(written) != 1) return fail(Errno::einval);
     system.memory.compaction().compact_all();
     return {};
 }

@@ -5,11 +5,11 @@
 #include "kernel/proc_status.hpp"
 #include "kernel/proc_task.hpp"
 #include "kernel/processes.hpp"
+#include "kernel/written_number.hpp"
 #include "mm/print_to.hpp"
 
 #include <fmt/format.h>
 
-#include <charconv>
 #include <optional>
 
 namespace fl::kernel {
@@ -30,28 +30,10 @@ Result<void> set_name(System&, Task& task, std::string_view text) {
     return {};
 }
 
-// A number as kstrtoint() takes it: sign, 0x or 0 before it, one line end behind.
-std::optional<std::int64_t> number_in(std::string_view text) {
-    if (text.ends_with('\n')) text.remove_suffix(1);
-    const bool negative = text.starts_with('-');
-    if (negative || text.starts_with('+')) text.remove_prefix(1);
-    int base = 10;
-    if (text.starts_with("0x") || text.starts_with("0X")) {
-        base = 16;
-        text.remove_prefix(2);
-    } else if (text.size() > 1 && text.front() == '0') {
-        base = 8;
-    }
-    std::uint32_t number = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number, base);
-    if (text.empty() || error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-    return negative ? -std::int64_t{number} : std::int64_t{number};
-}
-
 // __set_oom_adj(): who makes himself less likely to be killed needs a capability.
 Result<void> set_oom_adjustment(System& system, Task& task, std::string_view text) {
     constexpr int most = 1000;
-    const auto number = number_in(text);
+    const auto number = written_number(without_blanks(text));
     if (!number || *number < -most || *number > most) return fail(Errno::einval);
     Process& process = *task.process;
     const bool privileged = system.task.credentials.may(Capability::sys_resource);
@@ -63,7 +45,7 @@ Result<void> set_oom_adjustment(System& system, Task& task, std::string_view tex
 
 Result<void> set_coredump_filter(System&, Task& task, std::string_view text) {
     constexpr std::uint32_t known = 0x1ff;  // MMF_DUMP_FILTER_MASK
-    const auto number = number_in(text);
+    const auto number = written_number(text);
     if (!number || *number < 0) return fail(Errno::einval);
     if (task.mm == nullptr) return fail(Errno::esrch);
     task.process->coredump_filter = static_cast<std::uint32_t>(*number) & known;
@@ -71,7 +53,7 @@ Result<void> set_coredump_filter(System&, Task& task, std::string_view text) {
 }
 
 Result<void> set_timer_slack(System&, Task& task, std::string_view text) {
-    const auto number = number_in(text);
+    const auto number = written_number(text);
     if (!number || *number < 0) return fail(Errno::einval);
     task.timer_slack_ns = *number == 0 ? task.default_timer_slack_ns : static_cast<std::uint64_t>(*number);
     return {};

@@ -4,6 +4,7 @@
 #include "kernel/proc_files.hpp"
 #include "kernel/proc_huge_pages.hpp"
 #include "kernel/processes.hpp"
+#include "kernel/written_number.hpp"
 #include "mm/mm_struct.hpp"
 #include "mm/print_to.hpp"
 #include "mm/reclaimer.hpp"
@@ -11,7 +12,6 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <charconv>
 #include <limits>
 #include <memory>
 #include <span>
@@ -112,16 +112,9 @@ void add_centisecs(ProcFs& proc, const char* path, std::uint32_t WritebackSettin
             return fmt::format("{}\n", system.processes.kernel().writeback.*setting);
         },
         [setting](System& system, std::string_view written) -> Result<void> {
-            constexpr std::string_view blanks = " \t\n";
-            written.remove_prefix(std::min(written.find_first_not_of(blanks), written.size()));
-            written = written.substr(0, written.find_first_of(blanks));
-            std::uint32_t value = 0;
-            const auto [end, error] = std::from_chars(written.data(), written.data() + written.size(), value);
-            constexpr std::uint32_t most = std::numeric_limits<std::int32_t>::max();
-            if (error != std::errc() || end != written.data() + written.size() || value > most) {
-                return fail(Errno::einval);
-            }
-            system.processes.kernel().writeback.*setting = value;
+            const auto value = written_setting(written);
+            if (!value || *value < 0 || *value > std::numeric_limits<std::int32_t>::max()) return fail(Errno::einval);
+            system.processes.kernel().writeback.*setting = static_cast<std::uint32_t>(*value);
             if (system.processes.kernel().writeback.changed) system.processes.kernel().writeback.changed();
             return {};
         });

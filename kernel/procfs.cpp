@@ -38,22 +38,38 @@ Owner owner_of(const Process& process, mode_t mode) {
 
 using MayOpen = std::function<Result<void>(const System&)>;
 
+// Whose file operations a text has, apart from what it says.
+enum class TextKind : std::uint8_t {
+    entry,      // of the whole system (proc_create)
+    process,    // below /proc/PID
+    setting,    // below /proc/sys (sysctl)
+    attribute,  // below /sys (kernfs)
+};
+
+TextKind kind_below_proc(std::string_view path) {
+    return path.starts_with("sys/") ? TextKind::setting : TextKind::entry;
+}
+
 // A file whose text a function makes.
 class GeneratedFile final : public Inode {
 public:
-    GeneratedFile(FileSystem& file_system, mode_t permissions, std::uint64_t now_ns, ProcTexts& texts,
-                  ProcGenerator generate, ProcWriter write, ProcReads reads, MayOpen may_open = {},
-                  bool is_setting = false)
+    GeneratedFile(FileSystem& file_system, mode_t permissions, std::uint64_t now_ns, ProcTexts& texts, TextKind kind,
+                  ProcGenerator generate, ProcWriter write, ProcReads reads, MayOpen may_open = {})
         : Inode(file_system, S_IFREG | permissions, Owner{}, now_ns),
           texts_(texts),
+          kind_(kind),
           generate_(std::move(generate)),
           write_(std::move(write)),
           reads_(reads),
-          may_open_(std::move(may_open)),
-          is_setting_(is_setting) {}
+          may_open_(std::move(may_open)) {}
 
     Result<std::shared_ptr<FileDescription>> open(System& system, const DentryPointer& dentry, int flags) override;
+    std::uint64_t size_bytes() const override { return kind_ == TextKind::attribute ? page_size : 0; }
+    bool ignores_resizing() const override { return true; }
 
+    TextKind kind() const { return kind_; }
+    // A value that can be set, or at least its like.
+    bool is_value() const { return kind_ == TextKind::setting || kind_ == TextKind::attribute; }
     std::weak_ptr<const std::string> keep(std::string text) { return texts_.keep(std::move(text)); }
     Result<std::string> generate(const System& system) const { return generate_(system); }
     const ProcWriter& writer() const { return write_; }
@@ -61,12 +77,14 @@ public:
     Result<void> may_open(const System& system) const { return may_open_ ? may_open_(system) : Result<void>{}; }
 
 private:
+    Result<void> check_mode(int flags) const;
+
     ProcTexts& texts_;
+    TextKind kind_;
     ProcGenerator generate_;
     ProcWriter write_;
     ProcReads reads_;
     MayOpen may_open_;
-    bool is_setting_;  // below sys/
 };
 
 class GeneratedDescription final : public FileDescription {
@@ -92,7 +110,8 @@ public:
     }
 
     Result<std::uint64_t> write(System& system, UserSegments& from, std::uint64_t& at) override {
-        if (!file_.writer()) return fail(Errno::eio);
+        if (!file_.writer()) return fail(file_.kind() == TextKind::entry ? Errno::eio : Errno::einval);
+        if (file_.kind() == TextKind::attribute && from.bytes_left() == 0) return 0;
         std::string text(std::min<std::uint64_t>(from.bytes_left(), page_size), '\0');
         if (from.copy_from_guest(std::as_writable_bytes(std::span(text))) < text.size()) return fail(Errno::efault);
         if (auto done = file_.writer()(system, text); !done) return fail(done.error());
@@ -100,12 +119,20 @@ public:
         return text.size();
     }
 
-    // seq_lseek(): there is no end to seek from.
+    // seq_lseek(): there is no end to seek from. Settings and attributes have one, whatever their texts
+    // (default_llseek, generic_file_llseek).
     Result<std::uint64_t> seek(System&, std::int64_t offset, int whence) override {
-        if (whence != SEEK_SET && whence != SEEK_CUR) return fail(Errno::einval);
-        const auto moved = moved_position(position, 0, offset, whence);
+        if (whence != SEEK_SET && whence != SEEK_CUR && !(file_.is_value() && whence == SEEK_END))
+            return fail(Errno::einval);
+        const auto moved = moved_position(position, file_.size_bytes(), offset, whence);
         if (moved) position = *moved;
         return moved;
+    }
+
+    bool takes_splices() const override { return file_.is_value(); }
+    // proc_reg_mmap()
+    Result<Mappable> mappable(System&) override {
+        return fail(file_.kind() == TextKind::entry ? Errno::eio : Errno::enodev);
     }
 
 private:
@@ -123,10 +150,17 @@ private:
 
 Result<std::shared_ptr<FileDescription>> GeneratedFile::open(System& system, const DentryPointer& dentry, int flags) {
     if (auto may = may_open(system); !may) return fail(may.error());
-    // proc_sys_permission(): the mode of a setting binds root as well.
-    const bool reads = (flags & O_ACCMODE) != O_WRONLY;
-    if (is_setting_ && reads && (mode() & (S_IRUSR | S_IRGRP | S_IROTH)) == 0) return fail(Errno::eacces);
+    if (auto may = check_mode(flags); !may) return fail(may.error());
     return std::make_shared<GeneratedDescription>(dentry, flags, *this);
+}
+
+// The mode of a setting and of an attribute binds root as well (proc_sys_permission, kernfs_fop_open).
+Result<void> GeneratedFile::check_mode(int flags) const {
+    if (!is_value()) return {};
+    const bool reads = (flags & O_ACCMODE) != O_WRONLY, writes = (flags & O_ACCMODE) != O_RDONLY;
+    if (reads && (mode() & (S_IRUSR | S_IRGRP | S_IROTH)) == 0) return fail(Errno::eacces);
+    if (writes && (mode() & (S_IWUSR | S_IWGRP | S_IWOTH)) == 0) return fail(Errno::eacces);
+    return {};
 }
 
 class SpecialFile final : public Inode {
@@ -374,14 +408,14 @@ void ProcFs::add(Inode& root, std::string_view path, const std::shared_ptr<Inode
 
 void ProcFs::add_file(std::string_view path, ProcGenerator generate, mode_t permissions, ProcReads reads) {
     add(*root_, path,
-        std::make_shared<GeneratedFile>(file_system_, permissions, now_ns_, texts_, std::move(generate), ProcWriter{},
-                                        reads));
+        std::make_shared<GeneratedFile>(file_system_, permissions, now_ns_, texts_, kind_below_proc(path),
+                                        std::move(generate), ProcWriter{}, reads));
 }
 
 void ProcFs::add_writable_file(std::string_view path, ProcGenerator generate, ProcWriter write, mode_t permissions) {
     add(*root_, path,
-        std::make_shared<GeneratedFile>(file_system_, permissions, now_ns_, texts_, std::move(generate),
-                                        std::move(write), ProcReads::whole, MayOpen{}, path.starts_with("sys/")));
+        std::make_shared<GeneratedFile>(file_system_, permissions, now_ns_, texts_, kind_below_proc(path),
+                                        std::move(generate), std::move(write), ProcReads::whole));
 }
 
 void ProcFs::add_special_file(std::string_view path, ProcOpener open, mode_t permissions) {
@@ -396,20 +430,20 @@ void ProcFs::add_link(std::string_view path, std::string target) {
 
 void ProcFs::add_sys_file(std::string_view path, ProcGenerator generate) {
     add(*sys_root_, path,
-        std::make_shared<GeneratedFile>(sys_file_system_, 0444, now_ns_, texts_, std::move(generate), ProcWriter{},
-                                        ProcReads::whole));
+        std::make_shared<GeneratedFile>(sys_file_system_, 0444, now_ns_, texts_, TextKind::attribute,
+                                        std::move(generate), ProcWriter{}, ProcReads::whole));
 }
 
 void ProcFs::add_writable_sys_file(std::string_view path, ProcGenerator generate, ProcWriter write,
                                    mode_t permissions) {
     add(*sys_root_, path,
-        std::make_shared<GeneratedFile>(sys_file_system_, permissions, now_ns_, texts_, std::move(generate),
-                                        std::move(write), ProcReads::whole));
+        std::make_shared<GeneratedFile>(sys_file_system_, permissions, now_ns_, texts_, TextKind::attribute,
+                                        std::move(generate), std::move(write), ProcReads::whole));
 }
 
 std::shared_ptr<Inode> ProcFs::make_file(ProcGenerator generate, mode_t permissions) {
-    return std::make_shared<GeneratedFile>(file_system_, permissions, now_ns_, texts_, std::move(generate),
-                                           ProcWriter{}, ProcReads::whole);
+    return std::make_shared<GeneratedFile>(file_system_, permissions, now_ns_, texts_, TextKind::process,
+                                           std::move(generate), ProcWriter{}, ProcReads::whole);
 }
 
 std::shared_ptr<Inode> ProcFs::file_of_process(std::uint32_t pid, const ProcessGenerator& generate,
@@ -434,7 +468,7 @@ std::shared_ptr<Inode> ProcFs::file_of_process(std::uint32_t pid, const ProcessG
             return may_ptrace(system.task, *task, PtraceMode::file_system) ? Result<void>{} : fail(Errno::eacces);
         };
     }
-    return std::make_shared<GeneratedFile>(file_system_, permissions, now_ns_, texts_, of_process,
+    return std::make_shared<GeneratedFile>(file_system_, permissions, now_ns_, texts_, TextKind::process, of_process,
                                            std::move(to_process), reads, std::move(may_open));
 }
 

@@ -126,7 +126,8 @@ Result<std::uint64_t> sys_sendfile(System& system, const Arguments& a) {
         if (auto stored = from.store(system); !stored) return fail(stored.error());
         return moved;
     }
-    if (length_bytes > 0 && !can_splice(system, **to)) return fail(Errno::einval);
+    const bool can_take = can_splice(system, **to) && (*to)->takes_splices();
+    if (length_bytes > 0 && !can_take) return fail(Errno::einval);
     const auto sent = move_bytes(system, {*from.file, from.position(), **to, (*to)->position, length_bytes});
     if (auto stored = from.store(system); !stored) return fail(stored.error());
     return sent;

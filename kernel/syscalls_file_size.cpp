@@ -68,8 +68,10 @@ Result<std::uint64_t> sys_ftruncate(System& system, const Arguments& a) {
     if (static_cast<std::int64_t>(a[1]) < 0) return fail(Errno::einval);
     const auto file = system.task.files->find(a[0]);
     if (!file) return fail(file.error());
+    if (!(*file)->is_writable()) return fail(Errno::einval);
+    if (const Inode* inode = (*file)->inode(); inode != nullptr && inode->ignores_resizing()) return 0;
     RegularFile* regular = regular_file_of(**file);
-    if (regular == nullptr || !(*file)->is_writable()) return fail(Errno::einval);
+    if (regular == nullptr) return fail(Errno::einval);
     return answer(regular->resize(system, a[1]));
 }
 
@@ -81,9 +83,10 @@ Result<std::uint64_t> sys_truncate(System& system, const Arguments& a) {
     if (!dentry) return fail(dentry.error());
     Inode& inode = *(*dentry)->inode;
     if (inode.directory() != nullptr) return fail(Errno::eisdir);
-    if (inode.regular_file() == nullptr) return fail(Errno::einval);
+    if (inode.regular_file() == nullptr && !inode.ignores_resizing()) return fail(Errno::einval);
     if (inode.file_system().read_only) return fail(Errno::erofs);
     if (auto allowed = inode.check_access(credentials(system.task), may_write); !allowed) return fail(allowed.error());
+    if (inode.ignores_resizing()) return 0;
     return answer(inode.regular_file()->resize(system, a[1]));
 }
 

@@ -38,39 +38,45 @@ Result<void> check_area(const Place& place, std::uint64_t position, const UserSe
     return segments.bytes_left() <= max_file_bytes - position ? Result<void>{} : fail(Errno::eoverflow);
 }
 
-Result<std::uint64_t> read_into(System& system, Result<Place> place,
-                                Result<UserSegments> (*segments_of)(System&, const Arguments&), const Arguments& a) {
+Result<UserSegments> one_segment(System& system, const Arguments& a) {
+    return UserSegments::single(system.user(), a[1], a[2]);
+}
+Result<UserSegments> many_segments(System& system, const Arguments& a) {
+    return UserSegments::gather(system.user(), a[1], a[2]);
+}
+
+// do_iter_readv_writev(): of several segments without a byte the file is not asked.
+using SegmentsOf = Result<UserSegments>(System&, const Arguments&);
+bool is_nothing(SegmentsOf* segments_of, const UserSegments& segments) {
+    return segments_of == many_segments && segments.bytes_left() == 0;
+}
+
+Result<std::uint64_t> read_into(System& system, Result<Place> place, SegmentsOf* segments_of, const Arguments& a) {
     if (!place) return fail(place.error());
     if (!place->file->is_readable()) return fail(Errno::ebadf);
     auto segments = segments_of(system, a);
     if (!segments) return fail(segments.error());
     if (auto fits = check_area(*place, place->position(), *segments); !fits) return fail(fits.error());
-    const auto done = place->file->read(system, *segments, place->position());
+    const auto done = is_nothing(segments_of, *segments) ? Result<std::uint64_t>(0)
+                                                         : place->file->read(system, *segments, place->position());
     Usage& usage = system.task.usage;
     ++usage.read_calls;
     usage.read_bytes += done.value_or(0);
     return done;
 }
 
-Result<std::uint64_t> write_from(System& system, Result<Place> place,
-                                 Result<UserSegments> (*segments_of)(System&, const Arguments&), const Arguments& a) {
+Result<std::uint64_t> write_from(System& system, Result<Place> place, SegmentsOf* segments_of, const Arguments& a) {
     if (!place) return fail(place.error());
     if (!place->file->is_writable()) return fail(Errno::ebadf);
     auto segments = segments_of(system, a);
     if (!segments) return fail(segments.error());
     if (auto fits = check_area(*place, place->position(), *segments); !fits) return fail(fits.error());
-    const auto done = place->file->write(system, *segments, place->position());
+    const auto done = is_nothing(segments_of, *segments) ? Result<std::uint64_t>(0)
+                                                         : place->file->write(system, *segments, place->position());
     Usage& usage = system.task.usage;
     ++usage.write_calls;
     usage.written_bytes += done.value_or(0);
     return done;
-}
-
-Result<UserSegments> one_segment(System& system, const Arguments& a) {
-    return UserSegments::single(system.user(), a[1], a[2]);
-}
-Result<UserSegments> many_segments(System& system, const Arguments& a) {
-    return UserSegments::gather(system.user(), a[1], a[2]);
 }
 
 // preadv2(2) and pwritev2(2): position -1 is the description's own. No flag is known.

@@ -123,7 +123,7 @@ Result<std::uint64_t> splice(System& system, const Ends& ends, Place& in_place, 
     if (in != nullptr) {
         if (auto right = check_place(out_place, *ends.out); !right) return fail(right.error());
         const bool appends = (ends.out->status_flags().value_or(0) & O_APPEND) != 0;
-        if (appends || !can_splice(system, *ends.out)) return fail(Errno::einval);
+        if (appends || !can_splice(system, *ends.out) || !ends.out->takes_splices()) return fail(Errno::einval);
         return pipe_to_file(system, *in->channel(), *ends.out, out_place.position(*ends.out), length_bytes,
                             blocking_by(flags, is_nonblocking(*in)));
     }

@@ -39,6 +39,8 @@ public:
     static UserSegments of_kernel(std::span<std::byte> bytes);
 
     std::uint64_t bytes_left() const { return left_; }
+    // Whether the program names no memory at all.
+    bool is_null() const { return memory_ != nullptr && !segments_.empty() && segments_.front().base == 0; }
     // Each moves on by what it returns, which is less than was asked for where the segments end or guest memory fails.
     std::uint64_t copy_from_guest(std::span<std::byte> into);
     std::uint64_t copy_to_guest(std::span<const std::byte> from);

@@ -55,6 +55,7 @@ class FullDescription final : public ZeroDescription {
 public:
     using ZeroDescription::ZeroDescription;
     Result<std::uint64_t> write(System&, UserSegments&, std::uint64_t&) override { return fail(Errno::enospc); }
+    bool takes_splices() const override { return false; }
     Result<Mappable> mappable(System&) override { return fail(Errno::enodev); }
 };
 

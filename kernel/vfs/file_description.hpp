@@ -74,6 +74,8 @@ public:
     virtual Result<struct stat> status(const System& system) const;
     virtual Result<std::uint64_t> control(System& system, std::uint64_t request, std::uint64_t argument);  // ioctl
     virtual Result<void> synchronise() { return fail(Errno::einval); }                                     // fsync(2)
+    // Whether splice(2) and sendfile(2) may write to it (splice_write).
+    virtual bool takes_splices() const { return true; }
     // What mmap(2) maps. ENODEV where there is nothing. `file` nullptr: anonymous memory.
     struct Mappable {
         std::shared_ptr<mm::File> file{};

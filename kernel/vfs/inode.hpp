@@ -90,6 +90,8 @@ public:
     virtual Directory* directory() { return nullptr; }
     virtual SymbolicLink* symbolic_link() { return nullptr; }
     virtual RegularFile* regular_file() { return nullptr; }
+    // Whether a size that truncate(2) sets is taken and means nothing (/proc, /sys).
+    virtual bool ignores_resizing() const { return false; }
     // What the host has of it; nullptr for what is in memory alone.
     virtual const HostNode* host_node() const { return nullptr; }
 

@@ -114,7 +114,9 @@ public:
     ProcKmsg(const System& system, const DentryPointer& dentry, int flags)
         : FileDescription(dentry, flags), log_(system.processes.kernel().log) {}
 
+    // do_syslog()
     Result<std::uint64_t> read(System& system, UserSegments& into, std::uint64_t&) override {
+        if (into.is_null()) return fail(Errno::einval);
         return read_syslog(system, into, (flags() & O_NONBLOCK) != 0 ? UntilRecord::not_waited : UntilRecord::waited);
     }
     Result<std::uint64_t> seek(System&, std::int64_t offset, int whence) override {  // generic_file_llseek()

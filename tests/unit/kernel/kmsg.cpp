@@ -239,6 +239,8 @@ TEST_CASE("SYSLOG_ACTION_READ and /proc/kmsg go on from one place, and waits whe
     CHECK(system.syslog(read_once, one.size()) == one.substr(5));
     const std::uint64_t fd = system.open("/proc/kmsg", O_RDONLY | O_NONBLOCK);
     CHECK(system.poll(fd) == (POLLIN | POLLRDNORM));
+    CHECK(system.call(SYS_read, {fd, 0, 5}) == minus(Errno::einval));
+    CHECK(system.call(SYS_read, {fd, TestSystem::nowhere, 0}) == 0);
     CHECK(system.read(fd) == two);
     CHECK(system.poll(fd) == 0);
     CHECK(system.read(fd) == "(11)");

@@ -57,6 +57,92 @@ TEST_CASE("a name can be written; it is cut to 15 bytes") {
     CHECK(p.system.call(SYS_write, {fd, TestSystem::nowhere, 1}) == minus(Errno::efault));
 }
 
+// Tried on Linux 6.18 as root, which no mode keeps out of a file of /proc.
+TEST_CASE("what may be done with a text besides reading it goes by where it is") {
+    struct Case {
+        const char* name;
+        std::int64_t to_write;  // opening it for that
+        std::int64_t written, mapped, to_end;
+    };
+    const std::int64_t eio = minus(Errno::eio), eacces = minus(Errno::eacces), einval = minus(Errno::einval);
+    const std::int64_t enodev = minus(Errno::enodev);
+    const std::vector<Case> cases = {
+        {"/proc/meminfo", 0, eio, eio, einval},
+        {"/proc/version", 0, eio, eio, einval},
+        {"/proc/self/maps", 0, einval, enodev, einval},
+        {"/proc/self/status", 0, einval, enodev, einval},
+        {"/proc/sys/kernel/ostype", eacces, 0, enodev, 0},
+        {"/proc/sys/vm/dirty_expire_centisecs", 0, 1, enodev, 0},
+        {"/sys/kernel/mm/transparent_hugepage/hpage_pmd_size", eacces, 0, enodev, page_size},
+        {"/sys/kernel/mm/transparent_hugepage/khugepaged/pages_to_scan", 0, 1, enodev, page_size},
+    };
+    for (const Case& c : cases) {
+        CAPTURE(c.name);
+        WithProc p;
+        REQUIRE(p.open(c.name) == 0);
+        CHECK(p.system.call(SYS_mmap, {0, page_size, 1 /* PROT_READ */, 2 /* MAP_PRIVATE */, 0, 0}) == c.mapped);
+        CHECK(p.system.call(SYS_lseek, {0, 0, SEEK_END}) == c.to_end);
+        CHECK(p.system.call(SYS_lseek, {0, 5, SEEK_SET}) == 5);
+        CHECK(p.system.call(SYS_ftruncate, {0, 0}) == einval);
+        CHECK(p.system.call(SYS_truncate, {path, 7}) == 0);
+        for (const std::uint64_t flags : {O_WRONLY, O_RDWR}) {
+            const std::int64_t fd = p.open(c.name, flags);
+            CHECK((fd < 0 ? fd : 0) == c.to_write);
+            if (fd < 0) continue;
+            p.system.put_text(buffer, "7");
+            const auto number = static_cast<std::uint64_t>(fd);
+            CHECK(p.system.call(SYS_write, {number, buffer, 1}) == c.written);
+            CHECK(p.system.call(SYS_ftruncate, {number, 0}) == 0);
+        }
+    }
+}
+
+TEST_CASE("what is spliced goes to a setting, and to nothing else of /proc") {
+    WithProc p;
+    REQUIRE(p.open("/proc/sys/vm/dirty_writeback_centisecs") == 0);
+    REQUIRE(p.open("/proc/self/comm", O_WRONLY) == 1);
+    REQUIRE(p.open("/proc/sys/vm/dirty_expire_centisecs", O_WRONLY) == 2);
+    REQUIRE(p.open("/dev/full", O_WRONLY) == 3);
+    REQUIRE(p.open("/dev/null", O_WRONLY) == 4);
+    const auto send = [&](std::uint64_t to) {
+        p.system.call(SYS_lseek, {0, 0, SEEK_SET});
+        return p.system.call(SYS_sendfile, {to, 0, 0, 100});
+    };
+    CHECK(send(1) == minus(Errno::einval));
+    CHECK(send(2) == 4);
+    CHECK(p.system.processes().kernel().writeback.expire_centisecs == 500);
+    CHECK(send(3) == minus(Errno::einval));
+    CHECK(send(4) == 4);
+}
+
+TEST_CASE("numbers are taken as each kind of file takes them") {
+    WithProc p;
+    const auto put = [&](const std::string& name, const std::string& text) {
+        const auto fd = static_cast<std::uint64_t>(p.open(name, O_WRONLY));
+        p.system.put_text(buffer, text);
+        const std::int64_t done = p.system.call(SYS_write, {fd, buffer, text.size()});
+        p.system.call(SYS_close, {fd});
+        return done < 0 ? done : 0;
+    };
+    const std::int64_t no = minus(Errno::einval);
+    struct Case {
+        const char* text;
+        std::int64_t setting, attribute, adjustment;
+    };
+    const std::vector<Case> cases = {{"0x1", 0, no, 0},  {"1", 0, 0, 0},    {"01", 0, 0, 0},   {" 1", 0, no, 0},
+                                     {"+1", no, 0, 0},   {"1 ", 0, no, 0},  {"1\n", 0, 0, 0},  {"1\n\n", 0, no, 0},
+                                     {"1x", no, no, no}, {"-1", no, no, 0}, {"\n", no, no, no}};
+    for (const Case& c : cases) {
+        CAPTURE(std::string(c.text));
+        CHECK(put("/proc/sys/vm/compact_memory", c.text) == c.setting);
+        CHECK(put("/proc/sys/vm/dirty_expire_centisecs", c.text) == c.setting);
+        CHECK(put("/sys/kernel/mm/transparent_hugepage/khugepaged/max_ptes_none", c.text) == c.attribute);
+        CHECK(put("/proc/self/oom_score_adj", c.text) == c.adjustment);
+    }
+    CHECK(put("/sys/kernel/mm/transparent_hugepage/khugepaged/max_ptes_none", "") == 0);
+    CHECK(put("/proc/self/oom_score_adj", "") == no);
+}
+
 TEST_CASE("texts: the last few are kept, fewer of long ones, the newest whatever its length") {
     kernel::ProcTexts texts;
     const auto first = texts.keep("first");

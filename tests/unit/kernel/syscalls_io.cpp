@@ -90,6 +90,22 @@ TEST_CASE("/dev/null takes bytes without touching them") {
     ::close(null_device);
 }
 
+TEST_CASE("several segments without a byte ask nobody") {
+    TestSystem system;
+    system.put_text(data, "/dev/full");
+    REQUIRE(system.call(SYS_open, {data, O_RDWR, 0}) == 0);
+    system.put_text(data, "/");
+    REQUIRE(system.call(SYS_open, {data, O_RDONLY | O_DIRECTORY, 0}) == 1);
+    system.put(data, std::array<std::uint64_t, 4>{data, 0, data, 0});
+    CHECK(system.call(SYS_writev, {0, data, 2}) == 0);
+    CHECK(system.call(SYS_writev, {0, data, 0}) == 0);
+    CHECK(system.call(SYS_write, {0, data, 0}) == minus(Errno::enospc));
+    CHECK(system.call(SYS_readv, {1, data, 2}) == 0);
+    CHECK(system.call(SYS_preadv, {1, data, 1, 5}) == 0);
+    CHECK(system.call(SYS_read, {1, data, 0}) == minus(Errno::eisdir));
+    CHECK(system.call(SYS_writev, {1, data, 2}) == minus(Errno::ebadf));
+}
+
 TEST_CASE("nobody reads: EPIPE and SIGPIPE") {
     Piped p;
     p.output.close_read_end();

@@ -33,6 +33,8 @@ class FaultLocator {
 public:
     virtual VirtAddr locate(const PageFault& fault) const = 0;
     virtual InstructionAttempt attempt() const { return {}; }
+    // Of the general registers: the same as long as the instruction is where it was, whatever it has asked for.
+    virtual std::uint64_t registers_hash() const { return 0; }
 
 protected:
     ~FaultLocator() = default;

@@ -107,6 +107,21 @@ InstructionAttempt TlbFill::attempt() const {
     return {VirtAddr(rip), retired_ != nullptr ? *retired_ : 0};
 }
 
+std::uint64_t TlbFill::registers_hash() const {
+    Registers registers;
+    load_registers(engine_, registers);
+    // FNV-1a, word by word.
+    constexpr std::uint64_t basis = 0xcbf2'9ce4'8422'2325, prime = 0x100'0000'01b3;
+    std::uint64_t hash = basis;
+    for (const std::uint64_t value :
+         {registers.rax, registers.rbx, registers.rcx, registers.rdx, registers.rsi, registers.rdi, registers.rbp,
+          registers.rsp, registers.r8, registers.r9, registers.r10, registers.r11, registers.r12, registers.r13,
+          registers.r14, registers.r15, registers.rip}) {
+        hash = (hash ^ value) * prime;
+    }
+    return hash;
+}
+
 void TlbFill::keep_code_page() {
     const Pte pte = mmu_.peek(root_, attempt().address);
     // Of a page that was moved to another frame, what executes is the old one.

@@ -54,6 +54,7 @@ private:
     bool fill(VirtAddr page, Access access, uc_tlb_entry& entry);
     VirtAddr locate(const PageFault& fault) const override;
     InstructionAttempt attempt() const override;
+    std::uint64_t registers_hash() const override;
     bool current_instruction_writes(VirtAddr page) const;
     // After a flush within a block: the page that executes is not asked for again, and so counts as held by the TLB
     // still.

@@ -1,5 +1,6 @@
 // Reclaimer: how room is made: by whoever needs a frame (mm/vmscan.c, try_to_free_pages) or in the background (kswapd),
 // with the page that the policy names. What then happens to that page is in evict.cpp.
+#include "mm/mm_struct.hpp"
 #include "mm/reclaimer.hpp"
 #include "mm/slab/slab_allocator.hpp"
 
@@ -51,14 +52,41 @@ bool Reclaimer::make_room(RoomFor use, PageId incoming) {
     let_go();
     if (user && shrink_due_) shrink(incoming);
     if (is_short(user)) ++counters_.direct_reclaims;
+    bool may_take = !is_short(user) || !stands_still();
     while (is_short(user)) {
-        if (reclaim_one(incoming, ReclaimReason::fault)) continue;
+        if (may_take && reclaim_one(incoming, ReclaimReason::fault)) continue;
         // What is kept back is for such a case.
         if (free_frames(user) > PageCount(0)) break;
         if (memory_.slab() != nullptr && memory_.slab()->shrink() > PageCount(0)) continue;
         if (use == RoomFor::kernel_memory || !kill_for_memory()) return false;
+        may_take = true;
     }
     wake_kswapd_at(free_frames(user));
+    return true;
+}
+
+// Whether the present fault's instruction will never have its pages together. Where the kernel needed room in between,
+// it has got on.
+bool Reclaimer::stands_still() {
+    if (locator_ == nullptr) {
+        standstill_ = {};
+        return false;
+    }
+    const VirtAddr address = locator_->attempt().address;
+    const std::uint32_t mm = current_ != nullptr ? current_->id() : 0;
+    if (address != standstill_.address || mm != standstill_.mm) {
+        standstill_ = {.address = address, .mm = mm, .faults = 1};
+        return false;
+    }
+    if (standstill_.faults < Standstill::patience) {
+        ++standstill_.faults;
+        return false;
+    }
+    const std::uint64_t hash = locator_->registers_hash();
+    standstill_.unchanged = hash == standstill_.registers_hash ? standstill_.unchanged + 1 : 0;
+    standstill_.registers_hash = hash;
+    if (standstill_.unchanged < Standstill::patience) return false;
+    standstill_.unchanged = 0;
     return true;
 }
 
@@ -122,24 +150,9 @@ PageId Reclaimer::choose_victim(PageId incoming) {
         const bool may_unpin =
             none_left && looks_for_ != ReclaimReason::kswapd && pinned_.applies && !pinned_.pages.empty();
         if (victim != no_page || !may_unpin) return victim;
-        if (!give_up_oldest_pin()) return no_page;
+        // An instruction that needs more pages than there are frames, page by page, gets on with the latest.
+        pinned_.pages.erase(pinned_.pages.begin());
     }
-}
-
-// An instruction that needs more pages than there are frames, page by page, gets on with the latest. False: it needs
-// them all at once and goes round among them, so that nothing but another's memory gets it any further.
-bool Reclaimer::give_up_oldest_pin() {
-    const PageId oldest = pinned_.pages.front();
-    if (std::ranges::find(pinned_.given_up, oldest) == pinned_.given_up.end()) {
-        if (pinned_.given_up.size() == Pinned::most_given_up) pinned_.given_up.erase(pinned_.given_up.begin());
-        pinned_.given_up.push_back(oldest);
-        pinned_.rounds = 0;
-    } else if (pinned_.rounds++ == Pinned::most_rounds) {
-        pinned_.rounds = 0;
-        return false;
-    }
-    pinned_.pages.erase(pinned_.pages.begin());
-    return true;
 }
 
 // Local replacement looks at the process's own pages first; who has none evictable takes from what is nobody's, then

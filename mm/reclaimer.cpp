@@ -255,11 +255,7 @@ std::uint64_t Reclaimer::time() const {
 void Reclaimer::pin_attempt() {
     if (locator_ == nullptr || pinned_.applies) return;
     const emu::InstructionAttempt attempt = locator_->attempt();
-    if (!(attempt == pinned_.attempt) || pinned_.mm != current_) {
-        pinned_.pages.clear();
-        pinned_.given_up.clear();
-        pinned_.rounds = 0;
-    }
+    if (!(attempt == pinned_.attempt) || pinned_.mm != current_) pinned_.pages.clear();
     pinned_.attempt = attempt;
     pinned_.mm = current_;
     pinned_.applies = true;

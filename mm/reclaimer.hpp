@@ -328,14 +328,21 @@ private:
     // would not get any further.
     struct Pinned {
         static constexpr std::size_t most = 8;
-        static constexpr std::size_t most_given_up = 32;  // more than any instruction needs
-        static constexpr unsigned most_rounds = 16;       // MAX_RECLAIM_RETRIES
         emu::InstructionAttempt attempt;
         const MmStruct* mm = nullptr;
-        std::vector<PageId> pages{};     // the oldest first
-        std::vector<PageId> given_up{};  // those that had to make room all the same, the oldest first
-        unsigned rounds = 0;             // how often one of them was given up again, and none for the first time
-        bool applies = false;            // to the present fault
+        std::vector<PageId> pages{};  // the oldest first
+        bool applies = false;         // to the present fault
+    };
+
+    // Faults one after the other of one instruction, all of which needed room. So many it takes to bring in what it
+    // needs at once; then, while it changes no register either, it goes round among pages that do not fit together.
+    struct Standstill {
+        static constexpr unsigned patience = 32;
+        VirtAddr address;
+        std::uint32_t mm = 0;  // MmStruct::id()
+        unsigned faults = 0;
+        std::uint64_t registers_hash = 0;  // once it has had that many
+        unsigned unchanged = 0;
     };
 
     Reclaimer(PhysicalMemory& memory, SwapDevice* swap, const ReclaimOptions& options);
@@ -377,7 +384,7 @@ private:
     PageId ask_pool(std::uint32_t number, PageId incoming);
     std::optional<std::uint32_t> pool_after(std::optional<std::uint32_t> asked, std::uint32_t own) const;
     void pin_attempt();
-    bool give_up_oldest_pin();
+    bool stands_still();
     bool is_pinned(PageId page) const;
     bool evict(PageId page, ReclaimReason reason);
     void leave_memory(PageId page, Pfn pfn, std::optional<SwapSlot> slot);
@@ -433,6 +440,7 @@ private:
     mutable bool policy_looks_at_time_ = false;
     const emu::FaultLocator* locator_ = nullptr;
     Pinned pinned_;
+    Standstill standstill_;
     std::vector<Refault> refaults_;  // of the present fault
     emu::Access access_ = emu::Access::read;
     bool shrinks_ = false;  // the policy's allocation is variable

@@ -263,6 +263,8 @@ void MachineImplementation::step(System& system) {
         case emu::Exit::Reason::quantum:
         case emu::Exit::Reason::halt: break;
     }
+    // Others may have had their turn while it waited.
+    mapping_callers_.set_registers(task.registers);
     processes_.observers().tell_mappings(task.process->pid, *task.mm);
     load_modules();
     reclaim_.do_due_work();

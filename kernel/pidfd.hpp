@@ -24,6 +24,8 @@ public:
 
     std::shared_ptr<Process> named_process() const override { return process_; }
     std::string path() const override { return "anon_inode:[pidfd]"; }
+    bool can_read() const override { return false; }
+    bool can_write() const override { return false; }
     std::string info_text() const override;
     Result<std::shared_ptr<FileDescription>> reopen(System& system, int flags) override;
     Result<struct stat> status(const System& system) const override;

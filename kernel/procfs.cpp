@@ -66,6 +66,10 @@ public:
     Result<std::shared_ptr<FileDescription>> open(System& system, const DentryPointer& dentry, int flags) override;
     std::uint64_t size_bytes() const override { return kind_ == TextKind::attribute ? page_size : 0; }
     bool ignores_resizing() const override { return true; }
+    Result<void> check_access(const Credentials& who, unsigned wanted) const override {
+        if (kind_ == TextKind::setting && !mode_gives(wanted)) return fail(Errno::eacces);
+        return Inode::check_access(who, wanted);
+    }
 
     TextKind kind() const { return kind_; }
     // A value that can be set, or at least its like.
@@ -77,7 +81,7 @@ public:
     Result<void> may_open(const System& system) const { return may_open_ ? may_open_(system) : Result<void>{}; }
 
 private:
-    Result<void> check_mode(int flags) const;
+    bool mode_gives(unsigned wanted) const;
 
     ProcTexts& texts_;
     TextKind kind_;
@@ -110,7 +114,7 @@ public:
     }
 
     Result<std::uint64_t> write(System& system, UserSegments& from, std::uint64_t& at) override {
-        if (!file_.writer()) return fail(file_.kind() == TextKind::entry ? Errno::eio : Errno::einval);
+        if (!file_.writer()) return fail(Errno::eio);
         if (file_.kind() == TextKind::attribute && from.bytes_left() == 0) return 0;
         std::string text(std::min<std::uint64_t>(from.bytes_left(), page_size), '\0');
         if (from.copy_from_guest(std::as_writable_bytes(std::span(text))) < text.size()) return fail(Errno::efault);
@@ -129,6 +133,8 @@ public:
         return moved;
     }
 
+    // proc_reg_write() is there whether the entry has one or not.
+    bool can_write() const override { return static_cast<bool>(file_.writer()) || file_.kind() == TextKind::entry; }
     bool takes_splices() const override { return file_.is_value(); }
     // proc_reg_mmap()
     Result<Mappable> mappable(System&) override {
@@ -150,17 +156,18 @@ private:
 
 Result<std::shared_ptr<FileDescription>> GeneratedFile::open(System& system, const DentryPointer& dentry, int flags) {
     if (auto may = may_open(system); !may) return fail(may.error());
-    if (auto may = check_mode(flags); !may) return fail(may.error());
+    // kernfs_fop_open(): the mode of an attribute binds root as well, that of a setting everywhere
+    // (proc_sys_permission).
+    const unsigned wanted =
+        ((flags & O_ACCMODE) != O_WRONLY ? may_read : 0U) | ((flags & O_ACCMODE) != O_RDONLY ? may_write : 0U);
+    if (is_value() && !mode_gives(wanted)) return fail(Errno::eacces);
     return std::make_shared<GeneratedDescription>(dentry, flags, *this);
 }
 
-// The mode of a setting and of an attribute binds root as well (proc_sys_permission, kernfs_fop_open).
-Result<void> GeneratedFile::check_mode(int flags) const {
-    if (!is_value()) return {};
-    const bool reads = (flags & O_ACCMODE) != O_WRONLY, writes = (flags & O_ACCMODE) != O_RDONLY;
-    if (reads && (mode() & (S_IRUSR | S_IRGRP | S_IROTH)) == 0) return fail(Errno::eacces);
-    if (writes && (mode() & (S_IWUSR | S_IWGRP | S_IWOTH)) == 0) return fail(Errno::eacces);
-    return {};
+// To anybody at all.
+bool GeneratedFile::mode_gives(unsigned wanted) const {
+    if ((wanted & may_read) != 0 && (mode() & (S_IRUSR | S_IRGRP | S_IROTH)) == 0) return false;
+    return (wanted & may_write) == 0 || (mode() & (S_IWUSR | S_IWGRP | S_IWOTH)) != 0;
 }
 
 class SpecialFile final : public Inode {

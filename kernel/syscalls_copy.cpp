@@ -32,6 +32,11 @@ Result<std::uint64_t> move_bytes(System& system, const Transfer& t) {
         const auto got = t.from.read(system, into, t.from_position);
         if (!got && done == 0) return got;
         if (!got || *got == 0) break;
+        // It is asked only once there is something for it.
+        if (!t.to.takes_splices()) {
+            t.from_position = before;
+            return fail(Errno::einval);
+        }
         auto out = UserSegments::of_kernel(room.first(*got));
         const auto written = t.to.write(system, out, t.to_position);
         const std::uint64_t taken = written.value_or(0);
@@ -126,8 +131,7 @@ Result<std::uint64_t> sys_sendfile(System& system, const Arguments& a) {
         if (auto stored = from.store(system); !stored) return fail(stored.error());
         return moved;
     }
-    const bool can_take = can_splice(system, **to) && (*to)->takes_splices();
-    if (length_bytes > 0 && !can_take) return fail(Errno::einval);
+    if (length_bytes > 0 && !can_splice(system, **to)) return fail(Errno::einval);
     const auto sent = move_bytes(system, {*from.file, from.position(), **to, (*to)->position, length_bytes});
     if (auto stored = from.store(system); !stored) return fail(stored.error());
     return sent;

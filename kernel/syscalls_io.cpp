@@ -45,8 +45,8 @@ Result<UserSegments> many_segments(System& system, const Arguments& a) {
     return UserSegments::gather(system.user(), a[1], a[2]);
 }
 
-// do_iter_readv_writev(): of several segments without a byte the file is not asked.
 using SegmentsOf = Result<UserSegments>(System&, const Arguments&);
+// do_iter_readv_writev(): of several segments without a byte the file is not asked.
 bool is_nothing(SegmentsOf* segments_of, const UserSegments& segments) {
     return segments_of == many_segments && segments.bytes_left() == 0;
 }
@@ -57,6 +57,7 @@ Result<std::uint64_t> read_into(System& system, Result<Place> place, SegmentsOf*
     auto segments = segments_of(system, a);
     if (!segments) return fail(segments.error());
     if (auto fits = check_area(*place, place->position(), *segments); !fits) return fail(fits.error());
+    if (!place->file->can_read()) return fail(Errno::einval);
     const auto done = is_nothing(segments_of, *segments) ? Result<std::uint64_t>(0)
                                                          : place->file->read(system, *segments, place->position());
     Usage& usage = system.task.usage;
@@ -71,6 +72,7 @@ Result<std::uint64_t> write_from(System& system, Result<Place> place, SegmentsOf
     auto segments = segments_of(system, a);
     if (!segments) return fail(segments.error());
     if (auto fits = check_area(*place, place->position(), *segments); !fits) return fail(fits.error());
+    if (!place->file->can_write()) return fail(Errno::einval);
     const auto done = is_nothing(segments_of, *segments) ? Result<std::uint64_t>(0)
                                                          : place->file->write(system, *segments, place->position());
     Usage& usage = system.task.usage;

@@ -84,6 +84,7 @@ public:
     ~UserfaultDescription() override { context_->release(); }
 
     std::string path() const override { return "anon_inode:[userfaultfd]"; }
+    bool can_write() const override { return false; }
     Result<std::uint64_t> read(System& system, UserSegments& into, std::uint64_t& at) override;
     Result<std::uint64_t> control(System& system, std::uint64_t request, std::uint64_t argument) override;
     short ready_events() const override;

@@ -57,6 +57,8 @@ public:
     EpollDescription& operator=(const EpollDescription&) = delete;
     ~EpollDescription() override;
 
+    bool can_read() const override { return false; }
+    bool can_write() const override { return false; }
     std::string path() const override { return "anon_inode:[eventpoll]"; }
     short ready_events() const override;
     std::vector<WaitQueue*> wait_queues() override { return {&changed_}; }

@@ -66,6 +66,9 @@ public:
 
     // Whether it has positions: else pread(2) and lseek(2) answer ESPIPE.
     virtual bool is_seekable() const { return true; }
+    // Whether there is such an operation (FMODE_CAN_READ, FMODE_CAN_WRITE); what has none answers EINVAL.
+    virtual bool can_read() const { return true; }
+    virtual bool can_write() const { return true; }
     // Reads from `at` and moves it on. Short counts as read(2) gives them; the segments hold at least one byte
     // unless says otherwise. EISDIR, EINVAL where the file has no such operation.
     virtual Result<std::uint64_t> read(System& system, UserSegments& into, std::uint64_t& at);

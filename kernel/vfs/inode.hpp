@@ -116,7 +116,7 @@ public:
     FileLocks& locks() { return locks_; }
     RecordLocks& record_locks() { return record_locks_; }
     // EACCES where `wanted` (may_ bits) is not allowed (generic_permission).
-    Result<void> check_access(const Credentials& who, unsigned wanted) const {
+    virtual Result<void> check_access(const Credentials& who, unsigned wanted) const {
         return who.check_file_access(owner_, mode_, wanted);
     }
 

@@ -13,6 +13,7 @@ public:
     TimerDescription& operator=(const TimerDescription&) = delete;
     ~TimerDescription() override;
 
+    bool can_write() const override { return false; }
     std::string path() const override { return "anon_inode:[timerfd]"; }
     Result<std::uint64_t> read(System& system, UserSegments& into, std::uint64_t& at) override;
     Result<std::uint64_t> seek(System&, std::int64_t, int) override { return 0; }  // noop_llseek()

@@ -84,7 +84,10 @@ TEST_CASE("what may be done with a text besides reading it goes by where it is")
         CHECK(p.system.call(SYS_lseek, {0, 0, SEEK_END}) == c.to_end);
         CHECK(p.system.call(SYS_lseek, {0, 5, SEEK_SET}) == 5);
         CHECK(p.system.call(SYS_ftruncate, {0, 0}) == einval);
-        CHECK(p.system.call(SYS_truncate, {path, 7}) == 0);
+        // The mode of a setting binds root wherever it is asked for, that of an attribute when it is opened.
+        const bool is_closed = std::string(c.name).starts_with("/proc/sys/") && c.to_write != 0;
+        CHECK(p.system.call(SYS_truncate, {path, 7}) == (is_closed ? eacces : 0));
+        CHECK(p.system.call(SYS_access, {path, W_OK}) == (is_closed ? eacces : 0));
         for (const std::uint64_t flags : {O_WRONLY, O_RDWR}) {
             const std::int64_t fd = p.open(c.name, flags);
             CHECK((fd < 0 ? fd : 0) == c.to_write);
@@ -113,6 +116,9 @@ TEST_CASE("what is spliced goes to a setting, and to nothing else of /proc") {
     CHECK(p.system.processes().kernel().writeback.expire_centisecs == 500);
     CHECK(send(3) == minus(Errno::einval));
     CHECK(send(4) == 4);
+    // Of nothing they are not asked.
+    CHECK(p.system.call(SYS_sendfile, {1, 0, 0, 100}) == 0);
+    CHECK(p.system.call(SYS_sendfile, {3, 0, 0, 100}) == 0);
 }
 
 TEST_CASE("numbers are taken as each kind of file takes them") {
@@ -141,6 +147,12 @@ TEST_CASE("numbers are taken as each kind of file takes them") {
     }
     CHECK(put("/sys/kernel/mm/transparent_hugepage/khugepaged/max_ptes_none", "") == 0);
     CHECK(put("/proc/self/oom_score_adj", "") == no);
+    CHECK(put("/proc/self/timerslack_ns", "0x10") == no);
+    CHECK(put("/proc/self/timerslack_ns", "99999999999999999999") == minus(Errno::erange));
+    CHECK(put("/proc/self/timerslack_ns", "5000000000") == 0);
+    CHECK(p.system.task().timer_slack_ns == 5'000'000'000);
+    CHECK(put("/proc/self/timerslack_ns", "010\n") == 0);
+    CHECK(p.system.task().timer_slack_ns == 10);
 }
 
 TEST_CASE("texts: the last few are kept, fewer of long ones, the newest whatever its length") {

@@ -104,6 +104,18 @@ TEST_CASE("several segments without a byte ask nobody") {
     CHECK(system.call(SYS_preadv, {1, data, 1, 5}) == 0);
     CHECK(system.call(SYS_read, {1, data, 0}) == minus(Errno::eisdir));
     CHECK(system.call(SYS_writev, {1, data, 2}) == minus(Errno::ebadf));
+    // What cannot be read or written at all is not asked, either.
+    system.put_text(data, "/proc/self/maps");
+    REQUIRE(system.call(SYS_open, {data, O_RDWR, 0}) == 2);
+    REQUIRE(system.call(SYS_epoll_create1, {0}) == 3);
+    REQUIRE(system.call(SYS_timerfd_create, {1 /* CLOCK_MONOTONIC */, 0}) == 4);
+    system.put(data, std::array<std::uint64_t, 2>{data, 0});
+    CHECK(system.call(SYS_readv, {2, data, 1}) == 0);
+    CHECK(system.call(SYS_writev, {2, data, 1}) == minus(Errno::einval));
+    CHECK(system.call(SYS_readv, {3, data, 1}) == minus(Errno::einval));
+    CHECK(system.call(SYS_writev, {3, data, 1}) == minus(Errno::einval));
+    CHECK(system.call(SYS_readv, {4, data, 1}) == 0);
+    CHECK(system.call(SYS_writev, {4, data, 1}) == minus(Errno::einval));
 }
 
 TEST_CASE("nobody reads: EPIPE and SIGPIPE") {

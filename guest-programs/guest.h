@@ -32,6 +32,13 @@ __attribute__((format(printf, 1, 2))) static inline void say(const char* format,
     }
 }
 
+// For programs about what others than root are refused; the emulated ones are root's.
+static inline void need_root(void) {
+    if (geteuid() == 0) return;
+    say("only root can show what this is about");
+    exit(exit_unsupported);
+}
+
 // A self-check: says what did not hold and ends the program with status 1.
 #define CHECK(condition)                                                    \
     do {                                                                    \

@@ -54,6 +54,7 @@ static void fresh(int protection, int flags) {
 }
 
 int main(void) {
+    need_root();
     probe_install();
     base = mmap(NULL, 1024 * page_size, PROT_NONE, anonymous, -1, 0);
     CHECK(base != MAP_FAILED);

@@ -79,6 +79,7 @@ static void show_device(const char* name) {
 }
 
 int main(void) {
+    need_root();
     // The process's number, as the same program may run more than once at a time.
     snprintf(folder, sizeof folder, "/tmp/faultline-guest-paths-%d", (int)getpid());
     CHECK(mkdir(folder, 0700) == 0 && chdir(folder) == 0);

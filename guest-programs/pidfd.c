@@ -275,6 +275,7 @@ static void show_order(void) {
 }
 
 int main(void) {
+    need_root();
     show_opening();
     show_signals();
     show_waiting();

@@ -230,6 +230,7 @@ static void show_lock(void) {
 }
 
 int main(void) {
+    need_root();
     key = 0x5e000000 + getpid();
     probe_install();
     show_keys();

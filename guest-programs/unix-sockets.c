@@ -365,6 +365,7 @@ static void refusals(void) {
 
 int main(void) {
     process = getpid();
+    umask(022);
     enter_own_folder();
     connections(SOCK_STREAM, name);
     connections(SOCK_SEQPACKET, "@guest-abstract");

@@ -83,8 +83,14 @@ bool Reclaimer::stands_still() {
         return false;
     }
     const std::uint64_t hash = locator_->registers_hash();
-    standstill_.unchanged = hash == standstill_.registers_hash ? standstill_.unchanged + 1 : 0;
-    standstill_.registers_hash = hash;
+    if (standstill_.unchanged == 0 || hash == standstill_.registers_hash) {
+        standstill_.registers_hash = hash;
+        ++standstill_.unchanged;
+    } else {
+        // Looking at all of them costs much: of a program that gets on, twice in so many faults.
+        standstill_.faults = 0;
+        standstill_.unchanged = 0;
+    }
     if (standstill_.unchanged < Standstill::patience) return false;
     standstill_.unchanged = 0;
     return true;

@@ -72,7 +72,8 @@ bool Reclaimer::stands_still() {
         standstill_ = {};
         return false;
     }
-    const VirtAddr address = locator_->attempt().address;
+    pin_attempt();
+    const VirtAddr address = pinned_.attempt.address;
     const std::uint32_t mm = current_ != nullptr ? current_->id() : 0;
     if (address != standstill_.address || mm != standstill_.mm) {
         standstill_ = {.address = address, .mm = mm, .faults = 1};

@@ -1,10 +1,10 @@
 #include "kernel/proc_huge_pages.hpp"
 
 #include "kernel/processes.hpp"
+#include "kernel/written_number.hpp"
 
 #include <fmt/format.h>
 
-#include <charconv>
 #include <cstdint>
 #include <limits>
 #include <optional>
@@ -75,16 +75,6 @@ void add_choice(ProcFs& proc, const char* file, const Words<Choice>& words, Choi
         });
 }
 
-// kstrtouint() in base 10.
-std::optional<std::uint32_t> number_of(std::string_view written) {
-    if (written.ends_with('\n')) written.remove_suffix(1);
-    if (written.starts_with('+')) written.remove_prefix(1);
-    std::uint32_t value = 0;
-    const auto [end, error] = std::from_chars(written.data(), written.data() + written.size(), value);
-    if (error != std::errc{} || end != written.data() + written.size()) return std::nullopt;
-    return value;
-}
-
 struct Bounds {
     std::uint32_t least = 0, most = std::numeric_limits<std::uint32_t>::max();
 };
@@ -97,7 +87,7 @@ void add_number(ProcFs& proc, const char* file, std::uint32_t mm::Khugepaged::*s
             return fmt::format("{}\n", system.memory.huge_pages().khugepaged.*setting);
         },
         [setting, bounds, wakes](System& system, std::string_view written) -> Result<void> {
-            const auto value = number_of(written);
+            const auto value = written_decimal<std::uint32_t>(written);
             if (!value || *value < bounds.least || *value > bounds.most) return fail(Errno::einval);
             mm::Khugepaged& settings = system.memory.huge_pages().khugepaged;
             settings.*setting = *value;
@@ -120,7 +110,7 @@ void add_khugepaged_defrag(ProcFs& proc) {
             return system.memory.huge_pages().khugepaged.defrag ? "1\n" : "0\n";
         },
         [](System& system, std::string_view written) -> Result<void> {
-            const auto value = number_of(written);
+            const auto value = written_decimal<std::uint32_t>(written);
             if (!value || *value > 1) return fail(Errno::einval);
             system.memory.huge_pages().khugepaged.defrag = *value == 1;
             return {};

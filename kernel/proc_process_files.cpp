@@ -10,7 +10,6 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
 #include <optional>
 
 namespace fl::kernel {
@@ -53,15 +52,10 @@ Result<void> set_coredump_filter(System&, Task& task, std::string_view text) {
     return {};
 }
 
-// kstrtoull() in base 10.
 Result<void> set_timer_slack(System&, Task& task, std::string_view text) {
-    if (text.ends_with('\n')) text.remove_suffix(1);
-    if (text.starts_with('+')) text.remove_prefix(1);
-    std::uint64_t slack_ns = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), slack_ns);
-    if (error == std::errc::result_out_of_range) return fail(Errno::erange);
-    if (error != std::errc{} || end != text.data() + text.size()) return fail(Errno::einval);
-    task.timer_slack_ns = slack_ns == 0 ? task.default_timer_slack_ns : slack_ns;
+    const auto slack_ns = written_decimal<std::uint64_t>(text);
+    if (!slack_ns) return fail(slack_ns.error());
+    task.timer_slack_ns = *slack_ns == 0 ? task.default_timer_slack_ns : *slack_ns;
     return {};
 }
 

@@ -66,6 +66,7 @@ public:
     Result<std::shared_ptr<FileDescription>> open(System& system, const DentryPointer& dentry, int flags) override;
     std::uint64_t size_bytes() const override { return kind_ == TextKind::attribute ? page_size : 0; }
     bool ignores_resizing() const override { return true; }
+    // proc_sys_permission(): the mode of a setting binds root as well.
     Result<void> check_access(const Credentials& who, unsigned wanted) const override {
         if (kind_ == TextKind::setting && !mode_gives(wanted)) return fail(Errno::eacces);
         return Inode::check_access(who, wanted);
@@ -156,11 +157,10 @@ private:
 
 Result<std::shared_ptr<FileDescription>> GeneratedFile::open(System& system, const DentryPointer& dentry, int flags) {
     if (auto may = may_open(system); !may) return fail(may.error());
-    // kernfs_fop_open(): the mode of an attribute binds root as well, that of a setting everywhere
-    // (proc_sys_permission).
+    // kernfs_fop_open(): here, and nowhere else, the mode of an attribute binds root as well.
     const unsigned wanted =
         ((flags & O_ACCMODE) != O_WRONLY ? may_read : 0U) | ((flags & O_ACCMODE) != O_RDONLY ? may_write : 0U);
-    if (is_value() && !mode_gives(wanted)) return fail(Errno::eacces);
+    if (kind_ == TextKind::attribute && !mode_gives(wanted)) return fail(Errno::eacces);
     return std::make_shared<GeneratedDescription>(dentry, flags, *this);
 }
 

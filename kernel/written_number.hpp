@@ -2,6 +2,8 @@
 // files has its own rules for what may stand around them.
 #pragma once
 
+#include "mm/errno.hpp"
+
 #include <charconv>
 #include <cstdint>
 #include <optional>
@@ -25,6 +27,18 @@ inline std::optional<std::int64_t> written_number(std::string_view text) {
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number, base);
     if (text.empty() || error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
     return negative ? -std::int64_t{number} : std::int64_t{number};
+}
+
+// As kstrtouint() and kstrtoull() take it in base 10. EINVAL; ERANGE where it is too large.
+template <class Unsigned>
+Result<Unsigned> written_decimal(std::string_view text) {
+    if (text.ends_with('\n')) text.remove_suffix(1);
+    if (text.starts_with('+')) text.remove_prefix(1);
+    Unsigned number = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (error == std::errc::result_out_of_range) return fail(Errno::erange);
+    if (error != std::errc{} || end != text.data() + text.size()) return fail(Errno::einval);
+    return number;
 }
 
 // Without the blanks around it (strstrip).

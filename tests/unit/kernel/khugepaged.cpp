@@ -27,7 +27,6 @@ public:
     ~Gathering() { in.processes().stop_kernel_threads(); }
 
     mm::Khugepaged& settings() { return in.memory().huge_pages().khugepaged; }
-    Khugepaged& thread() { return thread_; }
     // The places from `first` on come in 4 KiB, all of each.
     void fill(System& system, std::uint64_t first, std::uint64_t count) {
         mm::HugePages& huge_pages = in.memory().huge_pages();
@@ -70,10 +69,15 @@ public:
         do in.call(SYS_sched_yield);
         while (in.scheduler().queued_count() > 0);
     }
+    // Time goes by, with a program that runs and without.
     void pass(std::uint64_t ns) {
+        pass_alone(ns);
+        run();
+    }
+    void pass_alone(std::uint64_t ns) {
         (void)in.clock().sleep_ns(ns);
         in.scheduler().tick();
-        run();
+        yield();
     }
     // Who waits for a point of time.
     std::size_t timers() { return in.scheduler().timer_count(); }
@@ -170,6 +174,10 @@ TEST_CASE("khugepaged: address spaces come in the order in which they were made"
     REQUIRE(child != nullptr);
     gathering.fill(0, 2);
     const auto both = [&] { return gathering.large(2) + ' ' + Gathering::large(*child, 2); };
+    const auto end_child = [&] {
+        child->exit_with(0);
+        gathering.in.scheduler().wake(*child, WakeReason::event);
+    };
     gathering.start();
     CHECK(both() == "10 00");
     gathering.pass(10'000 * ms);
@@ -180,12 +188,10 @@ TEST_CASE("khugepaged: address spaces come in the order in which they were made"
     SUBCASE("to the last") {
         gathering.pass(10'000 * ms);
         CHECK(both() == "11 11");
-        child->exit_with(0);
-        gathering.in.scheduler().wake(*child, WakeReason::event);
+        end_child();
     }
     SUBCASE("one that ends where it stands holds nobody up") {
-        child->exit_with(0);
-        gathering.in.scheduler().wake(*child, WakeReason::event);
+        end_child();
         gathering.run();
         gathering.fill(2, 1);
         for (int place = 0; place < 3; ++place) gathering.pass(10'000 * ms);
@@ -214,13 +220,9 @@ TEST_CASE("khugepaged: time does not run for it alone") {
     Gathering gathering;
     gathering.start();
     CHECK(gathering.timers() == 1);
-    (void)gathering.in.clock().sleep_ns(10'000 * ms);
-    gathering.in.scheduler().tick();
-    gathering.yield();
+    gathering.pass_alone(10'000 * ms);
     // It has looked, and no program since.
-    (void)gathering.in.clock().sleep_ns(10'000 * ms);
-    gathering.in.scheduler().tick();
-    gathering.yield();
+    gathering.pass_alone(10'000 * ms);
     CHECK(gathering.timers() == 0);
     gathering.fill(0, 1);
     gathering.run();
